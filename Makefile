@@ -1,0 +1,35 @@
+# Few recipes; `make` alone lists them. The continuous integration runs the same ones.
+
+CARGO ?= cargo
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' Makefile
+
+demo: toolchain ## start three real servers, kill the primary again and again, and watch
+	@scripts/servers system
+	$(CARGO) run --package redis-cluster-monitor -- demo
+
+check: lint test doc ## the definition of done; changes nothing
+
+test: toolchain servers ## all tests, against three versions of real servers
+	$(CARGO) test --workspace --all-targets
+	$(CARGO) test --workspace --doc
+
+lint: toolchain ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+doc: toolchain ## the code's documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+fix: toolchain ## repair what lint can repair by itself
+	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+	$(CARGO) fmt --all
+
+servers: ## fetch the servers that the tests run against
+	@scripts/servers test
+
+toolchain:
+	@scripts/toolchain
+
+.PHONY: help demo check test lint doc fix servers toolchain
