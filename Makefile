@@ -12,8 +12,8 @@ demo: toolchain ## start three real servers, kill the primary again and again, a
 check: lint test doc ## the definition of done; changes nothing
 
 test: toolchain servers ## all tests, against three versions of real servers
-	$(CARGO) test --workspace --all-targets
 	$(CARGO) test --workspace --doc
+	$(CARGO) test --workspace --all-targets
 
 lint: toolchain ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
