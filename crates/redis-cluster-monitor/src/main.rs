@@ -1,2 +1,3 @@
-//! Does.
+//! The program; what it does is in the library beside it.
+
 fn main() {}

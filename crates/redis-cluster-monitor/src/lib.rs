@@ -1,0 +1,3 @@
+//! Does: sockets, files, processes and the clock. What to do is decided in `rcm-core`.
+
+pub mod local;

@@ -1,0 +1,3 @@
+//! Tests with real servers. All run side by side, each with servers of its own.
+
+mod local;
