@@ -1,0 +1,167 @@
+//! One instruction to the outside, and what came of it.
+//!
+//! Actions say what, never how: the commands on the wire are the driver's business. Every action
+//! has an id, an epoch and a deadline; silence becomes [`Outcome::Unknown`] at the deadline.
+
+use crate::id::{ActionId, Address, Epoch, NodeId, Revision, RunId};
+use crate::observation::Replication;
+use crate::record::Record;
+use crate::time::Instant;
+
+/// One instruction to the outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// Names it, for its outcome.
+    pub id: ActionId,
+    /// The epoch that it is done for.
+    pub epoch: Epoch,
+    /// After this its outcome is unknown.
+    pub deadline: Instant,
+    /// What to do.
+    pub deed: Deed,
+}
+
+/// What to do. Each of them has exactly one outcome, except [`Deed::Watch`], [`Deed::Unwatch`],
+/// [`Deed::Pace`] and [`Deed::Close`], which have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Look at a node from now on, and report what is seen.
+    Watch {
+        /// The node.
+        node: NodeId,
+        /// Where it listens.
+        address: Address,
+    },
+    /// Stop looking at a node.
+    Unwatch {
+        /// The node.
+        node: NodeId,
+    },
+    /// How often to look at all nodes.
+    Pace(Pace),
+    /// Read the record, no older than now.
+    Read,
+    /// Write the record if the stored one still has the revision `expect`.
+    Write {
+        /// The record to be written.
+        record: alloc::boxed::Box<Record>,
+        /// What it replaces.
+        expect: Revision,
+    },
+    /// Open a connection for acting, named after the epoch. Outcome: [`Done::Opened`].
+    Open {
+        /// The node.
+        node: NodeId,
+    },
+    /// Close that connection.
+    Close {
+        /// The node.
+        node: NodeId,
+    },
+    /// Kill connections of this group that act with a lower epoch, and see that they are gone.
+    Fence {
+        /// The node.
+        node: NodeId,
+    },
+    /// Read the replication state on the acting connection. Outcome: [`Done::Inspected`].
+    Inspect {
+        /// The node.
+        node: NodeId,
+    },
+    /// Make the node unable to take writes or feed replicas. Outcome: [`Done::Sealed`].
+    Seal {
+        /// The node.
+        node: NodeId,
+        /// Whether its clients are disconnected: a primary's are, a replica's readers are not.
+        evict: bool,
+    },
+    /// Make the node a primary. Outcome: [`Done::Promoted`].
+    Promote {
+        /// The node.
+        node: NodeId,
+    },
+    /// Make the node a replica of `primary`.
+    Attach {
+        /// The node.
+        node: NodeId,
+        /// Whom it shall follow.
+        primary: Address,
+    },
+    /// Let the node write its role into its own configuration file.
+    Persist {
+        /// The node.
+        node: NodeId,
+    },
+    /// Cut a replica's link to its primary once, to see whether it comes back.
+    CutLink {
+        /// The node.
+        node: NodeId,
+    },
+}
+
+/// How often to look at the nodes of a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// All is well: rarely, and on warm connections only.
+    #[default]
+    Calm,
+    /// Something smells: often.
+    Suspicion,
+}
+
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done(Done),
+    /// It was certainly not done.
+    Failed(Failed),
+    /// It may or may not have been done, or may still be done later.
+    Unknown,
+}
+
+/// What an action that was done brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The record as stored now.
+    Read {
+        /// The record, if there is one.
+        record: Option<alloc::boxed::Box<Record>>,
+        /// Its revision.
+        revision: Revision,
+    },
+    /// The record was written and has this revision.
+    Written(Revision),
+    /// The connection is established and named.
+    Opened,
+    /// No older connection acts on the node any more.
+    Fenced,
+    /// The replication state.
+    Inspected(Report),
+    /// Sealed, and this is where it stands.
+    Sealed(Report),
+    /// Promoted, and this is its new lineage.
+    Promoted(Report),
+    /// The command was accepted.
+    Accepted,
+}
+
+/// Where a node stands, as it said on the acting connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its process.
+    pub run_id: RunId,
+    /// Its replication state.
+    pub replication: Replication,
+}
+
+/// Why an action was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// The node, or the store, was not reached.
+    NotReached,
+    /// The stored record has another revision.
+    Conflict,
+    /// It was refused, with this text.
+    Refused(alloc::string::String),
+}

@@ -1,0 +1,460 @@
+//! What happened, for people and programs: every event has a stable code and one line of text.
+//!
+//! The engine does not log; the driver writes these lines. This is the only module of the core
+//! that makes sentences.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use serde::Serialize;
+
+use crate::candidate::Refusal;
+use crate::id::{Address, Epoch, Offset};
+use crate::observation::Failure;
+use crate::rule::Rule;
+use crate::time::{Human, Instant};
+use crate::verdict::{Tally, Verdict};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Instant,
+    /// The transition that it belongs to, if it belongs to one.
+    pub rule: Option<Rule>,
+    /// What.
+    pub kind: Kind,
+}
+
+/// How much an operator should care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Everyday life.
+    Info,
+    /// Needs a look.
+    Warning,
+    /// Needs an operator.
+    Error,
+}
+
+/// A node that a plan considered, and how far it had come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// The node.
+    pub node: Address,
+    /// How much of the committed history it holds.
+    pub offset: Offset,
+}
+
+/// A node that may not be promoted, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The node.
+    pub node: Address,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// Why a group stands still although something should be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// `--observe`.
+    Observing,
+    /// Another decider acts on this group.
+    RivalController,
+    /// The lease is not held.
+    NoLease,
+    /// There was a failover on undecidable evidence shortly before.
+    HoldOff,
+}
+
+/// Why a group is not served at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Halt {
+    /// The record belongs to other servers.
+    ForeignRecord,
+    /// A node has neither `REPLICAOF` nor `SLAVEOF`.
+    CannotReplicate {
+        /// The node.
+        node: Address,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Kind {
+    /// A node answers as a primary.
+    PrimaryUp {
+        /// The node.
+        node: Address,
+        /// Its server and version.
+        version: String,
+        /// How many replicas are attached to it.
+        replicas: usize,
+    },
+    /// A node answers as a replica.
+    ReplicaUp {
+        /// The node.
+        node: Address,
+        /// Its server and version.
+        version: String,
+        /// Whom it follows.
+        primary: Address,
+        /// Whether it receives the stream.
+        link_up: bool,
+    },
+    /// A node stopped answering, or does not serve us.
+    NodeDown {
+        /// The node.
+        node: Address,
+        /// What was seen.
+        failure: Failure,
+    },
+    /// The primary told of a replica that is not listed.
+    NodeDiscovered {
+        /// The node.
+        node: Address,
+        /// Who told.
+        by: Address,
+    },
+    /// A node that was only discovered has not been heard for long.
+    NodeForgotten {
+        /// The node.
+        node: Address,
+    },
+    /// Two addresses lead to one process.
+    SameServer {
+        /// The address that is ignored from now on.
+        node: Address,
+        /// The one that is kept.
+        kept: Address,
+    },
+    /// The diagnosis of the primary changed.
+    VerdictChanged {
+        /// The recorded primary.
+        primary: Option<Address>,
+        /// What it was.
+        from: Verdict,
+        /// What it is.
+        to: Verdict,
+        /// What was seen of the primary.
+        failure: Option<Failure>,
+        /// What the replicas say.
+        #[serde(skip)]
+        tally: Option<Tally>,
+    },
+    /// A standing warning appeared.
+    WarningRaised {
+        /// What is the matter.
+        verdict: Verdict,
+        /// With which node.
+        node: Address,
+    },
+    /// A standing warning went away.
+    WarningCleared {
+        /// What was the matter.
+        verdict: Verdict,
+        /// With which node.
+        node: Address,
+    },
+    /// Something should be done and is not.
+    WouldAct {
+        /// What calls for it.
+        verdict: Verdict,
+        /// The primary that would be replaced.
+        primary: Address,
+        /// The node that would be promoted, by what is known without touching it.
+        candidate: Option<Address>,
+        /// Why nothing is done.
+        obstacle: Obstacle,
+    },
+    /// An idle replica's link was cut, to see whether the primary takes it back.
+    WitnessAsked {
+        /// The replica.
+        node: Address,
+    },
+    /// A failover began.
+    FailoverStarted {
+        /// The lost primary.
+        primary: Address,
+        /// Why.
+        cause: Verdict,
+        /// Under which epoch.
+        epoch: Epoch,
+    },
+    /// A plan that another monitor, or an earlier start, left behind is continued.
+    FailoverResumed {
+        /// Under which epoch.
+        epoch: Epoch,
+        /// The node whose promotion had been announced.
+        candidate: Address,
+    },
+    /// A node is sealed, and this is how far it had come.
+    NodeSealed {
+        /// The node.
+        node: Address,
+        /// How far.
+        offset: Offset,
+        /// Since the failover began.
+        #[serde(rename = "after_ms", serialize_with = "as_millis")]
+        after: Duration,
+    },
+    /// The node to promote was picked.
+    CandidateChosen {
+        /// The node.
+        node: Address,
+        /// How much of the committed history it holds.
+        offset: Offset,
+        /// Who else could have been.
+        among: Vec<Standing>,
+        /// Who could not.
+        refused: Vec<Refused>,
+        /// Replicas that had been seen further ahead and did not answer in time.
+        missing: Vec<Address>,
+    },
+    /// Nobody can be promoted yet.
+    FailoverStalled {
+        /// Who answered and could not be.
+        refused: Vec<Refused>,
+    },
+    /// The chosen node says that it is a primary.
+    NodePromoted {
+        /// The node.
+        node: Address,
+        /// Since the failover began.
+        #[serde(rename = "after_ms", serialize_with = "as_millis")]
+        after: Duration,
+    },
+    /// The new primary is in office: clients are sent to it.
+    PrimarySwitched {
+        /// Under which epoch.
+        epoch: Epoch,
+        /// Who was it.
+        from: Address,
+        /// Who is it.
+        to: Address,
+        /// Since the evidence against the old one appeared.
+        #[serde(rename = "after_ms", serialize_with = "as_millis")]
+        after: Duration,
+    },
+    /// The primary turned out to be well before anything was done to it.
+    FailoverAborted {
+        /// The primary.
+        primary: Address,
+    },
+    /// The record is newer than the plan.
+    Superseded {
+        /// The newer epoch.
+        epoch: Epoch,
+    },
+    /// What the failover lost, as far as it is known.
+    LossAccounted {
+        /// At least this many bytes.
+        known_bytes: u64,
+        /// Probably this many.
+        estimated_bytes: u64,
+        /// How old the last look at the old primary was.
+        #[serde(rename = "look_age_ms", serialize_with = "as_millis")]
+        look_age: Duration,
+    },
+    /// The old primary was met again.
+    LossFinal {
+        /// Exactly what was lost; `None` when the old process is gone and nobody will ever know.
+        exact_bytes: Option<u64>,
+    },
+    /// A group got its agreed primary without a failover.
+    PrimaryAdopted {
+        /// The primary.
+        primary: Address,
+        /// Under which epoch.
+        epoch: Epoch,
+        /// Why.
+        how: Adoption,
+    },
+    /// A primary that is not the recorded one was sealed.
+    RivalSealed {
+        /// The node.
+        node: Address,
+        /// Bytes beyond the committed history that it will lose, where that can be told.
+        diverged_bytes: Option<u64>,
+    },
+    /// A node was made a replica of the primary.
+    NodeAttached {
+        /// The node.
+        node: Address,
+        /// The primary.
+        primary: Address,
+    },
+    /// A node wrote its role into its configuration file.
+    RolePersisted {
+        /// The node.
+        node: Address,
+    },
+    /// A node could not write its role into its configuration file.
+    RoleNotPersistent {
+        /// The node.
+        node: Address,
+        /// What it said.
+        text: String,
+    },
+    /// A node refused or did not answer a command that should bring it back.
+    BringBackFailed {
+        /// The node.
+        node: Address,
+        /// What it said, if it said anything.
+        text: String,
+    },
+    /// Every node that answers follows the primary again.
+    GroupRestored {
+        /// The primary.
+        primary: Address,
+        /// How many replicas follow it.
+        replicas: usize,
+        /// Since the evidence against the old primary appeared.
+        #[serde(rename = "after_ms", serialize_with = "as_millis")]
+        after: Duration,
+    },
+    /// Other deciders act on this group.
+    RivalControllers {
+        /// Their client names.
+        names: Vec<String>,
+    },
+    /// They are gone.
+    RivalControllersGone,
+    /// Our own scheduling was late.
+    ObserverLate {
+        /// By how much.
+        #[serde(rename = "by_ms", serialize_with = "as_millis")]
+        by: Duration,
+    },
+    /// The record could not be written or read.
+    StoreFailed {
+        /// What the store said.
+        text: String,
+    },
+    /// The store works again.
+    StoreRecovered,
+    /// The group is not served.
+    Halted(Halt),
+}
+
+/// How a group got its agreed primary without a failover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Adoption {
+    /// It is the only primary among the nodes given.
+    Found,
+    /// It does not answer, and every replica that does names it.
+    NamedByReplicas,
+    /// Several nodes are primaries, and it is the only one that holds data.
+    OnlyOneWithData,
+    /// All nodes are empty primaries, and it is listed first.
+    FirstOfEmpty,
+    /// All nodes are sealed and no record says by whom: it holds the most.
+    MostAdvanced,
+    /// Somebody else made it the primary, and the group follows it.
+    ChangedByHand,
+    /// It restarted and holds all that its replicas hold.
+    Restarted,
+    /// It kept its office: a claim on it was not carried out.
+    Kept,
+}
+
+impl Kind {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::PrimaryUp { .. } => "primary-up",
+            Self::ReplicaUp { .. } => "replica-up",
+            Self::NodeDown { .. } => "node-down",
+            Self::NodeDiscovered { .. } => "node-discovered",
+            Self::NodeForgotten { .. } => "node-forgotten",
+            Self::SameServer { .. } => "same-server",
+            Self::VerdictChanged { .. } => "verdict-changed",
+            Self::WarningRaised { .. } => "warning-raised",
+            Self::WarningCleared { .. } => "warning-cleared",
+            Self::WouldAct { .. } => "would-act",
+            Self::WitnessAsked { .. } => "witness-asked",
+            Self::FailoverStarted { .. } => "failover-started",
+            Self::FailoverResumed { .. } => "failover-resumed",
+            Self::NodeSealed { .. } => "node-sealed",
+            Self::CandidateChosen { .. } => "candidate-chosen",
+            Self::FailoverStalled { .. } => "failover-stalled",
+            Self::NodePromoted { .. } => "node-promoted",
+            Self::PrimarySwitched { .. } => "primary-switched",
+            Self::FailoverAborted { .. } => "failover-aborted",
+            Self::Superseded { .. } => "superseded",
+            Self::LossAccounted { .. } => "loss-accounted",
+            Self::LossFinal { .. } => "loss-final",
+            Self::PrimaryAdopted { .. } => "primary-adopted",
+            Self::RivalSealed { .. } => "rival-sealed",
+            Self::NodeAttached { .. } => "node-attached",
+            Self::RolePersisted { .. } => "role-persisted",
+            Self::RoleNotPersistent { .. } => "role-not-persistent",
+            Self::BringBackFailed { .. } => "bring-back-failed",
+            Self::GroupRestored { .. } => "group-restored",
+            Self::RivalControllers { .. } => "rival-controllers",
+            Self::RivalControllersGone => "rival-controllers-gone",
+            Self::ObserverLate { .. } => "observer-late",
+            Self::StoreFailed { .. } => "store-failed",
+            Self::StoreRecovered => "store-recovered",
+            Self::Halted(_) => "halted",
+        }
+    }
+
+    /// How much an operator should care.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::FailoverStalled { .. } | Self::StoreFailed { .. } | Self::Halted(_) => {
+                Severity::Error
+            }
+            Self::NodeDown { .. }
+            | Self::SameServer { .. }
+            | Self::WarningRaised { .. }
+            | Self::WouldAct { .. }
+            | Self::FailoverStarted { .. }
+            | Self::FailoverResumed { .. }
+            | Self::PrimarySwitched { .. }
+            | Self::FailoverAborted { .. }
+            | Self::Superseded { .. }
+            | Self::RivalSealed { .. }
+            | Self::RoleNotPersistent { .. }
+            | Self::BringBackFailed { .. }
+            | Self::RivalControllers { .. }
+            | Self::ObserverLate { .. } => Severity::Warning,
+            Self::VerdictChanged { to, .. } => match to {
+                Verdict::Healthy => Severity::Info,
+                _ => Severity::Warning,
+            },
+            Self::PrimaryUp { .. }
+            | Self::ReplicaUp { .. }
+            | Self::NodeDiscovered { .. }
+            | Self::NodeForgotten { .. }
+            | Self::WarningCleared { .. }
+            | Self::WitnessAsked { .. }
+            | Self::NodeSealed { .. }
+            | Self::CandidateChosen { .. }
+            | Self::NodePromoted { .. }
+            | Self::LossAccounted { .. }
+            | Self::LossFinal { .. }
+            | Self::PrimaryAdopted { .. }
+            | Self::NodeAttached { .. }
+            | Self::RolePersisted { .. }
+            | Self::GroupRestored { .. }
+            | Self::RivalControllersGone
+            | Self::StoreRecovered => Severity::Info,
+        }
+    }
+}
+
+fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64() * 1_000.0)
+}
+
+mod text;

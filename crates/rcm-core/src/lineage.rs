@@ -1,0 +1,214 @@
+//! The chain of replication ids that a group's data descends through, and where a node stands on it.
+//!
+//! Offsets of two replication ids are not comparable, and the newest id is not the longest history:
+//! a lagging replica takes its new primary's id while it holds less than a peer with the old one.
+//! The only sound measure is the length of the prefix that a node shares with the committed chain.
+//!
+//! Always holds: an edge's fork is where its stream left its parent; every byte up to the fork is
+//! the same in both.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Offset, ReplicationId};
+use crate::observation::Replication;
+
+/// How much of which stream a node holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The stream.
+    pub id: ReplicationId,
+    /// The stream it continues, and up to where the two are one.
+    pub previous: Option<(ReplicationId, Offset)>,
+    /// The last byte held.
+    pub offset: Offset,
+}
+
+impl From<&Replication> for Position {
+    fn from(replication: &Replication) -> Self {
+        Self {
+            id: replication.id,
+            previous: replication.previous,
+            offset: replication.offset,
+        }
+    }
+}
+
+/// `id` continues `parent` from `fork` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The younger stream.
+    pub id: ReplicationId,
+    /// The stream that it left.
+    pub parent: ReplicationId,
+    /// The last byte that both have.
+    pub fork: Offset,
+}
+
+/// The committed lineage: the current stream and those it descends from, youngest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain {
+    head: ReplicationId,
+    edges: Vec<Edge>,
+}
+
+impl Chain {
+    /// How many generations are remembered. A node that comes back from further away gets a full
+    /// resynchronisation, which its server would give it anyway.
+    pub const MAX_EDGES: usize = 64;
+
+    /// A chain that begins with `head`.
+    pub const fn new(head: ReplicationId) -> Self {
+        Self {
+            head,
+            edges: Vec::new(),
+        }
+    }
+
+    /// The current stream.
+    pub const fn head(&self) -> ReplicationId {
+        self.head
+    }
+
+    /// The chain after `id` has continued it from `fork` on.
+    #[must_use]
+    pub fn extended(&self, id: ReplicationId, parent: ReplicationId, fork: Offset) -> Self {
+        if id == self.head {
+            return self.clone();
+        }
+        let mut chain = if self.contains(parent) {
+            self.cut_to(parent)
+        } else {
+            Self::new(parent)
+        };
+        chain.edges.insert(0, Edge { id, parent, fork });
+        chain.edges.truncate(Self::MAX_EDGES);
+        chain.head = id;
+        chain
+    }
+
+    /// Whether a stream belongs to this lineage.
+    pub fn contains(&self, id: ReplicationId) -> bool {
+        self.cap(id).is_some()
+    }
+
+    /// How long a prefix of the committed history the position holds; `None` when it holds none
+    /// that we can name.
+    pub fn common_prefix(&self, position: &Position) -> Option<Offset> {
+        let on_chain = |id, offset: Offset| self.cap(id).map(|cap| offset.min(cap));
+        on_chain(position.id, position.offset).or_else(|| {
+            let (previous, fork) = position.previous?;
+            on_chain(previous, position.offset.min(fork))
+        })
+    }
+
+    /// Up to which byte the chain runs through `id`; `None` when it does not.
+    fn cap(&self, id: ReplicationId) -> Option<Offset> {
+        let mut cap = Offset(u64::MAX);
+        if id == self.head {
+            return Some(cap);
+        }
+        for edge in &self.edges {
+            cap = cap.min(edge.fork);
+            if edge.parent == id {
+                return Some(cap);
+            }
+        }
+        None
+    }
+
+    /// The chain as it was when `id` was its head.
+    fn cut_to(&self, id: ReplicationId) -> Self {
+        let older = self
+            .edges
+            .iter()
+            .skip_while(|edge| edge.id != id)
+            .copied()
+            .collect();
+        Self {
+            head: id,
+            edges: older,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: ReplicationId = ReplicationId::from_number(0xA);
+    const B: ReplicationId = ReplicationId::from_number(0xB);
+    const C: ReplicationId = ReplicationId::from_number(0xC);
+    const X: ReplicationId = ReplicationId::from_number(0xD);
+
+    fn at(id: ReplicationId, offset: u64) -> Position {
+        Position {
+            id,
+            previous: None,
+            offset: Offset(offset),
+        }
+    }
+
+    fn continuing(id: ReplicationId, offset: u64, parent: ReplicationId, fork: u64) -> Position {
+        Position {
+            previous: Some((parent, Offset(fork))),
+            ..at(id, offset)
+        }
+    }
+
+    #[test]
+    fn a_position_is_worth_the_prefix_it_shares_with_the_committed_chain() {
+        let chain = Chain::new(A)
+            .extended(B, A, Offset(100))
+            .extended(C, B, Offset(150));
+        for (position, prefix) in [
+            (at(C, 180), Some(180)),
+            (at(B, 140), Some(140)),
+            // B went on to 200 after C had left it at 150: those bytes were abandoned.
+            (at(B, 200), Some(150)),
+            (at(A, 90), Some(90)),
+            (at(A, 300), Some(100)),
+            (at(X, 500), None),
+            // An orphan that was promoted at 160 of C and wrote on.
+            (continuing(X, 500, C, 160), Some(160)),
+            // A replica that took an unknown id before it reached the fork.
+            (continuing(X, 120, C, 160), Some(120)),
+        ] {
+            assert_eq!(
+                chain.common_prefix(&position),
+                prefix.map(Offset),
+                "{position:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_larger_raw_offset_on_an_abandoned_branch_is_worth_less() {
+        let chain = Chain::new(A).extended(B, A, Offset(100));
+        let abandoned = chain.common_prefix(&at(A, 9_000));
+        let lagging = chain.common_prefix(&at(B, 101));
+        assert!(lagging > abandoned);
+    }
+
+    #[test]
+    fn extending_from_an_older_stream_drops_what_came_after_it() {
+        let chain = Chain::new(A)
+            .extended(B, A, Offset(100))
+            .extended(C, A, Offset(90));
+        assert!(!chain.contains(B));
+        assert_eq!(chain.common_prefix(&at(A, 95)), Some(Offset(90)));
+    }
+
+    #[test]
+    fn the_chain_remembers_a_bounded_number_of_generations() {
+        let mut chain = Chain::new(ReplicationId::from_number(0));
+        for generation in 1..200 {
+            let id = ReplicationId::from_number(generation);
+            chain = chain.extended(id, chain.head(), Offset(generation));
+        }
+        assert_eq!(chain.edges.len(), Chain::MAX_EDGES);
+        assert!(chain.contains(ReplicationId::from_number(199 - 64)));
+        assert!(!chain.contains(ReplicationId::from_number(100)));
+    }
+}

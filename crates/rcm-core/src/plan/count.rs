@@ -1,0 +1,127 @@
+//! When enough nodes are sealed, and which of them is the best.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::candidate::{Contender, Ranking, Recorded, rank};
+use crate::event::{Kind, Refused, Standing};
+use crate::id::{Address, NodeId};
+use crate::lineage::Position;
+use crate::plan::World;
+use crate::plan::hand::Hand;
+use crate::policy::Policy;
+use crate::record::Record;
+use crate::time::Instant;
+use crate::view::Node;
+
+/// What counting came to.
+#[derive(Debug)]
+pub(super) enum Count {
+    /// Somebody is still waited for, until then.
+    Waiting(Instant),
+    /// Nobody is waited for, and nobody can be promoted.
+    Nobody(Ranking),
+    /// This is the order, and these replicas had been seen further ahead.
+    Ready(Ranking, Vec<Address>),
+}
+
+/// Counts and ranks the nodes in the hands of a failover that began sealing at `since`.
+pub(super) fn count(
+    hands: &BTreeMap<NodeId, Hand>,
+    record: &Record,
+    lost: Option<NodeId>,
+    since: Instant,
+    world: World<'_>,
+) -> Count {
+    let ranking = rank(
+        &record.chain,
+        hands
+            .values()
+            .filter_map(|hand| contender(hand, record, world)),
+    );
+    let expected = hands.values().filter(|hand| hand.expected);
+    let waiting = expected
+        .filter_map(Hand::waited_for_until)
+        .filter(|&at| at > world.now)
+        .min();
+    if let Some(until) = waiting {
+        return Count::Waiting(until);
+    }
+    let Some(best) = ranking.best() else {
+        return Count::Nobody(ranking);
+    };
+    let ahead = |node: &&Node| {
+        let position = node.replication().map(Position::from);
+        let prefix = position.and_then(|position| record.chain.common_prefix(&position));
+        prefix > Some(best.prefix())
+    };
+    let silent = hands
+        .values()
+        .filter(|hand| hand.report().is_none() && Some(hand.node()) != lost);
+    let missing: Vec<Address> = silent
+        .filter_map(|hand| world.view.get(hand.node()))
+        .filter(ahead)
+        .map(|node| node.address.clone())
+        .collect();
+    let patience_ends = since + Policy::WAIT_FOR_BEST;
+    if !missing.is_empty() && patience_ends > world.now {
+        return Count::Waiting(patience_ends);
+    }
+    Count::Ready(ranking, missing)
+}
+
+/// The event that tells who was picked among whom.
+pub(super) fn chosen(ranking: &Ranking, missing: Vec<Address>, world: World<'_>) -> Option<Kind> {
+    let best = ranking.best()?;
+    let among = ranking.candidates.iter().map(|candidate| Standing {
+        node: address(candidate.node(), world),
+        offset: candidate.prefix(),
+    });
+    Some(Kind::CandidateChosen {
+        node: address(best.node(), world),
+        offset: best.prefix(),
+        among: among.collect(),
+        refused: refused(ranking, world),
+        missing,
+    })
+}
+
+/// Who may not be promoted, and why.
+pub(super) fn refused(ranking: &Ranking, world: World<'_>) -> Vec<Refused> {
+    let refused = ranking.refused.iter();
+    refused
+        .map(|&(node, why)| Refused {
+            node: address(node, world),
+            why,
+        })
+        .collect()
+}
+
+fn address(node: NodeId, world: World<'_>) -> Address {
+    let known = world.view.get(node);
+    known.map_or_else(Address::tombstone, |node| node.address.clone())
+}
+
+fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender> {
+    let report = hand.report()?;
+    let node = world.view.get(hand.node())?;
+    let recorded = if record.knows(report.run_id) {
+        Recorded::SameProcess
+    } else {
+        let member = record.member_at(&node.address);
+        member.map_or(Recorded::Unknown, |member| {
+            Recorded::OtherProcess(member.offset)
+        })
+    };
+    Some(Contender {
+        node: node.id,
+        run_id: report.run_id,
+        position: Position::from(&report.replication),
+        priority: report
+            .replication
+            .following()
+            .map_or(100, |following| following.priority),
+        incomplete: hand.was_syncing || report.replication.loading,
+        recorded,
+    })
+}

@@ -1,0 +1,229 @@
+//! What is done to one node between the claim and the count: hold it, drain it, seal it.
+
+use core::time::Duration;
+
+use crate::action::{Deed, Done, Outcome, Report};
+use crate::id::{ActionId, NodeId};
+use crate::lease::Held;
+use crate::plan::grip::{Grip, Superseded, Target};
+use crate::plan::{Outbox, World};
+use crate::policy::Policy;
+use crate::time::Instant;
+
+/// One node in the hands of a failover.
+#[derive(Clone, Debug)]
+pub(super) struct Hand {
+    target: Target,
+    state: State,
+    began: Instant,
+    /// Its clients are disconnected with the seal.
+    evict: bool,
+    /// Whether it is given time to apply what it has received.
+    drain: bool,
+    /// It answered shortly before the claim, so the count waits for it.
+    pub(super) expected: bool,
+    /// It was receiving a whole data set.
+    pub(super) was_syncing: bool,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Gripping(Grip),
+    Inspecting(ActionId),
+    /// Its link to the lost primary is still up: look again at this time.
+    Draining {
+        again: Instant,
+    },
+    Sealing {
+        seal: ActionId,
+        since: Instant,
+    },
+    Sealed(Report),
+    /// The seal was sent and not answered: it may be executed at any time.
+    Unknown,
+    /// Nothing was sent.
+    Unreached {
+        since: Instant,
+    },
+}
+
+/// How often a draining replica is asked whether it has read to the end.
+const DRAIN_EVERY: Duration = Duration::from_millis(2);
+/// How often a node that was not reached is tried again while nobody can be promoted.
+const REACH_AGAIN: Duration = Duration::from_millis(100);
+
+impl Hand {
+    pub(super) fn begin(
+        node: NodeId,
+        epoch: crate::id::Epoch,
+        leased: Held,
+        drain: bool,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Self {
+        let target = Target::new(world, node, epoch, leased);
+        let known = world.view.get(node);
+        let following = known.and_then(|node| node.following());
+        Self {
+            state: State::Gripping(Grip::begin(target, world, out)),
+            target,
+            began: world.now,
+            evict: following.is_none(),
+            drain: drain && following.is_some(),
+            expected: known.is_some_and(|node| node.answers()),
+            was_syncing: following.is_some_and(|following| following.syncing),
+        }
+    }
+
+    pub(super) const fn node(&self) -> NodeId {
+        self.target.node
+    }
+
+    pub(super) const fn awaits(&self) -> Option<ActionId> {
+        match &self.state {
+            State::Gripping(grip) => grip.awaits(),
+            State::Inspecting(id) | State::Sealing { seal: id, .. } => Some(*id),
+            State::Draining { .. }
+            | State::Sealed(_)
+            | State::Unknown
+            | State::Unreached { .. } => None,
+        }
+    }
+
+    /// Where the node stands, once it is sealed.
+    pub(super) const fn report(&self) -> Option<&Report> {
+        match &self.state {
+            State::Sealed(report) => Some(report),
+            State::Gripping(_)
+            | State::Inspecting(_)
+            | State::Draining { .. }
+            | State::Sealing { .. }
+            | State::Unknown
+            | State::Unreached { .. } => None,
+        }
+    }
+
+    /// Whether a seal may be executed on the node, now or later.
+    pub(super) const fn may_be_sealed(&self) -> bool {
+        matches!(
+            self.state,
+            State::Sealing { .. } | State::Sealed(_) | State::Unknown
+        )
+    }
+
+    /// Until when the count waits for this node.
+    pub(super) fn waited_for_until(&self) -> Option<Instant> {
+        let drained = if self.drain {
+            Policy::DRAIN_WITHIN
+        } else {
+            Duration::ZERO
+        };
+        match self.state {
+            State::Gripping(_) | State::Inspecting(_) | State::Draining { .. } => {
+                Some(self.began + drained + Policy::SEAL_WITHIN)
+            }
+            State::Sealing { since, .. } => Some(since + Policy::SEAL_WITHIN),
+            State::Sealed(_) | State::Unknown | State::Unreached { .. } => None,
+        }
+    }
+
+    /// When the node wants to be asked again.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Draining { again } => Some(again),
+            // A node that never answers the look is sealed all the same when its time is over.
+            State::Inspecting(_) => Some(self.began + Policy::DRAIN_WITHIN),
+            State::Unreached { since } => Some(since + REACH_AGAIN),
+            State::Gripping(_) | State::Sealing { .. } | State::Sealed(_) | State::Unknown => None,
+        }
+    }
+
+    pub(super) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
+        if self.next_deadline().is_none_or(|at| at > world.now) {
+            return;
+        }
+        match self.state {
+            State::Draining { .. } if self.drain_is_over(world) => self.seal(world, out),
+            State::Draining { .. } => self.inspect(world, out),
+            State::Inspecting(_) => self.seal(world, out),
+            State::Unreached { .. } => {
+                self.state = State::Gripping(Grip::begin(self.target, world, out));
+            }
+            State::Gripping(_) | State::Sealing { .. } | State::Sealed(_) | State::Unknown => {}
+        }
+    }
+
+    pub(super) fn step(
+        &mut self,
+        outcome: Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), Superseded> {
+        match (&self.state, outcome) {
+            (State::Gripping(grip), outcome) => {
+                let grip = grip.step(self.target, &outcome, world, out)?;
+                self.state = State::Gripping(grip);
+                match grip {
+                    Grip::Firm if self.drain && !self.has_read_to_the_end(world) => {
+                        self.inspect(world, out);
+                    }
+                    Grip::Firm => self.seal(world, out),
+                    Grip::Slipped => self.state = State::Unreached { since: world.now },
+                    Grip::Opening(_) | Grip::Confirming(_) | Grip::Fencing(_) => {}
+                }
+            }
+            (State::Inspecting(_), Outcome::Done(Done::Inspected(report))) => {
+                if report.replication.link_up() && !self.drain_is_over(world) {
+                    self.state = State::Draining {
+                        again: world.now + DRAIN_EVERY,
+                    };
+                } else {
+                    self.seal(world, out);
+                }
+            }
+            (State::Sealing { .. }, Outcome::Done(Done::Sealed(report))) => {
+                self.state = State::Sealed(report);
+            }
+            (State::Sealing { .. }, Outcome::Unknown) => self.state = State::Unknown,
+            // Refused (a loading node cannot be sealed), or the connection ended before it.
+            (State::Inspecting(_) | State::Sealing { .. }, _) => {
+                self.state = State::Unreached { since: world.now };
+            }
+            (State::Draining { .. } | State::Sealed(_) | State::Unknown, _)
+            | (State::Unreached { .. }, _) => {}
+        }
+        Ok(())
+    }
+
+    fn inspect(&mut self, world: World<'_>, out: &mut Outbox) {
+        let deed = Deed::Inspect {
+            node: self.target.node,
+        };
+        let id = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);
+        self.state = State::Inspecting(id);
+    }
+
+    fn seal(&mut self, world: World<'_>, out: &mut Outbox) {
+        let deed = Deed::Seal {
+            node: self.target.node,
+            evict: self.evict,
+        };
+        let seal = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);
+        self.state = State::Sealing {
+            seal,
+            since: world.now,
+        };
+    }
+
+    fn drain_is_over(&self, world: World<'_>) -> bool {
+        world.now >= self.began + Policy::DRAIN_WITHIN
+    }
+
+    /// A replica that reports its link down has read what the primary sent to the last byte.
+    fn has_read_to_the_end(&self, world: World<'_>) -> bool {
+        world.view.get(self.target.node).is_some_and(|node| {
+            node.replication()
+                .is_some_and(|replication| !replication.link_up())
+        })
+    }
+}

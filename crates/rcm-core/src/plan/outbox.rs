@@ -1,0 +1,93 @@
+//! Where plans and the engine put what they want done and told.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::time::Duration;
+
+use crate::action::{Action, Deed};
+use crate::event::{Event, Kind};
+use crate::id::{ActionId, Epoch};
+use crate::rule::Rule;
+use crate::time::Instant;
+
+/// Actions and events that wait to be fetched, and actions whose outcome is awaited.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    next: ActionId,
+    actions: VecDeque<Action>,
+    events: VecDeque<Event>,
+    awaited: BTreeMap<ActionId, Instant>,
+}
+
+impl Outbox {
+    /// Orders an action and awaits its outcome for at most `within`.
+    pub fn act(&mut self, now: Instant, epoch: Epoch, within: Duration, deed: Deed) -> ActionId {
+        let id = self.push(epoch, now + within, deed);
+        self.awaited.insert(id, now + within);
+        id
+    }
+
+    /// Gives an order that has no outcome.
+    pub fn order(&mut self, epoch: Epoch, deed: Deed) {
+        self.push(epoch, Instant::ZERO, deed);
+    }
+
+    fn push(&mut self, epoch: Epoch, deadline: Instant, deed: Deed) -> ActionId {
+        self.next = self.next.next();
+        self.actions.push_back(Action {
+            id: self.next,
+            epoch,
+            deadline,
+            deed,
+        });
+        self.next
+    }
+
+    /// Tells an event that is not part of a plan.
+    pub fn tell(&mut self, at: Instant, kind: Kind) {
+        self.events.push_back(Event {
+            at,
+            rule: None,
+            kind,
+        });
+    }
+
+    /// Tells an event together with the transition that it belongs to.
+    pub fn tell_rule(&mut self, at: Instant, rule: Rule, kind: Kind) {
+        self.events.push_back(Event {
+            at,
+            rule: Some(rule),
+            kind,
+        });
+    }
+
+    /// The next action to be executed.
+    pub fn pop_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The next event to be told.
+    pub fn pop_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Notes that an outcome has come; false when nobody waits for it any more.
+    pub fn settle(&mut self, id: ActionId) -> bool {
+        self.awaited.remove(&id).is_some()
+    }
+
+    /// An action whose deadline has passed.
+    pub fn overdue(&mut self, now: Instant) -> Option<ActionId> {
+        let id = self
+            .awaited
+            .iter()
+            .find(|(_, deadline)| **deadline <= now)
+            .map(|(id, _)| *id)?;
+        self.awaited.remove(&id);
+        Some(id)
+    }
+
+    /// When the next awaited action is overdue.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.awaited.values().min().copied()
+    }
+}

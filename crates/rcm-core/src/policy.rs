@@ -1,0 +1,237 @@
+//! What the operator decided: delays by class of failure, and what the monitor may touch.
+//!
+//! A policy is checked once, when it is built. Nothing after that can fail.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::Address;
+
+/// How one group is watched and failed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long to wait after proof of a crash. Zero acts at once; more gives a supervisor time to
+    /// restart the process.
+    pub crash_after: Duration,
+    /// How long a primary must be silent at TCP level.
+    pub silent_after: Duration,
+    /// How long a primary may leave a request unanswered while TCP is alive. `None` means the
+    /// node's own `busy-reply-threshold` plus 500 ms, because below it a long script cannot be
+    /// told from a hang.
+    pub hang_after: Option<Duration>,
+    /// How often the primary is asked for a sign of life while all is calm.
+    pub probe_every: Duration,
+    /// Decide and log everything, touch nothing.
+    pub observe: bool,
+    /// Whether a node writes its new role into its own configuration file.
+    pub persist_roles: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            crash_after: Duration::ZERO,
+            silent_after: Duration::from_millis(500),
+            hang_after: None,
+            probe_every: Duration::from_millis(200),
+            observe: false,
+            persist_roles: true,
+        }
+    }
+}
+
+/// Why a policy is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A delay is outside its range.
+    #[error("{name} must lie between {min:?} and {max:?}, not {value:?}")]
+    OutOfRange {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: Duration,
+        /// The smallest value allowed.
+        min: Duration,
+        /// The largest value allowed.
+        max: Duration,
+    },
+}
+
+/// A list of the nodes of a group, as the operator gave it: no address twice, at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nodes(Vec<Address>);
+
+/// Why a list of nodes is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodesError {
+    /// Nothing to watch.
+    #[error("no nodes given; name at least one HOST:PORT")]
+    Empty,
+    /// One address is listed more than once.
+    #[error("`{0}` is listed twice; remove one of the two")]
+    Duplicate(Address),
+    /// More nodes than a group can have.
+    #[error("{0} nodes are too many for one group; the limit is {limit}", limit = Nodes::MAX)]
+    TooMany(usize),
+}
+
+impl Nodes {
+    /// The most nodes that one group can have, listed and discovered together.
+    pub const MAX: usize = 64;
+
+    /// Checks a list of addresses.
+    pub fn new(addresses: Vec<Address>) -> Result<Self, NodesError> {
+        if addresses.is_empty() {
+            return Err(NodesError::Empty);
+        }
+        if addresses.len() > Self::MAX {
+            return Err(NodesError::TooMany(addresses.len()));
+        }
+        for (i, address) in addresses.iter().enumerate() {
+            if addresses[..i].contains(address) {
+                return Err(NodesError::Duplicate(address.clone()));
+            }
+        }
+        Ok(Self(addresses))
+    }
+
+    /// The addresses in the order given.
+    pub fn addresses(&self) -> &[Address] {
+        &self.0
+    }
+}
+
+impl Policy {
+    /// How often each node is asked for its replication state while all is calm.
+    pub const INFO_EVERY: Duration = Duration::from_secs(1);
+    /// How often a node is asked while something is suspected.
+    pub const SUSPICION_EVERY: Duration = Duration::from_millis(20);
+    /// How long an unanswered request raises no suspicion.
+    pub const MUTE_AFTER: Duration = Duration::from_millis(60);
+    /// How long a replica that still reports its link up is given to apply what it has received.
+    pub const DRAIN_WITHIN: Duration = Duration::from_millis(200);
+    /// How long the first answers to a seal are waited for.
+    pub const SEAL_WITHIN: Duration = Duration::from_millis(100);
+    /// How long a silent replica that is known to hold more than the best answer is waited for.
+    pub const WAIT_FOR_BEST: Duration = Duration::from_secs(1);
+    /// After this long without an answer the outcome of a command is unknown.
+    pub const ACTION_WITHIN: Duration = Duration::from_secs(2);
+    /// How long a refused connect waits for the replicas' word before it stands alone.
+    pub const WITNESS_WITHIN: Duration = Duration::from_millis(20);
+    /// How long the monitor may be late itself before its own evidence of silence is void.
+    pub const LATE_AFTER: Duration = Duration::from_millis(100);
+    /// How long at start every listed node is waited for before rivals are judged without it.
+    pub const COLD_START_AFTER: Duration = Duration::from_secs(5);
+    /// How long a topology changed by hand must be stable before it is adopted.
+    pub const ADOPT_AFTER: Duration = Duration::from_millis(500);
+    /// How long a broken replica is left to heal by itself before it is repaired.
+    pub const REPAIR_AFTER: Duration = Duration::from_secs(2);
+    /// How long the first pause between two failovers on undecidable evidence is; it doubles.
+    pub const HOLD_OFF: Duration = Duration::from_secs(2);
+    /// The longest pause between two failovers on undecidable evidence.
+    pub const HOLD_OFF_MAX: Duration = Duration::from_secs(60);
+    /// After this long without a failover the hold-off starts from the beginning.
+    pub const HOLD_OFF_FORGET: Duration = Duration::from_secs(600);
+    /// The delay that `hang_after` adds to a node's own `busy-reply-threshold`.
+    const BEYOND_BUSY: Duration = Duration::from_millis(500);
+    /// A stock server's `busy-reply-threshold`.
+    const STOCK_BUSY_THRESHOLD: Duration = Duration::from_secs(5);
+
+    /// Checks that every delay lies in its range.
+    pub fn validated(self) -> Result<Self, Error> {
+        let hour = Duration::from_secs(3600);
+        let millis = Duration::from_millis;
+        let check = |name, value: Duration, min: Duration, max: Duration| {
+            if value < min || value > max {
+                return Err(Error::OutOfRange {
+                    name,
+                    value,
+                    min,
+                    max,
+                });
+            }
+            Ok(())
+        };
+        check("crash_after", self.crash_after, Duration::ZERO, hour)?;
+        check("silent_after", self.silent_after, millis(100), hour)?;
+        check(
+            "probe_every",
+            self.probe_every,
+            millis(10),
+            Duration::from_secs(10),
+        )?;
+        if let Some(hang_after) = self.hang_after {
+            check("hang_after", hang_after, millis(100), hour)?;
+        }
+        Ok(self)
+    }
+
+    /// How long a primary whose `busy-reply-threshold` is `busy_threshold` may be mute.
+    pub fn hang_after(&self, busy_threshold: Option<Duration>) -> Duration {
+        self.hang_after.unwrap_or_else(|| {
+            busy_threshold
+                .unwrap_or(Self::STOCK_BUSY_THRESHOLD)
+                .saturating_add(Self::BEYOND_BUSY)
+        })
+    }
+
+    /// The probe interval in force: never more than a quarter of the shortest delay.
+    pub fn probe_every(&self) -> Duration {
+        let shortest = self
+            .silent_after
+            .min(self.hang_after.unwrap_or(self.silent_after));
+        self.probe_every.min(shortest / 4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    #[test]
+    fn a_hang_is_measured_from_beyond_the_busy_threshold() {
+        let policy = Policy::default();
+        assert_eq!(policy.hang_after(None).as_millis(), 5_500);
+        assert_eq!(
+            policy.hang_after(Some(Duration::from_secs(1))).as_millis(),
+            1_500
+        );
+        let set = Policy {
+            hang_after: Some(Duration::from_secs(2)),
+            ..policy
+        };
+        assert_eq!(set.hang_after(Some(Duration::from_secs(9))).as_secs(), 2);
+    }
+
+    #[test]
+    fn probes_are_never_rarer_than_a_quarter_of_the_shortest_delay() {
+        let policy = Policy {
+            silent_after: Duration::from_millis(400),
+            ..Policy::default()
+        };
+        assert_eq!(policy.probe_every().as_millis(), 100);
+        assert_eq!(Policy::default().probe_every().as_millis(), 125);
+    }
+
+    #[test]
+    fn a_delay_out_of_range_is_refused_by_name() {
+        let policy = Policy {
+            silent_after: Duration::ZERO,
+            ..Policy::default()
+        };
+        assert_eq!(
+            policy.validated().unwrap_err().to_string(),
+            "silent_after must lie between 100ms and 3600s, not 0ns"
+        );
+    }
+
+    #[test]
+    fn a_node_listed_twice_is_refused() {
+        let a: Address = "10.0.0.1".parse().unwrap();
+        let error = Nodes::new(vec![a.clone(), "10.0.0.1:6379".parse().unwrap()]).unwrap_err();
+        assert_eq!(error, NodesError::Duplicate(a));
+        assert_eq!(Nodes::new(vec![]), Err(NodesError::Empty));
+    }
+}

@@ -1,0 +1,159 @@
+//! What is agreed about a group: the desired state, and what a plan has done of it so far.
+//!
+//! Whoever holds the lease moves the world towards the record and may die after any step; whoever
+//! reads it later continues. Nothing is done to a node that the record does not announce first.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Address, Epoch, MonitorId, Offset, ReplicationId, RunId};
+use crate::lineage::Chain;
+use crate::verdict::Verdict;
+
+/// The agreed state of one group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The format of this record.
+    pub version: u32,
+    /// Orders records; only ever grows.
+    pub epoch: Epoch,
+    /// How far the plan of this epoch has come.
+    pub phase: Phase,
+    /// The primary that was committed last.
+    pub primary: Primary,
+    /// Every node that belongs to the group, the primary included.
+    pub members: Vec<Member>,
+    /// The committed lineage; its head is the primary's replication id.
+    pub chain: Chain,
+    /// How many replicas must hold a write before it is acknowledged; zero is async mode.
+    pub ack_replicas: u32,
+    /// Whether every node that could be reached has written its role into its own configuration.
+    pub roles_persisted: bool,
+    /// What the last failover lost, until the exact figure is known.
+    pub loss: Option<Loss>,
+}
+
+/// How far the plan of an epoch has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// A monitor is about to act; no node is promoted yet.
+    Claimed {
+        /// The monitor.
+        by: MonitorId,
+        /// Why.
+        cause: Verdict,
+    },
+    /// A node is about to be promoted, or has been.
+    Promoting {
+        /// The monitor.
+        by: MonitorId,
+        /// The node, and where it stood.
+        intent: Intent,
+    },
+    /// The primary is in office.
+    Committed,
+}
+
+/// The promotion that was announced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Where the node listens.
+    pub address: Address,
+    /// Its process: after a restart it is no longer the node that was chosen.
+    pub run_id: RunId,
+    /// The stream it holds.
+    pub parent: ReplicationId,
+    /// How much of it.
+    pub fork: Offset,
+}
+
+/// The primary in office.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Primary {
+    /// Where it listens.
+    pub address: Address,
+    /// Its process; unknown when the monitor has only heard of it.
+    pub run_id: Option<RunId>,
+}
+
+/// A node that belongs to the group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Where it listens.
+    pub address: Address,
+    /// Its process, when it has been met.
+    pub run_id: Option<RunId>,
+    /// How far it had come at the last commit.
+    pub offset: Offset,
+}
+
+/// What a failover lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The old primary's process.
+    pub old_primary: Option<RunId>,
+    /// The epoch of the failover.
+    pub epoch: Epoch,
+    /// The last byte that survived.
+    pub survived: Offset,
+    /// A lower bound in bytes: the old primary had been seen this far ahead.
+    pub known_bytes: u64,
+    /// The lower bound plus what it had probably written since.
+    pub estimated_bytes: u64,
+    /// How old that last look at the old primary was, in milliseconds.
+    pub look_age_ms: u64,
+}
+
+impl Record {
+    /// The format that this version writes.
+    pub const VERSION: u32 = 1;
+
+    /// The first record of a group.
+    pub fn first(primary: Primary, chain: Chain, members: Vec<Member>) -> Self {
+        Self {
+            version: Self::VERSION,
+            epoch: Epoch(1),
+            phase: Phase::Committed,
+            primary,
+            members,
+            chain,
+            ack_replicas: 0,
+            roles_persisted: true,
+            loss: None,
+        }
+    }
+
+    /// The same group under the next epoch, in `phase`.
+    #[must_use]
+    pub fn next(&self, phase: Phase) -> Self {
+        Self {
+            epoch: self.epoch.next(),
+            phase,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a primary is in office and no plan is under way.
+    pub const fn is_committed(&self) -> bool {
+        matches!(self.phase, Phase::Committed)
+    }
+
+    /// The member that listens at `address`.
+    pub fn member_at(&self, address: &Address) -> Option<&Member> {
+        self.members
+            .iter()
+            .find(|member| member.address == *address)
+    }
+
+    /// Whether a process belongs to the group.
+    pub fn knows(&self, run_id: RunId) -> bool {
+        self.primary.run_id == Some(run_id)
+            || self
+                .members
+                .iter()
+                .any(|member| member.run_id == Some(run_id))
+    }
+}

@@ -1,0 +1,148 @@
+//! The numbered transitions of every plan. The number reaches the event, the log and the docs.
+//!
+//! Gaps between the numbers are left for insertions; a number is never given a new meaning.
+
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// One transition of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// The primary is lost: claim the next epoch.
+    F100,
+    /// The claim met a newer record: obey it.
+    F105,
+    /// Claimed: get hold of every node.
+    F110,
+    /// Before anything was sealed the primary turned out to be well: settle the epoch, act no more.
+    F115,
+    /// An announced promotion was found: look at that node first.
+    F120,
+    /// The announced node was promoted: commit it.
+    F122,
+    /// The announced node was not promoted and is unchanged: promote it again.
+    F124,
+    /// The announced node cannot be had: seal and rank all.
+    F126,
+    /// A node is held and has applied what it received: seal it.
+    F130,
+    /// The sealed nodes are counted and ranked: announce the best.
+    F140,
+    /// Nobody can be promoted: stay sealed and keep trying.
+    F145,
+    /// Announced: promote.
+    F150,
+    /// The outcome of the promotion is unknown: claim again and look.
+    F155,
+    /// Promoted: commit.
+    F160,
+    /// Committed: publish.
+    F170,
+    /// A primary that is not the recorded one: seal it.
+    R200,
+    /// A node does not follow the recorded primary: attach it.
+    R210,
+    /// A node has its final role: let it write it down.
+    R220,
+    /// The first record of a group.
+    R230,
+    /// A clean change made by hand: adopt it under a new epoch.
+    R240,
+    /// A restarted primary holds all that its replicas hold: adopt it under a new epoch.
+    R250,
+    /// An unfinished claim found the primary well: settle the epoch.
+    R260,
+    /// The old primary was met again: the loss is known exactly, or never will be.
+    R270,
+}
+
+/// Where a failover stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// No plan is under way.
+    Idle,
+    /// The next epoch is being written.
+    Claiming,
+    /// A promotion announced earlier is being examined.
+    Resuming,
+    /// The nodes are being sealed.
+    Sealing,
+    /// The promotion is being announced.
+    Intending,
+    /// The chosen node is being promoted.
+    Promoting,
+    /// The new primary is being committed.
+    Committing,
+}
+
+/// One edge of the failover plan: the rule, where it starts and where it leads.
+pub type Edge = (Rule, Stage, Stage);
+
+/// Every edge that a failover can take.
+pub const TRANSITIONS: &[Edge] = &[
+    (Rule::F100, Stage::Idle, Stage::Claiming),
+    (Rule::F105, Stage::Claiming, Stage::Idle),
+    (Rule::F110, Stage::Claiming, Stage::Sealing),
+    (Rule::F115, Stage::Sealing, Stage::Committing),
+    (Rule::F120, Stage::Claiming, Stage::Resuming),
+    (Rule::F105, Stage::Resuming, Stage::Idle),
+    (Rule::F122, Stage::Resuming, Stage::Committing),
+    (Rule::F124, Stage::Resuming, Stage::Promoting),
+    (Rule::F126, Stage::Resuming, Stage::Sealing),
+    (Rule::F130, Stage::Sealing, Stage::Sealing),
+    (Rule::F140, Stage::Sealing, Stage::Intending),
+    (Rule::F145, Stage::Sealing, Stage::Sealing),
+    (Rule::F105, Stage::Sealing, Stage::Idle),
+    (Rule::F150, Stage::Intending, Stage::Promoting),
+    (Rule::F105, Stage::Intending, Stage::Idle),
+    (Rule::F155, Stage::Promoting, Stage::Claiming),
+    (Rule::F160, Stage::Promoting, Stage::Committing),
+    (Rule::F105, Stage::Committing, Stage::Idle),
+    (Rule::F170, Stage::Committing, Stage::Idle),
+];
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn every_stage_can_be_reached_and_left() {
+        let mut reached = BTreeSet::from([Stage::Idle]);
+        for _ in TRANSITIONS {
+            for (_, from, to) in TRANSITIONS {
+                if reached.contains(from) {
+                    reached.insert(*to);
+                }
+            }
+        }
+        assert_eq!(reached.len(), 7);
+        for stage in reached {
+            assert!(
+                TRANSITIONS
+                    .iter()
+                    .any(|&(_, from, to)| from == stage && to != stage)
+            );
+        }
+    }
+
+    #[test]
+    fn no_edge_is_listed_twice() {
+        let edges: BTreeSet<_> = TRANSITIONS.iter().collect();
+        assert_eq!(edges.len(), TRANSITIONS.len());
+    }
+}
