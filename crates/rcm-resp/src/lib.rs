@@ -18,10 +18,12 @@
 //! |---|---|
 //! | read replies | [`Decoder`] |
 //! | find frame boundaries and pass the bytes on | [`Scanner`] |
+//! | write | [`encode_command`], [`encode_frame`] |
 
 #![warn(missing_docs)]
 
 mod decode;
+mod encode;
 mod error;
 mod frame;
 mod limits;
@@ -29,6 +31,7 @@ mod scan;
 mod wire;
 
 pub use decode::Decoder;
+pub use encode::{Version, encode_command, encode_frame};
 pub use error::Error;
 pub use frame::Frame;
 pub use limits::Limits;
