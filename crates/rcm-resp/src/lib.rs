@@ -17,6 +17,7 @@
 //! | to | use |
 //! |---|---|
 //! | read replies | [`Decoder`] |
+//! | read requests, inline ones too | [`RequestDecoder`] |
 //! | find frame boundaries and pass the bytes on | [`Scanner`] |
 //! | write | [`encode_command`], [`encode_frame`] |
 
@@ -26,7 +27,9 @@ mod decode;
 mod encode;
 mod error;
 mod frame;
+mod inline;
 mod limits;
+mod request;
 mod scan;
 mod wire;
 
@@ -35,4 +38,5 @@ pub use encode::{Version, encode_command, encode_frame};
 pub use error::Error;
 pub use frame::Frame;
 pub use limits::Limits;
+pub use request::{Request, RequestDecoder};
 pub use scan::{Progress, Scanner};
