@@ -80,7 +80,7 @@ impl Scanner {
             if !arrived {
                 return Ok(Progress::Need);
             }
-            if !self.at_payload_end && self.close_levels() {
+            if self.close_levels() {
                 return Ok(Progress::Frame {
                     len: self.restart(),
                 });
@@ -105,8 +105,8 @@ impl Scanner {
         self.discarded = self.discarded.saturating_add(count);
     }
 
-    /// Reads the head of a value, and all of it if it is a line. `false` if more is needed; the
-    /// value is then begun anew, except that a line is not searched twice.
+    /// Reads a value, or the head of an aggregate. `false` if more is needed; the value is then
+    /// begun anew, except that a payload is waited for and a line is not searched twice.
     #[inline]
     fn value(&mut self, buf: &[u8]) -> Result<bool, Error> {
         let Some(&type_byte) = buf.get(self.position) else {
@@ -124,7 +124,10 @@ impl Scanner {
                 self.advance(head_end, 0)?;
                 self.missing -= 1;
             }
-            (Shape::Payload, Length::Of(length)) => self.payload(head_end, length)?,
+            (Shape::Payload, Length::Of(length)) => {
+                self.payload(head_end, length)?;
+                return self.end_payload(buf);
+            }
             (Shape::Values, Length::Of(count)) => self.aggregate(head_end, Some(count), 1)?,
             (Shape::Pairs, Length::Of(count)) => {
                 self.aggregate(head_end, count.checked_mul(2), 1)?;

@@ -166,7 +166,7 @@ fn endless_nesting_is_an_error_and_not_an_abort() {
 
 #[test]
 fn large_arrays_are_not_scanned_twice() {
-    // Rescanning on every read would look at 70 GB here, and this test would not end.
+    // Rescanning on every read would look at 36 GB here, and this test would not end.
     let text = [b"*300000\r\n".to_vec(), b"$3\r\nabc\r\n".repeat(300_000)].concat();
     let mut scanner = Scanner::new(Limits::reply());
     for end in (0..text.len()).step_by(100) {
