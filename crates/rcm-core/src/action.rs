@@ -99,6 +99,26 @@ pub enum Deed {
     },
 }
 
+impl Deed {
+    /// The node that it is done to, if it is done to one.
+    pub const fn node(&self) -> Option<NodeId> {
+        match self {
+            Self::Watch { node, .. }
+            | Self::Unwatch { node }
+            | Self::Open { node }
+            | Self::Close { node }
+            | Self::Fence { node }
+            | Self::Inspect { node }
+            | Self::Seal { node, .. }
+            | Self::Promote { node }
+            | Self::Attach { node, .. }
+            | Self::Persist { node }
+            | Self::CutLink { node } => Some(*node),
+            Self::Pace(_) | Self::Read | Self::Write { .. } => None,
+        }
+    }
+}
+
 /// How often to look at the nodes of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pace {
@@ -118,6 +138,18 @@ pub enum Outcome {
     Failed(Failed),
     /// It may or may not have been done, or may still be done later.
     Unknown,
+}
+
+impl Outcome {
+    /// Where the node stands, if the outcome tells.
+    pub const fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Done(Done::Inspected(report) | Done::Sealed(report) | Done::Promoted(report)) => {
+                Some(report)
+            }
+            Self::Done(_) | Self::Failed(_) | Self::Unknown => None,
+        }
+    }
 }
 
 /// What an action that was done brought.

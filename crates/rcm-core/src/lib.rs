@@ -10,7 +10,12 @@
 //! randomness are arguments, and every collection iterates in a fixed order. The same inputs give
 //! the same actions, which is what makes a failover testable without a network.
 //!
-//! A module imports only from the modules above it in the list below.
+//! A module imports only from its left in this list, and a test holds it to that:
+//!
+//! ```text
+//! time rng id policy observation view verdict lineage candidate record lease action rule event
+//! fencing plan status engine
+//! ```
 #![cfg_attr(not(test), no_std)]
 #![warn(missing_docs)]
 

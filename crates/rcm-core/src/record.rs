@@ -93,6 +93,8 @@ pub struct Member {
 /// What a failover lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
+    /// Where the old primary listens.
+    pub old_address: Address,
     /// The old primary's process.
     pub old_primary: Option<RunId>,
     /// The epoch of the failover.

@@ -43,6 +43,8 @@ pub struct Node {
     pub condition: Option<Condition>,
     /// Who else acts on it, and when that was asked.
     pub deciders: Option<(Deciders, Instant)>,
+    /// Whether the last replication state is newer than the last trouble.
+    pub look_is_current: bool,
     /// The last sign of life.
     pub answered_at: Option<Instant>,
     /// Evidence against it, since its last sign of life.
@@ -57,6 +59,8 @@ pub struct Node {
     pub linked: Option<Instant>,
     /// Since when its link to its primary is seen down.
     pub down_since: Option<Instant>,
+    /// Since when it is seen to follow whom it follows.
+    pub following_since: Option<Instant>,
     /// When we cut its link to its primary, to see whether it comes back.
     pub cut_at: Option<Instant>,
 }
@@ -222,6 +226,7 @@ impl Node {
             alias_of: None,
             identity: None,
             look: None,
+            look_is_current: false,
             condition: None,
             deciders: None,
             answered_at: None,
@@ -231,6 +236,7 @@ impl Node {
             motion: None,
             linked: None,
             down_since: None,
+            following_since: None,
             cut_at: None,
         }
     }
@@ -247,12 +253,12 @@ impl Node {
 
     /// Whether the node answers now, as far as we know.
     pub fn answers(&self) -> bool {
-        self.look.is_some() && self.trouble.is_none() && self.refuses_us.is_none()
+        self.look_is_current && self.trouble.is_none() && self.refuses_us.is_none()
     }
 
     /// Whether the node has been asked at all and something came of it.
     pub fn was_tried(&self) -> bool {
-        self.answered_at.is_some() || !self.trouble.is_none() || self.refuses_us.is_some()
+        self.look.is_some() || !self.trouble.is_none() || self.refuses_us.is_some()
     }
 
     /// Whether the node answers and says that it is a primary.
@@ -318,6 +324,7 @@ impl Node {
                 {
                     // Another process: what the old one said does not describe it.
                     self.look = None;
+                    self.look_is_current = false;
                     self.motion = None;
                     self.condition = None;
                 }
@@ -352,6 +359,14 @@ impl Node {
     }
 
     fn note(&mut self, look: Look) {
+        if self
+            .look
+            .as_ref()
+            .is_some_and(|before| before.asked_at > look.asked_at)
+        {
+            // Looks come on several connections: an older one that is answered later is old.
+            return;
+        }
         if let Some(before) = &self.look {
             let (old, new) = (&before.replication, &look.replication);
             if old.id == new.id && new.offset > old.offset {
@@ -371,7 +386,17 @@ impl Node {
         } else {
             self.down_since.get_or_insert(look.at);
         }
+        let followed = self.following().map(|following| &following.primary);
+        if followed
+            != look
+                .replication
+                .following()
+                .map(|following| &following.primary)
+        {
+            self.following_since = Some(look.at);
+        }
         self.look = Some(look);
+        self.look_is_current = true;
     }
 
     fn fails(&mut self, failure: Failure, asked_at: Instant, at: Instant) {
@@ -380,6 +405,8 @@ impl Node {
             self.refuses_us = Some(failure);
             return;
         }
+        // Our own machine's fault says nothing about the node.
+        self.look_is_current &= failure == Failure::Local;
         let trouble = &mut self.trouble;
         let since = |first: Option<(Instant, Instant)>| Some((first.map_or(at, |(f, _)| f), at));
         match failure {
@@ -399,9 +426,11 @@ impl Node {
                 let first = trouble.other.map_or(at, |(_, first)| first);
                 trouble.other = Some((failure, first));
             }
-            // Our own machine's fault says nothing about the node.
-            Failure::Local => {}
-            Failure::Busy | Failure::Unauthorised | Failure::Forbidden | Failure::TurnedAway => {}
+            Failure::Local
+            | Failure::Busy
+            | Failure::Unauthorised
+            | Failure::Forbidden
+            | Failure::TurnedAway => {}
         }
     }
 }

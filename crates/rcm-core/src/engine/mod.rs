@@ -1,1 +1,321 @@
-//! The engine.
+//! One group's engine: inputs in, actions and events out.
+//!
+//! The contract: call [`Engine::handle`] with one input; then drain [`Engine::poll_action`] and
+//! [`Engine::poll_event`] until they give `None`; then wait until [`Engine::next_deadline`] or the
+//! next input, whichever comes first. `handle` never fails and never blocks.
+//!
+//! Decided here is only the order of things: what comes before what. Diagnosing is in
+//! [`verdict`](crate::verdict), choosing in [`candidate`](crate::candidate), doing in
+//! [`plan`](crate::plan).
+
+mod absorb;
+mod adopt;
+mod belonging;
+mod decide;
+mod duties;
+mod publish;
+mod restart;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::action::{Action, Outcome, Pace};
+use crate::event::{Adoption, Event, Halt};
+use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision};
+use crate::lease::Lease;
+use crate::observation::Observation;
+use crate::plan::{Duty, Failover, Outbox, Stored, World, Writing};
+use crate::policy::{Nodes, Policy};
+use crate::record::Record;
+use crate::rng::Rng;
+use crate::rule::Rule;
+use crate::status::Status;
+use crate::time::Instant;
+use crate::verdict::{Verdict, Warning};
+use crate::view::View;
+
+/// Something that the engine is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Time has passed.
+    Tick,
+    /// A look at a node brought something.
+    Observation(Observation),
+    /// An action came to something.
+    Outcome {
+        /// The action.
+        id: ActionId,
+        /// What it came to.
+        outcome: Outcome,
+    },
+    /// Whether this monitor may act.
+    Lease(Lease),
+    /// The monitor's own scheduling was late, so nothing could be heard for this long.
+    Late {
+        /// For how long.
+        by: Duration,
+    },
+}
+
+/// Who the engine works for.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The group.
+    pub group: GroupName,
+    /// The monitor.
+    pub monitor: MonitorId,
+}
+
+/// The engine of one group.
+#[derive(Debug)]
+pub struct Engine {
+    me: Identity,
+    policy: Policy,
+    rng: Rng,
+    now: Instant,
+    started: Instant,
+    view: View,
+    lease: Lease,
+    store: Store,
+    plan: Option<Plan>,
+    duties: BTreeMap<NodeId, Duty>,
+    /// Looks that began before this show a node as it was before the last work on it.
+    settled: BTreeMap<NodeId, Instant>,
+    retry_at: BTreeMap<NodeId, Instant>,
+    told_failed: BTreeSet<NodeId>,
+    unpersisted: BTreeSet<NodeId>,
+    not_persistent: BTreeSet<NodeId>,
+    out: Outbox,
+    verdict: Verdict,
+    ripens_at: Option<Instant>,
+    /// Since when the topology has called for an adoption or a repair.
+    disputed_since: Option<Instant>,
+    warnings: Vec<Warning>,
+    rivals: Vec<String>,
+    told_would_act: Option<Verdict>,
+    hold_off: HoldOff,
+    restoring_since: Option<Instant>,
+    pace: Pace,
+    brisk_until: Instant,
+    halted: Option<Halt>,
+    status: Status,
+}
+
+/// What is known of the stored record. While it is read again the last one stays in force for the
+/// doors, and nothing is done.
+#[derive(Debug, Default)]
+struct Store {
+    stored: Option<Stored>,
+    reading: Reading,
+}
+
+#[derive(Debug, Default)]
+enum Reading {
+    /// It has not been read yet.
+    #[default]
+    Unread,
+    /// It is being read.
+    Pending(ActionId),
+    /// The last attempt to read it failed.
+    Failed { again: Instant },
+    /// What is known is what is stored.
+    Current,
+}
+
+/// What is under way; at most one of these at a time.
+#[derive(Debug)]
+enum Plan {
+    Failover(alloc::boxed::Box<Failover>),
+    Adoption {
+        writing: Writing,
+        rule: Rule,
+        how: Adoption,
+    },
+    /// Facts that change nobody's role.
+    Note(Writing),
+}
+
+/// Pauses between failovers on undecidable evidence, so that a group whose nodes hang in turn does
+/// not flap. A provable crash never waits.
+#[derive(Clone, Copy, Debug, Default)]
+struct HoldOff {
+    count: u32,
+    last: Option<Instant>,
+}
+
+impl HoldOff {
+    fn until(&self, now: Instant) -> Option<Instant> {
+        let last = self.last?;
+        if now.since(last) >= Policy::HOLD_OFF_FORGET {
+            return None;
+        }
+        let doubled = Policy::HOLD_OFF * 2_u32.saturating_pow(self.count.saturating_sub(1).min(8));
+        Some(last + doubled.min(Policy::HOLD_OFF_MAX)).filter(|&until| until > now)
+    }
+
+    fn note(&mut self, now: Instant) {
+        let fresh = self
+            .last
+            .is_none_or(|last| now.since(last) >= Policy::HOLD_OFF_FORGET);
+        self.count = if fresh {
+            1
+        } else {
+            self.count.saturating_add(1)
+        };
+        self.last = Some(now);
+    }
+}
+
+/// The engine wants to see the time at least this often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// An engine that watches `nodes`. `seed` spreads its retries.
+    pub fn new(me: Identity, nodes: &Nodes, policy: Policy, seed: u64, now: Instant) -> Self {
+        let mut engine = Self {
+            status: Status::unknown(me.group.clone()),
+            me,
+            policy,
+            rng: Rng::new(seed),
+            now,
+            started: now,
+            view: View::default(),
+            lease: Lease::NotHeld,
+            store: Store::default(),
+            plan: None,
+            duties: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            retry_at: BTreeMap::new(),
+            told_failed: BTreeSet::new(),
+            unpersisted: BTreeSet::new(),
+            not_persistent: BTreeSet::new(),
+            out: Outbox::default(),
+            verdict: Verdict::ColdStart,
+            ripens_at: None,
+            disputed_since: None,
+            warnings: Vec::new(),
+            rivals: Vec::new(),
+            told_would_act: None,
+            hold_off: HoldOff::default(),
+            restoring_since: None,
+            pace: Pace::Calm,
+            brisk_until: now,
+            halted: None,
+        };
+        for address in nodes.addresses() {
+            engine.watch(address.clone(), true);
+        }
+        engine.read_record();
+        engine.publish();
+        engine
+    }
+
+    /// Takes one input in. `now` must not go backwards.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Tick => {}
+            Input::Observation(observation) => self.absorb(observation),
+            Input::Outcome { id, outcome } => {
+                if let Some(node) = self.out.settle(id) {
+                    self.learn(node, &outcome);
+                    self.route(id, outcome);
+                }
+            }
+            Input::Lease(lease) => self.lease = lease,
+            Input::Late { by } => self.was_late(by),
+        }
+        while let Some(id) = self.out.overdue(self.now) {
+            self.route(id, Outcome::Unknown);
+        }
+        self.decide();
+        self.publish();
+    }
+
+    /// The next action to be executed.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.out.pop_action()
+    }
+
+    /// The next event to be told.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.out.pop_event()
+    }
+
+    /// When [`Input::Tick`] is due, if nothing else comes before.
+    pub fn next_deadline(&self) -> Instant {
+        let plan = match &self.plan {
+            Some(Plan::Failover(failover)) => failover.next_deadline(self.world()),
+            Some(Plan::Adoption { writing, .. } | Plan::Note(writing)) => writing.next_deadline(),
+            None => None,
+        };
+        let reading = match self.store.reading {
+            Reading::Failed { again } => Some(again),
+            Reading::Unread | Reading::Pending(_) | Reading::Current => None,
+        };
+        let retry = self
+            .retry_at
+            .values()
+            .copied()
+            .filter(|&at| at > self.now)
+            .min();
+        let due = [
+            self.out.next_deadline(),
+            plan,
+            reading,
+            retry,
+            self.ripens_at,
+        ];
+        let heartbeat = self.now + HEARTBEAT;
+        due.into_iter().flatten().fold(heartbeat, Instant::min)
+    }
+
+    /// The published snapshot.
+    pub const fn status(&self) -> &Status {
+        &self.status
+    }
+
+    const fn world(&self) -> World<'_> {
+        World {
+            now: self.now,
+            view: &self.view,
+            policy: &self.policy,
+            me: &self.me.monitor,
+        }
+    }
+
+    /// What plans read and what they write, apart.
+    const fn split(&mut self) -> (World<'_>, &mut Outbox) {
+        let me = &self.me.monitor;
+        (
+            World {
+                now: self.now,
+                view: &self.view,
+                policy: &self.policy,
+                me,
+            },
+            &mut self.out,
+        )
+    }
+
+    fn record(&self) -> Option<&Record> {
+        self.store.stored.as_ref().map(|stored| &stored.record)
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.record().map_or(Epoch(0), |record| record.epoch)
+    }
+
+    fn revision(&self) -> Revision {
+        self.store
+            .stored
+            .as_ref()
+            .map_or(Revision(0), |stored| stored.revision)
+    }
+
+    const fn observing(&self) -> bool {
+        self.policy.observe || !self.rivals.is_empty()
+    }
+}

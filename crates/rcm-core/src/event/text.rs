@@ -205,7 +205,7 @@ impl fmt::Display for Kind {
                 node,
                 diverged_bytes,
             } => {
-                write!(f, "{node} came as a primary that it is not: sealed it")?;
+                write!(f, "{node} says that it is a primary, and is not: sealed it")?;
                 match diverged_bytes {
                     Some(0) | None => Ok(()),
                     Some(bytes) => write!(f, "; {bytes} bytes that only it has will be dropped"),

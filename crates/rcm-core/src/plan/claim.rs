@@ -23,7 +23,7 @@ pub struct Stored {
 
 /// A record on its way into the store.
 #[derive(Clone, Debug)]
-pub(super) struct Writing {
+pub struct Writing {
     record: Record,
     expect: Revision,
     state: State,
@@ -38,7 +38,7 @@ enum State {
 
 /// How a write ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub enum Written {
     /// Not yet.
     Pending,
     /// It is stored.
@@ -51,7 +51,7 @@ pub(super) enum Written {
 const RETRY_AFTER: core::time::Duration = core::time::Duration::from_millis(100);
 
 impl Writing {
-    pub(super) fn begin(
+    pub(crate) fn begin(
         record: Record,
         expect: Revision,
         world: World<'_>,
@@ -65,21 +65,21 @@ impl Writing {
         }
     }
 
-    pub(super) const fn awaits(&self) -> Option<ActionId> {
+    const fn awaits(&self) -> Option<ActionId> {
         match self.state {
             State::Writing(id) | State::ReadingBack(id) => Some(id),
             State::Pausing { .. } => None,
         }
     }
 
-    pub(super) const fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) const fn next_deadline(&self) -> Option<Instant> {
         match self.state {
             State::Pausing { until } => Some(until),
             State::Writing(_) | State::ReadingBack(_) => None,
         }
     }
 
-    pub(super) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
+    pub(crate) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
         if let State::Pausing { until } = self.state
             && until <= world.now
         {
@@ -87,7 +87,16 @@ impl Writing {
         }
     }
 
-    pub(super) fn step(&mut self, outcome: Outcome, world: World<'_>, out: &mut Outbox) -> Written {
+    pub(crate) fn step(
+        &mut self,
+        id: ActionId,
+        outcome: Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Written {
+        if self.awaits() != Some(id) {
+            return Written::Pending;
+        }
         match (self.state, outcome) {
             (State::Writing(_), Outcome::Done(Done::Written(revision))) => Written::Done(Stored {
                 record: self.record.clone(),

@@ -184,28 +184,25 @@ impl Failover {
         out: &mut Outbox,
     ) -> Progress {
         let progress = match &mut self.state {
-            State::Claiming(writing) if writing.awaits() == Some(id) => {
-                let written = writing.step(outcome, world, out);
+            State::Claiming(writing) => {
+                let written = writing.step(id, outcome, world, out);
                 self.after_claim(written, world, out)
             }
             State::Resuming(_) => self.resume(id, outcome, world, out),
             State::Sealing { .. } => self.step_hand(id, outcome, world, out),
-            State::Intending { writing, node } if writing.awaits() == Some(id) => {
+            State::Intending { writing, node } => {
                 let node = *node;
-                let written = writing.step(outcome, world, out);
+                let written = writing.step(id, outcome, world, out);
                 self.after_intent(node, written, world, out)
             }
             State::Promoting { promote, .. } if *promote == id => {
                 self.after_promote(outcome, world, out)
             }
-            State::Committing(writing) if writing.awaits() == Some(id) => {
-                let written = writing.step(outcome, world, out);
+            State::Committing(writing) => {
+                let written = writing.step(id, outcome, world, out);
                 self.after_commit(written, world, out)
             }
-            State::Claiming(_)
-            | State::Intending { .. }
-            | State::Promoting { .. }
-            | State::Committing(_) => Progress::Running,
+            State::Promoting { .. } => Progress::Running,
         };
         match progress {
             Progress::Running => self.tick(world, out),
@@ -470,6 +467,7 @@ impl Failover {
         };
         out.tell(world.now, kind);
         Some(Loss {
+            old_address: self.stored.record.primary.address.clone(),
             old_primary: seen.run_id,
             epoch: self.stored.record.epoch,
             survived: best.prefix(),

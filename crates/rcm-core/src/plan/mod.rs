@@ -13,7 +13,7 @@ mod hand;
 mod outbox;
 
 pub use bring_back::{Duty, DutyEnd, Need};
-pub use claim::Stored;
+pub use claim::{Stored, Writing, Written};
 pub use failover::{Failover, Progress};
 pub use outbox::Outbox;
 

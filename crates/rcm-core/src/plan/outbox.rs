@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::action::{Action, Deed};
 use crate::event::{Event, Kind};
-use crate::id::{ActionId, Epoch};
+use crate::id::{ActionId, Epoch, NodeId};
 use crate::rule::Rule;
 use crate::time::Instant;
 
@@ -15,14 +15,25 @@ pub struct Outbox {
     next: ActionId,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
-    awaited: BTreeMap<ActionId, Instant>,
+    awaited: BTreeMap<ActionId, Awaited>,
+}
+
+/// An action whose outcome has not come.
+#[derive(Clone, Copy, Debug)]
+struct Awaited {
+    deadline: Instant,
+    node: Option<NodeId>,
 }
 
 impl Outbox {
     /// Orders an action and awaits its outcome for at most `within`.
     pub fn act(&mut self, now: Instant, epoch: Epoch, within: Duration, deed: Deed) -> ActionId {
-        let id = self.push(epoch, now + within, deed);
-        self.awaited.insert(id, now + within);
+        let awaited = Awaited {
+            deadline: now + within,
+            node: deed.node(),
+        };
+        let id = self.push(epoch, awaited.deadline, deed);
+        self.awaited.insert(id, awaited);
         id
     }
 
@@ -70,9 +81,10 @@ impl Outbox {
         self.events.pop_front()
     }
 
-    /// Notes that an outcome has come; false when nobody waits for it any more.
-    pub fn settle(&mut self, id: ActionId) -> bool {
-        self.awaited.remove(&id).is_some()
+    /// Notes that an outcome has come, and gives the node that it is about, if it is about one;
+    /// `None` when nobody waits for it any more.
+    pub fn settle(&mut self, id: ActionId) -> Option<Option<NodeId>> {
+        self.awaited.remove(&id).map(|awaited| awaited.node)
     }
 
     /// An action whose deadline has passed.
@@ -80,7 +92,7 @@ impl Outbox {
         let id = self
             .awaited
             .iter()
-            .find(|(_, deadline)| **deadline <= now)
+            .find(|(_, awaited)| awaited.deadline <= now)
             .map(|(id, _)| *id)?;
         self.awaited.remove(&id);
         Some(id)
@@ -88,6 +100,6 @@ impl Outbox {
 
     /// When the next awaited action is overdue.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.awaited.values().min().copied()
+        self.awaited.values().map(|awaited| awaited.deadline).min()
     }
 }

@@ -86,7 +86,8 @@ fn diagnose_living(node: &Node, subject: Subject) -> Verdict {
     match (node.refuses_us, node.replication()) {
         (Some(Failure::Busy), _) => Verdict::PrimaryBusy,
         (Some(_), _) => Verdict::NodeRefusesUs,
-        // It said who it is and has not yet said what: the next line of the same answer.
+        // It lives, and has not yet said again what it is.
+        (None, _) if !node.look_is_current => Verdict::PrimarySuspected,
         (None, None) => Verdict::PrimarySuspected,
         (None, Some(_)) if restarted => Verdict::PrimaryRestarted,
         (None, Some(replication)) if replication.is_primary() => Verdict::Healthy,

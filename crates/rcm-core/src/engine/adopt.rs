@@ -1,0 +1,271 @@
+//! How a group gets its first agreed primary, and how a change made by somebody else is taken over.
+
+use alloc::vec::Vec;
+
+use super::belonging::{descends, is_recorded, receives, recorded_primary};
+use super::{Engine, Plan};
+use crate::event::{Adoption, Halt, Kind};
+use crate::id::{Address, NodeId, ReplicationId};
+use crate::lineage::{Chain, Position};
+use crate::plan::{Stored, Writing};
+use crate::policy::Policy;
+use crate::record::{Member, Phase, Primary, Record};
+use crate::rule::Rule;
+use crate::verdict::Verdict;
+use crate::view::{Node, View};
+
+/// What the nodes tell about a group that has no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// Not enough is known yet, or nothing can be decided; this is the verdict meanwhile.
+    Wait(Verdict),
+    /// This node becomes the agreed primary.
+    Adopt(NodeId, Adoption),
+    /// The replicas name a primary that is not watched yet.
+    Watch(Address),
+}
+
+/// Judges a group that has no record. `patience_ended`: listed nodes that do not answer are not
+/// waited for any longer.
+pub(super) fn beginning(view: &View, patience_ended: bool) -> Beginning {
+    let listed_silent = view.nodes().any(|node| node.listed && !node.was_tried());
+    if listed_silent && !patience_ended {
+        return Beginning::Wait(Verdict::ColdStart);
+    }
+    let primaries: Vec<&Node> = view.nodes().filter(|node| node.is_primary()).collect();
+    match primaries.as_slice() {
+        [] => without_primary(view),
+        [only] => Beginning::Adopt(only.id, Adoption::Found),
+        several => among(view, several),
+    }
+}
+
+fn among(view: &View, primaries: &[&Node]) -> Beginning {
+    if primaries.iter().any(|node| node.condition.is_none()) {
+        return Beginning::Wait(Verdict::ColdStart);
+    }
+    let holds_data = |node: &&&Node| node.condition.is_some_and(|condition| !condition.empty);
+    let with_data: Vec<&&Node> = primaries.iter().filter(holds_data).collect();
+    let all_answer = view.nodes().all(|node| !node.listed || node.answers());
+    match (with_data.as_slice(), primaries) {
+        ([only], _) => Beginning::Adopt(only.id, Adoption::OnlyOneWithData),
+        ([], [first, ..]) if all_answer => Beginning::Adopt(first.id, Adoption::FirstOfEmpty),
+        _ => Beginning::Wait(Verdict::RivalPrimary),
+    }
+}
+
+/// Nobody says that it is a primary: the replicas may name one.
+fn without_primary(view: &View) -> Beginning {
+    let wait = Beginning::Wait(Verdict::ColdStart);
+    let replicas: Vec<&Node> = view
+        .nodes()
+        .filter(|node| node.answers() && node.following().is_some())
+        .collect();
+    let Some(following) = replicas.first().and_then(|node| node.following()) else {
+        return wait;
+    };
+    let named = &following.primary;
+    let id_of = |node: &&Node| node.replication().map(|replication| replication.id);
+    let id = replicas.first().and_then(id_of);
+    let agree = replicas.iter().all(|node| {
+        id_of(node) == id
+            && node
+                .following()
+                .is_some_and(|following| following.primary == *named)
+    });
+    if !agree {
+        return wait;
+    }
+    if named.is_tombstone() {
+        let all_answer = view.nodes().all(|node| !node.listed || node.answers());
+        let most = replicas
+            .iter()
+            .max_by_key(|node| (node.offset(), core::cmp::Reverse(node.id)));
+        return match most {
+            Some(node) if all_answer => Beginning::Adopt(node.id, Adoption::MostAdvanced),
+            _ => wait,
+        };
+    }
+    match view.at_address(named) {
+        None => Beginning::Watch(named.clone()),
+        Some(node) if node.following().is_some() => wait,
+        Some(node) if node.was_tried() => Beginning::Adopt(node.id, Adoption::NamedByReplicas),
+        Some(_) => wait,
+    }
+}
+
+/// A node that was made the primary by somebody else, when taking it over loses nothing more: its
+/// lineage continues the chain, and everybody who answers follows it or holds no more than it.
+pub(super) fn successor<'a>(view: &'a View, record: &Record) -> Option<&'a Node> {
+    let recorded = recorded_primary(view, record)?;
+    let mut primaries = view
+        .nodes()
+        .filter(|node| node.is_primary() && node.id != recorded.id && descends(node, record));
+    let (node, None) = (primaries.next()?, primaries.next()) else {
+        return None;
+    };
+    let prefix = |node: &Node| {
+        let position = node.replication().map(Position::from)?;
+        record.chain.common_prefix(&position)
+    };
+    let everybody = view
+        .nodes()
+        .filter(|other| other.id != node.id && other.answers());
+    let accepted = everybody
+        .filter(|other| is_recorded(other, record))
+        .all(|other| receives(view, node, other) || prefix(other) <= prefix(node));
+    accepted.then_some(node)
+}
+
+/// Whether the record and the nodes have anything in common; `None` while too little is known.
+pub(super) fn has_common_ground(view: &View, record: &Record) -> Option<bool> {
+    let answering: Vec<&Node> = view.nodes().filter(|node| node.answers()).collect();
+    let common = answering.iter().any(|node| {
+        node.run_id().is_some_and(|run_id| record.knows(run_id)) || descends(node, record)
+    });
+    if common {
+        return Some(true);
+    }
+    if answering.is_empty() || view.nodes().any(|node| node.listed && !node.was_tried()) {
+        return None;
+    }
+    // After a restart of everything no id is left. Then the recorded primary, being the only one
+    // and followed by all, is itself; anything else is somebody else's record.
+    let Some(primary) = recorded_primary(view, record).filter(|node| node.is_primary()) else {
+        return Some(false);
+    };
+    let lonely = answering
+        .iter()
+        .all(|node| node.id == primary.id || !node.is_primary());
+    let replicas = answering.iter().filter(|node| node.id != primary.id);
+    let followed = replicas.clone().all(|node| {
+        node.following()
+            .is_some_and(|following| primary.listens_at(&following.primary))
+    });
+    Some(lonely && followed)
+}
+
+impl Engine {
+    /// No record: find out who is the primary.
+    pub(super) fn begin_group(&mut self) {
+        let patience_ended = self.now >= self.started + Policy::COLD_START_AFTER;
+        match beginning(&self.view, patience_ended) {
+            Beginning::Wait(verdict) => self.set_verdict(verdict, None, None),
+            Beginning::Watch(address) => {
+                self.watch(address, false);
+            }
+            Beginning::Adopt(node, how) => self.adopt(node, Rule::R230, how),
+        }
+    }
+
+    /// Makes a node the agreed primary under a new epoch, without touching it.
+    pub(super) fn adopt(&mut self, id: NodeId, rule: Rule, how: Adoption) {
+        let Some(node) = self.view.get(id) else {
+            return;
+        };
+        let Some(chain) = self.chain_with(node, how) else {
+            return;
+        };
+        let run_id = match how {
+            Adoption::NamedByReplicas => None,
+            _ => node.run_id(),
+        };
+        let primary = Primary {
+            address: node.address.clone(),
+            run_id,
+        };
+        let mut record = match self.record() {
+            Some(record) => Record {
+                primary,
+                chain,
+                ..record.next(Phase::Committed)
+            },
+            None => Record::first(primary, chain, Vec::new()),
+        };
+        record.members = self.members(node, &record);
+        self.write(record, |writing| Plan::Adoption { writing, rule, how });
+    }
+
+    /// Starts to write a record; while observing, it is only assumed.
+    pub(super) fn write(&mut self, record: Record, plan: impl FnOnce(Writing) -> Plan) {
+        let revision = self.revision();
+        if self.observing() {
+            let stored = Stored { record, revision };
+            let world = self.world();
+            let unwritten =
+                Writing::begin(stored.record.clone(), revision, world, &mut <_>::default());
+            if let Plan::Adoption { rule, how, .. } = plan(unwritten) {
+                self.adopted(stored, rule, how);
+            }
+            return;
+        }
+        let (world, out) = self.split();
+        self.plan = Some(plan(Writing::begin(record, revision, world, out)));
+    }
+
+    pub(super) fn adopted(&mut self, stored: Stored, rule: Rule, how: Adoption) {
+        let kind = Kind::PrimaryAdopted {
+            primary: stored.record.primary.address.clone(),
+            epoch: stored.record.epoch,
+            how,
+        };
+        self.out.tell_rule(self.now, rule, kind);
+        self.enter_office(stored);
+    }
+
+    pub(super) fn halt(&mut self, why: Halt) {
+        if self.halted.is_none() {
+            self.halted = Some(why.clone());
+            self.out.tell(self.now, Kind::Halted(why));
+        }
+    }
+
+    fn chain_with(&self, node: &Node, how: Adoption) -> Option<Chain> {
+        let named: Option<ReplicationId> = match how {
+            // The primary was never met; its replicas carry its stream.
+            Adoption::NamedByReplicas => self
+                .view
+                .nodes()
+                .find_map(|node| node.replication().filter(|seen| seen.following().is_some()))
+                .map(|seen| seen.id),
+            _ => node.replication().map(|seen| seen.id),
+        };
+        let id = named?;
+        let Some(record) = self.record() else {
+            return Some(Chain::new(id));
+        };
+        if record.chain.head() == id {
+            return Some(record.chain.clone());
+        }
+        let previous = node.replication().and_then(|seen| seen.previous);
+        Some(
+            match previous.filter(|(parent, _)| record.chain.contains(*parent)) {
+                Some((parent, fork)) => record.chain.extended(id, parent, fork),
+                None => Chain::new(id),
+            },
+        )
+    }
+
+    fn members(&self, primary: &Node, record: &Record) -> Vec<Member> {
+        let belongs = |node: &&Node| {
+            let silent = node.listed && node.replication().is_none();
+            node.id == primary.id
+                || silent
+                || descends(node, record)
+                || self
+                    .record()
+                    .is_some_and(|record| is_recorded(node, record))
+                || node
+                    .following()
+                    .is_some_and(|f| primary.listens_at(&f.primary))
+        };
+        let nodes = self.view.nodes().filter(belongs);
+        nodes
+            .map(|node| Member {
+                address: node.address.clone(),
+                run_id: node.run_id(),
+                offset: node.offset().map(|(offset, _)| offset).unwrap_or_default(),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,382 @@
+//! What to do next: one thing at a time, the most urgent first.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem;
+
+use super::adopt::{has_common_ground, successor};
+use super::belonging::is_recorded;
+use super::restart::Ruling;
+use super::{Engine, Plan, Reading};
+use crate::action::{Deed, Pace};
+use crate::candidate::{Contender, Ranking, Recorded, rank};
+use crate::event::{Adoption, Halt, Kind, Obstacle};
+use crate::id::{Address, Epoch, NodeId};
+use crate::lineage::Position;
+use crate::observation::Failure;
+use crate::plan::Failover;
+use crate::policy::Policy;
+use crate::record::{Phase, Record};
+use crate::rule::Rule;
+use crate::time::Instant;
+use crate::verdict::{Judgement, Response, Subject, Tally, Verdict, diagnose};
+use crate::view::Node;
+
+impl Engine {
+    pub(super) fn decide(&mut self) {
+        if self.halted.is_some() {
+            return;
+        }
+        self.see_rivals();
+        self.forget();
+        match self.store.reading {
+            Reading::Current => self.proceed(),
+            Reading::Failed { again } if again <= self.now => self.read_record(),
+            Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } => {}
+        }
+        self.set_pace();
+    }
+
+    fn proceed(&mut self) {
+        match self.plan.take() {
+            Some(plan) => self.tick(plan),
+            None if self.record().is_some() => self.judge(),
+            None => self.begin_group(),
+        }
+        if self.plan.is_none() {
+            self.do_duties();
+        }
+    }
+
+    fn tick(&mut self, mut plan: Plan) {
+        let (world, out) = self.split();
+        match &mut plan {
+            Plan::Failover(failover) => {
+                // Only outcomes end a failover, and those do not come this way.
+                failover.tick(world, out);
+            }
+            Plan::Adoption { writing, .. } | Plan::Note(writing) => {
+                writing.tick(world, out);
+            }
+        }
+        self.plan = Some(plan);
+    }
+
+    /// A record exists and nothing is under way: how is its primary?
+    fn judge(&mut self) {
+        let Some(record) = self.record() else { return };
+        match has_common_ground(&self.view, record) {
+            Some(true) => {}
+            Some(false) => return self.halt(Halt::ForeignRecord),
+            None if self.verdict == Verdict::ColdStart && record.primary.run_id.is_some() => {
+                // Nobody answers: there is nothing to act on, and nobody to mistake for others.
+                return self.judge_silence();
+            }
+            None => {}
+        }
+        let Some(node) = self.primary_node() else {
+            return;
+        };
+        let subject = Subject {
+            primary: node.id,
+            run_id: self.run_id_in_office(node),
+        };
+        let judgement = diagnose(&self.view, subject, &self.policy, self.now);
+        self.act_on(subject.primary, judgement);
+    }
+
+    /// A primary that nobody had met when it was recorded is whoever answers at its address.
+    fn run_id_in_office(&self, node: &Node) -> Option<crate::id::RunId> {
+        self.record()
+            .and_then(|record| record.primary.run_id)
+            .or_else(|| node.run_id())
+    }
+
+    fn judge_silence(&mut self) {
+        let failure = self.primary_node().and_then(|node| node.trouble.failure());
+        self.set_verdict(Verdict::ColdStart, failure, None);
+    }
+
+    fn act_on(&mut self, primary: NodeId, judgement: Judgement) {
+        let Judgement {
+            mut verdict,
+            failure,
+            tally,
+            ripens_at,
+            wants_witness,
+        } = judgement;
+        self.ripens_at = ripens_at;
+        if let Some(replica) = wants_witness {
+            self.ask_witness(replica);
+        }
+        if verdict.calls_for() == Response::FailOver && self.preview(primary).best().is_none() {
+            verdict = Verdict::NoCandidate;
+        }
+        self.set_verdict(verdict, failure, tally);
+        match verdict {
+            Verdict::Healthy => self.settle_office(primary),
+            Verdict::PrimaryRestarted => self.replace_or_keep(primary),
+            Verdict::PrimaryClaimsReplica => self.replace_demoted(primary),
+            Verdict::NoCandidate => self.hope(primary),
+            _ if verdict.calls_for() == Response::FailOver => {
+                self.disputed_since = None;
+                self.replace(primary, verdict);
+            }
+            _ => self.disputed_since = None,
+        }
+    }
+
+    /// The primary is well. A claim that nobody carried out, or a first meeting, is written down.
+    fn settle_office(&mut self, primary: NodeId) {
+        self.disputed_since = None;
+        self.told_would_act = None;
+        let Some(record) = self.record() else { return };
+        let Some(node) = self.view.get(primary) else {
+            return;
+        };
+        let unfinished = !matches!(record.phase, Phase::Committed);
+        let met = record.primary.run_id.is_some();
+        let id = node.replication().map(|seen| seen.id);
+        if unfinished {
+            self.adopt(primary, Rule::R260, Adoption::Kept);
+        } else if !met {
+            self.adopt(primary, Rule::R250, Adoption::Found);
+        } else if id.is_some_and(|id| id != record.chain.head()) {
+            // Its stream got a new name without a restart: no replica for an hour, or a command.
+            self.adopt(primary, Rule::R250, Adoption::Kept);
+        }
+    }
+
+    fn replace_or_keep(&mut self, primary: NodeId) {
+        self.disputed_since.get_or_insert(self.now);
+        match self.rule_on_restart() {
+            Ruling::Keep => self.adopt(primary, Rule::R250, Adoption::Restarted),
+            Ruling::Replace => self.replace(primary, Verdict::PrimaryRestarted),
+            Ruling::Wait => {
+                self.ripens_at = self.disputed_since.map(|s| s + Policy::COLD_START_AFTER)
+            }
+        }
+    }
+
+    /// The recorded primary says that it is a replica: we sealed it, or somebody demoted it.
+    fn replace_demoted(&mut self, primary: NodeId) {
+        let since = *self.disputed_since.get_or_insert(self.now);
+        let Some(following) = self.view.get(primary).and_then(Node::following) else {
+            return;
+        };
+        if following.primary.is_tombstone() {
+            self.replace(primary, Verdict::PrimaryClaimsReplica);
+            return;
+        }
+        let outside = self.view.at_address(&following.primary).is_none();
+        let settled = since + Policy::ADOPT_AFTER;
+        if settled > self.now {
+            self.ripens_at = Some(settled);
+        } else if let Some(node) = self
+            .record()
+            .and_then(|record| successor(&self.view, record))
+        {
+            self.adopt(node.id, Rule::R240, Adoption::ChangedByHand);
+        } else if !outside {
+            self.replace(primary, Verdict::PrimaryClaimsReplica);
+        }
+        // Following somebody outside is an operator's migration: left alone, and named.
+    }
+
+    /// The primary is lost and no replica may take over; perhaps the primary itself may stay.
+    fn hope(&mut self, primary: NodeId) {
+        let Some(node) = self.view.get(primary).filter(|node| node.answers()) else {
+            return;
+        };
+        if node.run_id() == self.run_id_in_office(node) {
+            return self.replace_demoted(primary);
+        }
+        self.disputed_since.get_or_insert(self.now);
+        if self.rule_on_restart() == Ruling::Keep {
+            self.adopt(primary, Rule::R250, Adoption::Restarted);
+        } else {
+            self.ripens_at = self
+                .disputed_since
+                .map(|since| since + Policy::COLD_START_AFTER);
+        }
+    }
+
+    fn replace(&mut self, primary: NodeId, cause: Verdict) {
+        let Some(record) = self.record() else { return };
+        if let Some(node) = successor(&self.view, record).map(|node| node.id) {
+            return self.adopt(node, Rule::R240, Adoption::ChangedByHand);
+        }
+        let held = self.lease.held();
+        let hold_off = if cause.is_undecidable() {
+            self.hold_off.until(self.now)
+        } else {
+            None
+        };
+        let obstacle = match (self.policy.observe, self.rivals.is_empty(), hold_off) {
+            (true, _, _) => Some(Obstacle::Observing),
+            (false, false, _) => Some(Obstacle::RivalController),
+            (false, true, Some(_)) => Some(Obstacle::HoldOff),
+            (false, true, None) => held.is_none().then_some(Obstacle::NoLease),
+        };
+        if let Some(obstacle) = obstacle {
+            self.ripens_at = hold_off;
+            return self.tell_would_act(primary, cause, obstacle);
+        }
+        let (Some(held), Some(stored)) = (held, self.store.stored.clone()) else {
+            return;
+        };
+        if cause.is_undecidable() {
+            self.hold_off.note(self.now);
+        }
+        self.abandon_duties();
+        let (world, out) = self.split();
+        let plan = Failover::begin(held, stored, Some(primary), cause, world, out);
+        self.plan = Some(Plan::Failover(Box::new(plan)));
+    }
+
+    fn tell_would_act(&mut self, primary: NodeId, verdict: Verdict, obstacle: Obstacle) {
+        if self.told_would_act.replace(verdict) == Some(verdict) {
+            return;
+        }
+        let candidate = self
+            .preview(primary)
+            .best()
+            .and_then(|best| self.address_of(best.node()));
+        let Some(primary) = self.address_of(primary) else {
+            return;
+        };
+        self.out.tell(
+            self.now,
+            Kind::WouldAct {
+                verdict,
+                primary,
+                candidate,
+                obstacle,
+            },
+        );
+    }
+
+    fn ask_witness(&mut self, replica: NodeId) {
+        let obstacle = self.observing() || self.lease.held().is_none();
+        let Some(node) = self.view.get_mut(replica).filter(|_| !obstacle) else {
+            return;
+        };
+        node.cut_at = Some(self.now);
+        let kind = Kind::WitnessAsked {
+            node: node.address.clone(),
+        };
+        let epoch = self.epoch();
+        let deed = Deed::CutLink { node: replica };
+        self.out.act(self.now, epoch, Policy::ACTION_WITHIN, deed);
+        self.out.tell(self.now, kind);
+    }
+
+    /// The ranking by what is known without touching anybody.
+    fn preview(&self, lost: NodeId) -> Ranking {
+        let Some(record) = self.record() else {
+            return Ranking::default();
+        };
+        let may_answer = |node: &&Node| {
+            let failure = node.trouble.failure();
+            let hopeful = matches!(failure, None | Some(Failure::Mute | Failure::Closed));
+            let eligible = node.id != lost || node.following().is_some();
+            eligible && hopeful && node.refuses_us.is_none()
+        };
+        let contenders = self.view.nodes().filter(may_answer).filter_map(|node| {
+            let seen = node.replication()?;
+            Some(Contender {
+                node: node.id,
+                run_id: node.run_id()?,
+                position: Position::from(seen),
+                priority: seen.following().map_or(100, |following| following.priority),
+                incomplete: seen.loading || seen.following().is_some_and(|f| f.syncing),
+                recorded: recorded(node, record),
+            })
+        });
+        rank(&record.chain, contenders)
+    }
+
+    pub(super) fn set_verdict(
+        &mut self,
+        to: Verdict,
+        failure: Option<Failure>,
+        tally: Option<Tally>,
+    ) {
+        let from = mem::replace(&mut self.verdict, to);
+        if from != to {
+            let primary = self.record().map(|record| record.primary.address.clone());
+            let kind = Kind::VerdictChanged {
+                primary,
+                from,
+                to,
+                failure,
+                tally,
+            };
+            self.out.tell(self.now, kind);
+        }
+    }
+
+    fn see_rivals(&mut self) {
+        let mut names: Vec<alloc::string::String> = Vec::new();
+        for (deciders, _) in self.view.nodes().filter_map(|node| node.deciders.as_ref()) {
+            for name in &deciders.rivals {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+        names.sort_unstable();
+        let before = mem::replace(&mut self.rivals, names.clone());
+        match (before.is_empty(), names.is_empty()) {
+            (true, false) if !self.policy.observe => {
+                self.abandon_duties();
+                self.out.tell(self.now, Kind::RivalControllers { names });
+            }
+            (false, true) if !self.policy.observe => {
+                self.told_would_act = None;
+                self.out.tell(self.now, Kind::RivalControllersGone);
+                // What was only assumed while observing is not what is stored.
+                if self.plan.is_none() {
+                    self.read_record();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn set_pace(&mut self) {
+        let uneasy = match self.verdict {
+            Verdict::PrimarySuspected
+            | Verdict::PrimaryUnreachableButReplicating
+            | Verdict::PrimaryRestarted
+            | Verdict::PrimaryClaimsReplica
+            | Verdict::PrimaryCrashed
+            | Verdict::PrimarySilent
+            | Verdict::PrimaryHung => true,
+            _ => false,
+        };
+        let busy = self.plan.is_some() || !self.duties.is_empty();
+        let uneasy = uneasy || busy || self.now < self.brisk_until;
+        let pace = if uneasy { Pace::Suspicion } else { Pace::Calm };
+        if pace != self.pace {
+            self.pace = pace;
+            self.out.order(Epoch(0), Deed::Pace(pace));
+        }
+    }
+
+    /// Looks more often for a moment.
+    pub(super) fn look_closer(&mut self, until: Instant) {
+        self.brisk_until = self.brisk_until.max(until);
+    }
+}
+
+fn recorded(node: &Node, record: &Record) -> Recorded {
+    if node.run_id().is_some_and(|run_id| record.knows(run_id)) {
+        return Recorded::SameProcess;
+    }
+    let at = |address: &Address| record.member_at(address).map(|member| member.offset);
+    match at(&node.address).filter(|_| is_recorded(node, record)) {
+        Some(offset) => Recorded::OtherProcess(offset),
+        None => Recorded::Unknown,
+    }
+}

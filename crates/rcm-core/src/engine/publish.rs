@@ -1,0 +1,86 @@
+//! The snapshot that the doors read, rebuilt when an input changed something.
+
+use alloc::vec::Vec;
+
+use super::belonging::receives;
+use super::{Engine, Plan};
+use crate::event::Kind;
+use crate::rule::Stage;
+use crate::status::{NodeRole, NodeStatus, Status};
+use crate::verdict::{Warning, warnings};
+use crate::view::Node;
+
+impl Engine {
+    pub(super) fn publish(&mut self) {
+        self.raise_warnings();
+        let record = self.record();
+        let stage = match &self.plan {
+            Some(Plan::Failover(failover)) => failover.stage(),
+            Some(Plan::Adoption { .. } | Plan::Note(_)) | None => Stage::Idle,
+        };
+        self.status = Status {
+            group: self.me.group.clone(),
+            epoch: self.epoch(),
+            primary: record.map(|record| record.primary.address.clone()),
+            verdict: self.verdict,
+            warnings: self.warnings.clone(),
+            stage,
+            observing: self.observing(),
+            halted: self.halted.is_some(),
+            nodes: self.view.nodes().map(|node| self.status_of(node)).collect(),
+        };
+    }
+
+    fn status_of(&self, node: &Node) -> NodeStatus {
+        let primary = self.primary_node();
+        let offset = node.offset().map(|(offset, _)| offset);
+        let ahead = primary.and_then(Node::offset).map(|(offset, _)| offset);
+        NodeStatus {
+            address: node.address.clone(),
+            listed: node.listed,
+            run_id: node.run_id(),
+            version: node
+                .identity
+                .as_ref()
+                .map(|identity| identity.version.clone()),
+            role: self.role_of(node, primary),
+            failure: node.trouble.failure().or(node.refuses_us),
+            offset,
+            lag: ahead.zip(offset).map(|(ahead, own)| ahead.ahead_of(own)),
+        }
+    }
+
+    fn role_of(&self, node: &Node, primary: Option<&Node>) -> NodeRole {
+        match primary {
+            Some(primary) if primary.id == node.id => NodeRole::Primary,
+            _ if !node.answers() => NodeRole::Unknown,
+            _ if node.is_primary() => NodeRole::Rival,
+            Some(primary) if receives(&self.view, primary, node) => NodeRole::Replica,
+            _ => NodeRole::Detached,
+        }
+    }
+
+    fn raise_warnings(&mut self) {
+        let primary = self.primary_node().map(|node| node.id);
+        let mut now: Vec<Warning> = warnings(&self.view, primary, self.now);
+        now.extend(self.warnings_by_record());
+        now.sort_unstable();
+        now.dedup();
+        if now == self.warnings {
+            return;
+        }
+        let before = core::mem::replace(&mut self.warnings, now);
+        for &Warning { verdict, node } in self.warnings.iter().filter(|new| !before.contains(new)) {
+            if let Some(node) = self.view.get(node).map(|node| node.address.clone()) {
+                self.out
+                    .tell(self.now, Kind::WarningRaised { verdict, node });
+            }
+        }
+        for &Warning { verdict, node } in before.iter().filter(|old| !self.warnings.contains(old)) {
+            if let Some(node) = self.view.get(node).map(|node| node.address.clone()) {
+                self.out
+                    .tell(self.now, Kind::WarningCleared { verdict, node });
+            }
+        }
+    }
+}

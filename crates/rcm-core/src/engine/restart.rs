@@ -1,0 +1,99 @@
+//! A primary that restarted has lost its process, and perhaps its data: the best replica wins,
+//! unless the restarted node shows that it holds all that every replica holds.
+
+use super::Engine;
+use super::belonging::receives;
+use crate::id::Offset;
+use crate::lineage::Position;
+use crate::policy::Policy;
+use crate::view::Node;
+
+/// What a restarted primary comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ruling {
+    /// Too little is known yet.
+    Wait,
+    /// It stays in office, under a new epoch.
+    Keep,
+    /// A replica holds more.
+    Replace,
+}
+
+impl Engine {
+    /// Judges the recorded primary, which answers as another process.
+    pub(super) fn rule_on_restart(&self) -> Ruling {
+        let (Some(record), Some(node)) = (self.record(), self.primary_node()) else {
+            return Ruling::Wait;
+        };
+        let Some(look) = &node.look else {
+            return Ruling::Wait;
+        };
+        let prefix = |node: &Node| {
+            let position = node.replication().map(Position::from);
+            position.and_then(|position| record.chain.common_prefix(&position))
+        };
+        let mut best: Option<Offset> = None;
+        let mut followers = 0;
+        let mut others = 0;
+        for other in self
+            .view
+            .nodes()
+            .filter(|other| other.id != node.id && other.answers())
+        {
+            if other
+                .look
+                .as_ref()
+                .is_none_or(|seen| seen.asked_at < look.asked_at)
+            {
+                return Ruling::Wait;
+            }
+            others += 1;
+            if receives(&self.view, node, other) {
+                followers += 1;
+            } else {
+                best = best.max(prefix(other));
+            }
+        }
+        if look.replication.loading {
+            return if best.is_some() {
+                Ruling::Replace
+            } else {
+                Ruling::Wait
+            };
+        }
+        if !node.is_primary() {
+            return if best.is_some() {
+                Ruling::Replace
+            } else {
+                Ruling::Wait
+            };
+        }
+        let holds_all = best.is_none_or(|best| prefix(node) >= Some(best));
+        if !holds_all {
+            return Ruling::Replace;
+        }
+        if followers > 0 || best.is_some() {
+            return Ruling::Keep;
+        }
+        self.alone(node, others)
+    }
+
+    /// Nobody answers whose data could be compared. A node with data is better than none once the
+    /// others have had their time; an empty one is not.
+    fn alone(&self, node: &Node, others: usize) -> Ruling {
+        let known = self.record().map_or(0, |record| record.members.len());
+        let has_data = node.condition.is_some_and(|condition| !condition.empty);
+        let waited = self
+            .disputed_since
+            .is_some_and(|since| self.now >= since + Policy::COLD_START_AFTER);
+        let nobody_else = known <= 1;
+        if (nobody_else || (waited && others == 0)) && (has_data || nobody_else) {
+            return Ruling::Keep;
+        }
+        if waited && others > 0 {
+            Ruling::Keep
+        } else {
+            Ruling::Wait
+        }
+    }
+}
