@@ -31,6 +31,8 @@ pub struct Status {
     pub observing: bool,
     /// The group is not served; see the log.
     pub halted: bool,
+    /// The record can be written; otherwise a failover could not be agreed (`store-unwritable`).
+    pub store_writable: bool,
     /// All nodes.
     pub nodes: Vec<NodeStatus>,
 }
@@ -84,6 +86,7 @@ impl Status {
             stage: Stage::Idle,
             observing: false,
             halted: false,
+            store_writable: true,
             nodes: Vec::new(),
         }
     }

@@ -43,6 +43,8 @@ pub struct Node {
     pub condition: Option<Condition>,
     /// Who else acts on it, and when that was asked.
     pub deciders: Option<(Deciders, Instant)>,
+    /// The process before this one, as it was seen last.
+    pub former: Option<Former>,
     /// Whether the last replication state is newer than the last trouble.
     pub look_is_current: bool,
     /// The last sign of life.
@@ -74,6 +76,19 @@ pub struct Look {
     pub asked_at: Instant,
     /// When it was there.
     pub at: Instant,
+}
+
+/// A process that is gone, as it was seen last.
+#[derive(Clone, Copy, Debug)]
+pub struct Former {
+    /// The process.
+    pub run_id: RunId,
+    /// How far it had come.
+    pub offset: Offset,
+    /// When it was asked.
+    pub at: Instant,
+    /// Bytes per second that it took.
+    pub rate: u64,
 }
 
 /// Bytes that a node was seen to apply.
@@ -226,6 +241,7 @@ impl Node {
             alias_of: None,
             identity: None,
             look: None,
+            former: None,
             look_is_current: false,
             condition: None,
             deciders: None,
@@ -289,6 +305,17 @@ impl Node {
         u64::try_from(u128::from(motion.bytes) * 1_000_000 / micros).unwrap_or(u64::MAX)
     }
 
+    /// The process that answered last, as it was seen last.
+    pub fn last_seen(&self) -> Option<Former> {
+        let (offset, at) = self.offset()?;
+        Some(Former {
+            run_id: self.run_id()?,
+            offset,
+            at,
+            rate: self.rate(),
+        })
+    }
+
     /// Whether `address` means this node.
     pub fn listens_at(&self, address: &Address) -> bool {
         self.address == *address
@@ -322,6 +349,7 @@ impl Node {
                     .run_id()
                     .is_some_and(|run_id| run_id != identity.run_id)
                 {
+                    self.former = self.last_seen();
                     // Another process: what the old one said does not describe it.
                     self.look = None;
                     self.look_is_current = false;

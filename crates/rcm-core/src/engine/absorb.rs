@@ -9,6 +9,7 @@ use crate::plan::{Duty, DutyEnd, Need, Progress, Stored, Written};
 use crate::policy::{Nodes, Policy};
 use crate::rule::Rule;
 use crate::view::Node;
+use alloc::string::String;
 use core::time::Duration;
 
 /// How long the nodes are looked at often after something was done to them.
@@ -185,6 +186,20 @@ impl Engine {
     pub(super) fn was_late(&mut self, by: Duration) {
         self.view.void_silence(self.now);
         self.out.tell(self.now, Kind::ObserverLate { by });
+    }
+
+    pub(super) fn see_store(&mut self, trouble: Option<String>) {
+        match (self.store_failed, trouble) {
+            (_, Some(text)) => {
+                self.store_failed = true;
+                self.out.tell(self.now, Kind::StoreFailed { text });
+            }
+            (true, None) => {
+                self.store_failed = false;
+                self.out.tell(self.now, Kind::StoreRecovered);
+            }
+            (false, None) => {}
+        }
     }
 
     /// Hands an outcome to whoever waits for it.

@@ -260,12 +260,21 @@ impl Engine {
                     .is_some_and(|f| primary.listens_at(&f.primary))
         };
         let nodes = self.view.nodes().filter(belongs);
-        nodes
-            .map(|node| Member {
+        let members = nodes.map(|node| {
+            let known = self
+                .record()
+                .and_then(|record| record.member_at(&node.address));
+            let seen = node.offset().map(|(offset, _)| offset);
+            Member {
                 address: node.address.clone(),
-                run_id: node.run_id(),
-                offset: node.offset().map(|(offset, _)| offset).unwrap_or_default(),
-            })
-            .collect()
+                run_id: node
+                    .run_id()
+                    .or_else(|| known.and_then(|member| member.run_id)),
+                offset: seen
+                    .or_else(|| known.map(|member| member.offset))
+                    .unwrap_or_default(),
+            }
+        });
+        members.collect()
     }
 }

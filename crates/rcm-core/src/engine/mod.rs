@@ -52,6 +52,11 @@ pub enum Input {
     },
     /// Whether this monitor may act.
     Lease(Lease),
+    /// Whether the store can be written.
+    Store {
+        /// What is the matter with it.
+        trouble: Option<String>,
+    },
     /// The monitor's own scheduling was late, so nothing could be heard for this long.
     Late {
         /// For how long.
@@ -100,6 +105,7 @@ pub struct Engine {
     pace: Pace,
     brisk_until: Instant,
     halted: Option<Halt>,
+    store_failed: bool,
     status: Status,
 }
 
@@ -203,6 +209,7 @@ impl Engine {
             pace: Pace::Calm,
             brisk_until: now,
             halted: None,
+            store_failed: false,
         };
         for address in nodes.addresses() {
             engine.watch(address.clone(), true);
@@ -225,6 +232,7 @@ impl Engine {
                 }
             }
             Input::Lease(lease) => self.lease = lease,
+            Input::Store { trouble } => self.see_store(trouble),
             Input::Late { by } => self.was_late(by),
         }
         while let Some(id) = self.out.overdue(self.now) {

@@ -27,6 +27,7 @@ impl Engine {
             stage,
             observing: self.observing(),
             halted: self.halted.is_some(),
+            store_writable: !self.store_failed,
             nodes: self.view.nodes().map(|node| self.status_of(node)).collect(),
         };
     }

@@ -290,7 +290,7 @@ impl fmt::Display for Voices<'_> {
         } = self.0;
         let mut separator = "";
         for (count, words) in [
-            (vetoes, "still receive its stream"),
+            (vetoes, "still receiving its stream"),
             (confirms, "lost it too"),
             (abstains, "cannot tell"),
         ] {

@@ -48,7 +48,11 @@ pub(super) fn count(
         return Count::Waiting(until);
     }
     let Some(best) = ranking.best() else {
-        return Count::Nobody(ranking);
+        let patience_ends = since + Policy::SEAL_WITHIN;
+        return match patience_ends > world.now {
+            true => Count::Waiting(patience_ends),
+            false => Count::Nobody(ranking),
+        };
     };
     let ahead = |node: &&Node| {
         let position = node.replication().map(Position::from);

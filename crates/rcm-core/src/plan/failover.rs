@@ -18,14 +18,14 @@ use super::{Outbox, World};
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::candidate::Candidate;
 use crate::event::Kind;
-use crate::id::{ActionId, Address, Epoch, NodeId, Offset, ReplicationId, RunId};
+use crate::id::{ActionId, Address, Epoch, NodeId, Offset, ReplicationId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::record::{Intent, Loss, Member, Phase, Primary, Record};
 use crate::rule::{Rule, Stage, TRANSITIONS};
 use crate::time::Instant;
 use crate::verdict::Verdict;
-use crate::view::View;
+use crate::view::{Former, View};
 
 /// A failover on its way.
 #[derive(Clone, Debug)]
@@ -38,7 +38,8 @@ pub struct Failover {
     /// When the evidence against the old primary appeared.
     evidence_at: Instant,
     began: Instant,
-    last_seen: Option<LastSeen>,
+    /// The old primary when it was last looked at.
+    last_seen: Option<Former>,
     hands: BTreeMap<NodeId, Hand>,
     told_stalled: bool,
     state: State,
@@ -73,15 +74,6 @@ struct Resuming {
     until: Instant,
 }
 
-/// The old primary when it was last looked at.
-#[derive(Clone, Copy, Debug)]
-struct LastSeen {
-    run_id: Option<RunId>,
-    offset: Offset,
-    rate: u64,
-    age: Duration,
-}
-
 /// How a failover stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -112,15 +104,11 @@ impl Failover {
         let evidence_at = node
             .and_then(|node| node.trouble.began_at())
             .unwrap_or(world.now);
+        let recorded = stored.record.primary.run_id;
         let last_seen = node.and_then(|node| {
-            let (offset, at) = node.offset()?;
-            let age = evidence_at.since(at);
-            Some(LastSeen {
-                run_id: node.run_id(),
-                offset,
-                rate: node.rate(),
-                age,
-            })
+            let seen = [node.last_seen(), node.former].into_iter().flatten();
+            seen.into_iter()
+                .find(|seen| recorded.is_none_or(|run_id| seen.run_id == run_id))
         });
         let state = State::Claiming(claim(&stored, cause, world, out));
         let began = world.now;
@@ -452,28 +440,29 @@ impl Failover {
 
     /// What choosing this node loses, as far as the last look at the old primary tells.
     fn loss(&self, best: Candidate, world: World<'_>, out: &mut Outbox) -> Option<Loss> {
-        let seen = self
-            .last_seen
-            .filter(|seen| seen.run_id != Some(best.run_id()))?;
+        let seen = self.last_seen.filter(|seen| seen.run_id != best.run_id())?;
+        let look_age = self.evidence_at.since(seen.at);
         let known_bytes = seen.offset.ahead_of(best.prefix());
-        let since = u128::from(seen.rate) * seen.age.as_micros() / 1_000_000;
+        let since = u128::from(seen.rate) * look_age.as_micros() / 1_000_000;
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         let probable = Offset(seen.offset.0.saturating_add(since));
         let estimated_bytes = probable.ahead_of(best.prefix()).max(known_bytes);
-        let kind = Kind::LossAccounted {
-            known_bytes,
-            estimated_bytes,
-            look_age: seen.age,
-        };
-        out.tell(world.now, kind);
+        out.tell(
+            world.now,
+            Kind::LossAccounted {
+                known_bytes,
+                estimated_bytes,
+                look_age,
+            },
+        );
         Some(Loss {
             old_address: self.stored.record.primary.address.clone(),
-            old_primary: seen.run_id,
+            old_primary: Some(seen.run_id),
             epoch: self.stored.record.epoch,
             survived: best.prefix(),
             known_bytes,
             estimated_bytes,
-            look_age_ms: u64::try_from(seen.age.as_millis()).unwrap_or(u64::MAX),
+            look_age_ms: u64::try_from(look_age.as_millis()).unwrap_or(u64::MAX),
         })
     }
 

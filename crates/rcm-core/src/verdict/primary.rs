@@ -66,7 +66,7 @@ pub fn diagnose(view: &View, subject: Subject, policy: &Policy, now: Instant) ->
     let Some(node) = view.get(subject.primary) else {
         return Judgement::of(Verdict::ColdStart);
     };
-    if !node.was_tried() {
+    if node.answered_at.is_none() && node.trouble.is_none() {
         return Judgement::of(Verdict::ColdStart);
     }
     if node.trouble.is_none() {
@@ -86,10 +86,10 @@ fn diagnose_living(node: &Node, subject: Subject) -> Verdict {
     match (node.refuses_us, node.replication()) {
         (Some(Failure::Busy), _) => Verdict::PrimaryBusy,
         (Some(_), _) => Verdict::NodeRefusesUs,
+        (None, _) if restarted => Verdict::PrimaryRestarted,
         // It lives, and has not yet said again what it is.
         (None, _) if !node.look_is_current => Verdict::PrimarySuspected,
         (None, None) => Verdict::PrimarySuspected,
-        (None, Some(_)) if restarted => Verdict::PrimaryRestarted,
         (None, Some(replication)) if replication.is_primary() => Verdict::Healthy,
         (None, Some(_)) => Verdict::PrimaryClaimsReplica,
     }

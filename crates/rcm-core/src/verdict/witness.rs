@@ -51,6 +51,8 @@ impl Tally {
     /// Asks every replica of `primary` about the silence that began at `silence`.
     pub fn of(view: &View, primary: NodeId, silence: Instant, margin: Duration) -> Self {
         let mut tally = Self::default();
+        let asked = |node: &Node| node.cut_at.is_some_and(|cut| cut >= silence);
+        let asked_already = view.nodes().any(asked);
         for node in view
             .nodes()
             .filter(|node| node.id != primary && node.following().is_some())
@@ -60,7 +62,7 @@ impl Tally {
                 Testimony::Confirm => tally.confirms += 1,
                 Testimony::Abstain => {
                     tally.abstains += 1;
-                    if node.cut_at.is_none_or(|cut| cut < silence) {
+                    if !asked_already {
                         tally.idle.get_or_insert(node.id);
                     }
                 }

@@ -36,6 +36,7 @@ struct Node {
     number: u64,
     process: u64,
     up: bool,
+    mute: bool,
     replication: look::Replication,
     condition: look::Condition,
 }
@@ -81,6 +82,7 @@ impl Runner for Story {
             "back" => {
                 let node = self.node(&args.next_pos().ok_or("which node?")?.value)?;
                 node.up = true;
+                node.mute = false;
             }
             "clients" => self.clients(&mut args)?,
             "tick" => {
@@ -156,6 +158,7 @@ impl Story {
                 number,
                 process: 0,
                 up: true,
+                mute: false,
                 replication,
                 condition,
             };
@@ -207,6 +210,7 @@ impl Story {
         let previous = args.lookup("previous").map(|arg| arg.value.clone());
         let node = self.node(&name)?;
         node.up = true;
+        node.mute = false;
         node.process = process;
         node.condition.empty = args.lookup_parse("empty")?.unwrap_or(false);
         node.replication.id = replid(&id);
@@ -292,7 +296,9 @@ impl Story {
             .map(|arg| duration(&arg.value))
             .transpose()?;
         let asked = self.now.saturating_sub(since.unwrap_or_default());
-        self.node(&name)?.up = matches!(how.as_str(), "mute" | "accepted" | "busy" | "denied");
+        let node = self.node(&name)?;
+        node.mute = matches!(how.as_str(), "mute" | "accepted");
+        node.up = node.mute || matches!(how.as_str(), "busy" | "denied");
         let seen = match how.as_str() {
             "crashed" => {
                 self.see(&name, Seen::Failed(Failure::Closed), asked);
@@ -456,7 +462,7 @@ impl Story {
         if !silent {
             writeln!(self.output, "> {what} {name}").unwrap();
         }
-        if unanswered {
+        if unanswered || (node.mute && what != "open") {
             None
         } else {
             Some(Outcome::Done(change(node)))

@@ -1,0 +1,171 @@
+//! The only place where an action becomes a call to the outside.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rcm_core::action::{Action, Deed, Done, Failed, Outcome, Pace};
+use rcm_core::id::{ActionId, Address, GroupName, NodeId};
+use rcm_core::observation::{Observation, Seen};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::redis::{Hands, Link, Settings};
+use crate::store::{Error, Store};
+
+/// What actions came to.
+pub(super) type Outcomes = UnboundedReceiver<(ActionId, Outcome)>;
+
+/// Carries out the actions of one engine.
+#[derive(Debug)]
+pub(super) struct Executor {
+    group: GroupName,
+    store: Store,
+    settings: Arc<Settings>,
+    clock: Clock,
+    hands: Hands,
+    watched: BTreeMap<NodeId, Watched>,
+    pace: watch::Sender<Pace>,
+    outcomes: UnboundedSender<(ActionId, Outcome)>,
+    observations: UnboundedSender<Observation>,
+    inbox: Option<(Outcomes, UnboundedReceiver<Observation>)>,
+}
+
+/// A node that is looked at, for as long as its link lives.
+#[derive(Debug)]
+struct Watched {
+    address: Address,
+    ip: Option<IpAddr>,
+    _link: Link,
+}
+
+impl Executor {
+    pub(super) fn new(
+        group: GroupName,
+        settings: Arc<Settings>,
+        store: Store,
+        clock: Clock,
+    ) -> Self {
+        let (outcomes, outcome_inbox) = mpsc::unbounded_channel();
+        let (observations, observation_inbox) = mpsc::unbounded_channel();
+        Self {
+            group,
+            store,
+            hands: Hands::new(Arc::clone(&settings), clock),
+            settings,
+            clock,
+            watched: BTreeMap::new(),
+            pace: watch::Sender::new(Pace::Calm),
+            outcomes,
+            observations,
+            inbox: Some((outcome_inbox, observation_inbox)),
+        }
+    }
+
+    /// Where outcomes and observations arrive; they can be taken once.
+    pub(super) fn take_inbox(&mut self) -> Option<(Outcomes, UnboundedReceiver<Observation>)> {
+        self.inbox.take()
+    }
+
+    /// Names are resolved by the links; acting must not wait for a name server.
+    pub(super) fn note(&mut self, observation: &Observation) {
+        if let Seen::Resolved(ip) = observation.seen
+            && let Some(watched) = self.watched.get_mut(&observation.node)
+        {
+            watched.ip = Some(ip);
+        }
+    }
+
+    pub(super) fn execute(&mut self, action: Action) {
+        let Action { id, deed, .. } = &action;
+        match deed {
+            Deed::Watch { node, address } => self.watch(*node, address.clone()),
+            Deed::Unwatch { node } => drop(self.watched.remove(node)),
+            Deed::Pace(pace) => drop(self.pace.send_replace(*pace)),
+            Deed::Read => self.read(*id),
+            Deed::Write { .. } => self.write(action),
+            Deed::Open { node }
+            | Deed::Close { node }
+            | Deed::Fence { node }
+            | Deed::Inspect { node }
+            | Deed::Seal { node, .. }
+            | Deed::Promote { node }
+            | Deed::Attach { node, .. }
+            | Deed::Persist { node }
+            | Deed::CutLink { node } => {
+                let node = *node;
+                self.do_to_node(node, action);
+            }
+        }
+    }
+
+    fn watch(&mut self, node: NodeId, address: Address) {
+        let link = Link::spawn(
+            node,
+            address.clone(),
+            Arc::clone(&self.settings),
+            self.clock,
+            self.pace.subscribe(),
+            self.observations.clone(),
+        );
+        let ip = address.ip();
+        self.watched.insert(node, Watched { address, ip, _link: link });
+    }
+
+    fn do_to_node(&self, node: NodeId, action: Action) {
+        let Some(watched) = self.watched.get(&node) else {
+            // It was forgotten meanwhile.
+            self.end(action.id, Outcome::Failed(Failed::NotReached));
+            return;
+        };
+        let address = watched.ip.map_or_else(
+            || watched.address.clone(),
+            |ip| Address::new(ip.to_string(), watched.address.port()),
+        );
+        self.hands.submit(action, address, self.outcomes.clone());
+    }
+
+    fn read(&self, id: ActionId) {
+        let (store, group) = (self.store.clone(), self.group.clone());
+        let outcomes = self.outcomes.clone();
+        tokio::spawn(async move {
+            let outcome = match store.read(&group).await {
+                Ok((record, revision)) => {
+                    Outcome::Done(Done::Read { record: record.map(Box::new), revision })
+                }
+                Err(error) => failed(error),
+            };
+            outcomes.send((id, outcome)).ok();
+        });
+    }
+
+    fn write(&self, action: Action) {
+        let Deed::Write { record, expect } = action.deed else { return };
+        let (store, group) = (self.store.clone(), self.group.clone());
+        let outcomes = self.outcomes.clone();
+        tokio::spawn(async move {
+            let outcome = match store.write(&group, *record, expect).await {
+                Ok(revision) => Outcome::Done(Done::Written(revision)),
+                Err(error) => failed(error),
+            };
+            outcomes.send((action.id, outcome)).ok();
+        });
+    }
+
+    fn end(&self, id: ActionId, outcome: Outcome) {
+        // The inbox is gone only when the group is.
+        self.outcomes.send((id, outcome)).ok();
+    }
+}
+
+fn failed(error: Error) -> Outcome {
+    match error {
+        Error::Conflict => Outcome::Failed(Failed::Conflict),
+        Error::Failed(text) => Outcome::Failed(Failed::Refused(text)),
+        Error::Unknown(text) => {
+            tracing::warn!("{text}");
+            Outcome::Unknown
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Owns the engines, and is the only one who talks to them: feeds each what was seen, carries out
+//! what it decides, tells what happened and publishes its status.
+//!
+//! Decided here: nothing. One task per group, so that one group's trouble never delays another's.
+
+mod executor;
+mod group;
+mod heartbeat;
+mod store_health;
+
+use std::sync::Arc;
+
+use rcm_core::engine::{Engine, Identity};
+use rcm_core::event::Event;
+use rcm_core::id::GroupName;
+use rcm_core::policy::{Nodes, Policy};
+use rcm_core::status::Status;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+pub use self::heartbeat::Heartbeat;
+pub use self::store_health::StoreHealth;
+use crate::clock::Clock;
+use crate::redis::Settings;
+use crate::store::Store;
+
+/// What a group needs to be watched.
+#[derive(Debug)]
+pub struct Setup {
+    /// Its name.
+    pub name: GroupName,
+    /// The nodes that the operator listed.
+    pub nodes: Nodes,
+    /// What the operator decided.
+    pub policy: Policy,
+    /// How its nodes are talked to.
+    pub settings: Arc<Settings>,
+    /// Spreads its retries.
+    pub seed: u64,
+}
+
+/// What all groups of this process share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The time.
+    pub clock: Clock,
+    /// Where the records live.
+    pub store: Store,
+    /// Whether this process is scheduled in time.
+    pub heartbeat: Heartbeat,
+    /// Whether the store can be written.
+    pub store_health: StoreHealth,
+}
+
+impl Shared {
+    /// Starts what all groups of this process share.
+    pub fn start(clock: Clock, store: Store) -> Self {
+        let heartbeat = Heartbeat::start(clock);
+        let store_health = StoreHealth::start(store.clone());
+        Self { clock, store, heartbeat, store_health }
+    }
+}
+
+/// A group that is watched; it is watched no longer when this is dropped.
+#[derive(Debug)]
+pub struct Handle {
+    name: GroupName,
+    status: watch::Receiver<Arc<Status>>,
+    events: broadcast::Sender<Arc<Event>>,
+    task: JoinHandle<()>,
+}
+
+/// Events that a slow listener may be behind before it misses some.
+const EVENTS_KEPT: usize = 1024;
+
+impl Handle {
+    /// Watches a group from now on.
+    pub fn spawn(setup: Setup, shared: &Shared) -> Self {
+        let Setup { name, nodes, policy, settings, seed } = setup;
+        let Shared { clock, store, heartbeat, store_health } = shared.clone();
+        let me = Identity { group: name.clone(), monitor: store.monitor().clone() };
+        let engine = Engine::new(me, &nodes, policy, seed, clock.now());
+        let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
+        let events = broadcast::Sender::new(EVENTS_KEPT);
+        let executor = executor::Executor::new(name.clone(), settings, store, clock);
+        let trouble = store_health.trouble();
+        let group = group::Group::new(engine, executor, clock, heartbeat, trouble);
+        let task = tokio::spawn(group.run(publisher, events.clone()));
+        Self { name, status, events, task }
+    }
+
+    /// The group.
+    pub const fn name(&self) -> &GroupName {
+        &self.name
+    }
+
+    /// The published snapshot, now and from now on.
+    pub fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.clone()
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+
+    /// Waits until the group is watched no longer. That is only so after a defect of ours: the task
+    /// has panicked, the nodes are left as they are, and the other groups go on.
+    pub async fn ended(&mut self) -> String {
+        match (&mut self.task).await {
+            Ok(()) => "the task of the group has ended".to_owned(),
+            Err(error) => format!("the task of the group has failed: {error}"),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
