@@ -1,0 +1,3 @@
+//! Talks to the nodes.
+
+pub mod info;
