@@ -7,5 +7,6 @@
 )]
 
 mod eyes;
+mod hand;
 mod link;
 mod local;
