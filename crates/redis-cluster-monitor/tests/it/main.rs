@@ -1,3 +1,12 @@
 //! Tests with real servers. All run side by side, each with servers of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails where it finds something else than it wants"
+)]
+
+mod eyes;
+mod hand;
+mod link;
 mod local;

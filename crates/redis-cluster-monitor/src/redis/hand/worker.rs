@@ -1,0 +1,427 @@
+//! One node's acting connection.
+//!
+//! Decided here: the order of what is sent, and what becomes of actions whose connection ends or
+//! whose time is over. Commands are sent as soon as they come, also to a node that does not answer:
+//! a stopped process executes them when it wakes, and that is wanted.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcm_core::action::{Done, Outcome};
+use rcm_core::fencing::{Purpose, older_hands};
+use rcm_core::id::{Address, Epoch};
+use rcm_core::observation::Failure;
+use rcm_core::time::Instant;
+use rcm_resp::Frame;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::sleep_until;
+
+use super::Pending;
+use super::script::Script;
+use crate::clock::Clock;
+use crate::redis::connect::connect;
+use crate::redis::connection::Connection;
+use crate::redis::refusal::Refusal;
+use crate::redis::{Replicate, Settings, resolve};
+
+/// The first attempt to connect takes so long at most, each further one twice as long.
+const FIRST_ATTEMPT: Duration = Duration::from_millis(250);
+/// So often are older hands looked for.
+const FENCE_ROUNDS: u32 = 3;
+
+/// What to do on the node.
+#[derive(Debug)]
+pub(super) enum Task {
+    Open,
+    Close,
+    Fence,
+    Run(Script),
+}
+
+/// An action as its worker gets it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) task: Task,
+    pub(super) epoch: Epoch,
+    pub(super) address: Address,
+    pub(super) outcome: Pending,
+}
+
+pub(super) struct Worker {
+    settings: Arc<Settings>,
+    clock: Clock,
+    /// What the node's command for following is called, as far as it has said.
+    which: Replicate,
+    opening: Option<Opening>,
+    hand: Option<Hand>,
+    /// What has to wait for the connection, or for the fence.
+    held: VecDeque<Job>,
+}
+
+struct Opening {
+    epoch: Epoch,
+    outcome: Pending,
+    attempt: Pin<Box<dyn Future<Output = Result<TcpStream, Failure>> + Send>>,
+}
+
+/// An open connection.
+struct Hand {
+    connection: Connection,
+    waiting: VecDeque<Waiting>,
+    /// The node does not let us in, or did not take our name: nothing may be done here.
+    refused: Option<String>,
+}
+
+/// Commands that were sent.
+struct Waiting {
+    /// None once it has ended; the replies are still to come.
+    outcome: Option<Pending>,
+    what: What,
+    missing: usize,
+    replies: Vec<Frame>,
+}
+
+enum What {
+    /// `AUTH` and `CLIENT SETNAME`.
+    Greeting,
+    Which,
+    Fence {
+        epoch: Epoch,
+        round: u32,
+    },
+    Run {
+        script: Script,
+        which: Replicate,
+    },
+}
+
+impl Worker {
+    pub(super) fn new(settings: Arc<Settings>, clock: Clock) -> Self {
+        Self {
+            settings,
+            clock,
+            which: Replicate::default(),
+            opening: None,
+            hand: None,
+            held: VecDeque::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, mut jobs: UnboundedReceiver<Job>) {
+        loop {
+            let deadline = self.next_deadline();
+            let clock = self.clock;
+            let time_is_over = async {
+                match deadline {
+                    Some(deadline) => sleep_until(clock.until(deadline)).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                reply = next_reply(self.hand.as_mut()) => match reply {
+                    Ok(reply) => self.take(reply),
+                    Err(_) => self.drop_hand(),
+                },
+                reached = finished(self.opening.as_mut()) => self.opened(reached),
+                job = jobs.recv() => match job {
+                    Some(job) => self.begin(job),
+                    None => return,
+                },
+                () = time_is_over => self.expire(),
+            }
+        }
+    }
+
+    fn begin(&mut self, job: Job) {
+        let is_late = job.outcome.deadline <= self.clock.now();
+        match job.task {
+            Task::Close => self.close(),
+            _ if is_late => job.outcome.not_reached(),
+            Task::Open => {
+                self.close();
+                let settings = Arc::clone(&self.settings);
+                self.opening = Some(Opening {
+                    epoch: job.epoch,
+                    outcome: job.outcome,
+                    attempt: Box::pin(reach(settings, self.clock, job.address)),
+                });
+            }
+            Task::Fence | Task::Run(_) if self.holds() => self.held.push_back(job),
+            Task::Fence | Task::Run(_) => self.send(job),
+        }
+    }
+
+    fn holds(&self) -> bool {
+        self.opening.is_some() || self.hand.as_ref().is_some_and(Hand::is_fencing)
+    }
+
+    /// Sends what was held, up to the next fence.
+    fn release(&mut self) {
+        while !self.holds() {
+            let Some(job) = self.held.pop_front() else {
+                return;
+            };
+            self.send(job);
+        }
+    }
+
+    fn send(&mut self, job: Job) {
+        let Some(hand) = &mut self.hand else {
+            return job.outcome.not_reached();
+        };
+        if let Some(text) = &hand.refused {
+            return job.outcome.refused(text.as_str());
+        }
+        let commands = &self.settings.commands;
+        let (what, missing) = match job.task {
+            Task::Run(script) => {
+                let which = self.which;
+                let replies = script.push(commands, which, &mut hand.connection);
+                (What::Run { script, which }, replies)
+            }
+            Task::Fence => {
+                hand.connection.push([commands.name("CLIENT"), "LIST"]);
+                let epoch = job.epoch;
+                (What::Fence { epoch, round: 1 }, 1)
+            }
+            Task::Open | Task::Close => return job.outcome.not_reached(),
+        };
+        hand.wait_for(Some(job.outcome), what, missing);
+    }
+
+    fn opened(&mut self, reached: Result<TcpStream, Failure>) {
+        let Some(Opening { epoch, outcome, .. }) = self.opening.take() else {
+            return;
+        };
+        match reached {
+            Ok(stream) => {
+                let mut hand = Hand {
+                    connection: Connection::new(stream),
+                    waiting: VecDeque::new(),
+                    refused: None,
+                };
+                let words = usize::from(hand.connection.push_auth(&self.settings));
+                hand.connection
+                    .push_name(&self.settings, Purpose::Act(epoch));
+                hand.connection
+                    .push(self.settings.commands.which_replicate());
+                hand.wait_for(None, What::Greeting, words + 1);
+                hand.wait_for(None, What::Which, 1);
+                self.hand = Some(hand);
+                outcome.end(Outcome::Done(Done::Opened));
+            }
+            Err(_) => outcome.not_reached(),
+        }
+        self.release();
+    }
+
+    fn take(&mut self, reply: Frame) {
+        let Some(hand) = &mut self.hand else { return };
+        let Some(waiting) = hand.waiting.front_mut() else {
+            // Nobody asked for anything.
+            return self.drop_hand();
+        };
+        let is_greeting = matches!(waiting.what, What::Greeting);
+        if is_greeting && let Some(text) = reply.as_error() {
+            hand.refused.get_or_insert(text.into_owned());
+        }
+        waiting.replies.push(reply);
+        waiting.missing = waiting.missing.saturating_sub(1);
+        if waiting.missing == 0
+            && let Some(waiting) = hand.waiting.pop_front()
+        {
+            self.finish(waiting);
+        }
+    }
+
+    fn finish(&mut self, mut waiting: Waiting) {
+        match waiting.what {
+            What::Greeting => {}
+            What::Which => {
+                let known = waiting.replies.pop().and_then(Replicate::known_to);
+                self.which = known.unwrap_or_default();
+            }
+            What::Fence { epoch, round } => {
+                self.fence(waiting.outcome, epoch, round, waiting.replies.last());
+                self.release();
+            }
+            What::Run { script, which } => {
+                let Some(outcome) = waiting.outcome else {
+                    return;
+                };
+                let unknown = is_unknown_command(&waiting.replies);
+                if unknown && script.replicates() && which != self.which {
+                    // Meanwhile the node has said what it is called there.
+                    return self.rerun(script, outcome);
+                }
+                outcome.end(script.judge(waiting.replies));
+            }
+        }
+    }
+
+    fn rerun(&mut self, script: Script, outcome: Pending) {
+        let Some(hand) = &mut self.hand else {
+            return outcome.not_reached();
+        };
+        let which = self.which;
+        let replies = script.push(&self.settings.commands, which, &mut hand.connection);
+        hand.wait_for(Some(outcome), What::Run { script, which }, replies);
+    }
+
+    /// Looks at the list of clients, ends older hands, and asks for the list again.
+    fn fence(&mut self, outcome: Option<Pending>, epoch: Epoch, round: u32, list: Option<&Frame>) {
+        let (Some(outcome), Some(hand), Some(list)) = (outcome, &mut self.hand, list) else {
+            return;
+        };
+        if let Some(text) = list.as_error() {
+            return outcome.refused(text);
+        }
+        let Some(list) = list.as_bytes().map(|list| String::from_utf8_lossy(list)) else {
+            return outcome.refused("CLIENT LIST makes no sense");
+        };
+        let client = self.settings.commands.name("CLIENT");
+        let mut replies = 1;
+        for id in older_hands(&self.settings.owner, epoch, &list) {
+            hand.connection
+                .push([client, "KILL", "ID", &id.to_string()]);
+            replies += 1;
+        }
+        if replies == 1 {
+            return outcome.end(Outcome::Done(Done::Fenced));
+        }
+        if round == FENCE_ROUNDS {
+            return outcome.refused("older connections come back");
+        }
+        hand.connection.push([client, "LIST"]);
+        let round = round + 1;
+        hand.wait_for(Some(outcome), What::Fence { epoch, round }, replies);
+    }
+
+    /// Closes everything; what was sent may still be done.
+    fn close(&mut self) {
+        if let Some(opening) = self.opening.take() {
+            opening.outcome.not_reached();
+        }
+        self.drop_hand();
+    }
+
+    fn drop_hand(&mut self) {
+        if let Some(hand) = self.hand.take() {
+            hand.end();
+        }
+        for job in self.held.drain(..) {
+            job.outcome.not_reached();
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let opening = self.opening.as_ref().map(|opening| &opening.outcome);
+        let held = self.held.iter().map(|job| &job.outcome);
+        let waiting = self.hand.iter().flat_map(|hand| &hand.waiting);
+        let waiting = waiting.filter_map(|waiting| waiting.outcome.as_ref());
+        let all = opening.into_iter().chain(held).chain(waiting);
+        all.map(|outcome| outcome.deadline).min()
+    }
+
+    fn expire(&mut self) {
+        let now = self.clock.now();
+        if let Some(opening) = self.opening.take_if(|it| it.outcome.deadline <= now) {
+            opening.outcome.not_reached();
+            self.release();
+        }
+        for job in std::mem::take(&mut self.held) {
+            if job.outcome.deadline <= now {
+                job.outcome.not_reached();
+            } else {
+                self.held.push_back(job);
+            }
+        }
+        let waiting = self.hand.iter_mut().flat_map(|hand| &mut hand.waiting);
+        for waiting in waiting {
+            if let Some(outcome) = waiting.outcome.take_if(|it| it.deadline <= now) {
+                outcome.end(Outcome::Unknown);
+            }
+        }
+    }
+}
+
+impl Hand {
+    fn wait_for(&mut self, outcome: Option<Pending>, what: What, missing: usize) {
+        self.waiting.push_back(Waiting {
+            outcome,
+            what,
+            missing,
+            replies: Vec::with_capacity(missing),
+        });
+        self.connection.flush();
+    }
+
+    fn is_fencing(&self) -> bool {
+        let is_fence = |waiting: &Waiting| matches!(waiting.what, What::Fence { .. });
+        self.waiting.iter().any(is_fence)
+    }
+
+    /// The connection ended with replies outstanding.
+    fn end(self) {
+        // Whoever is turned away at the door has certainly not been served.
+        let turned_away = self
+            .refused
+            .filter(|text| Refusal::of(text) == Refusal::Failure(Failure::TurnedAway));
+        for outcome in self.waiting.into_iter().filter_map(|it| it.outcome) {
+            match &turned_away {
+                Some(text) => outcome.refused(text.as_str()),
+                None => outcome.end(Outcome::Unknown),
+            }
+        }
+    }
+}
+
+async fn next_reply(hand: Option<&mut Hand>) -> Result<Frame, Failure> {
+    match hand {
+        Some(hand) => hand.connection.next().await,
+        None => pending().await,
+    }
+}
+
+async fn finished(opening: Option<&mut Opening>) -> Result<TcpStream, Failure> {
+    match opening {
+        Some(opening) => opening.attempt.as_mut().await,
+        None => pending().await,
+    }
+}
+
+/// A TCP connection, tried for as long as nothing speaks against it.
+pub(super) async fn reach(
+    settings: Arc<Settings>,
+    clock: Clock,
+    address: Address,
+) -> Result<TcpStream, Failure> {
+    let candidates = resolve::once(&address, clock).await?;
+    let mut within = FIRST_ATTEMPT;
+    loop {
+        let mut worst = Failure::Refused;
+        let began = clock.now();
+        for &candidate in &candidates {
+            match connect(candidate, within, &settings).await {
+                Ok(stream) => return Ok(stream),
+                Err(failure) => worst = worst.max(failure),
+            }
+        }
+        // An error that comes at once comes again at once.
+        if worst != Failure::Silent || clock.now().since(began) < within {
+            return Err(worst);
+        }
+        within *= 2;
+    }
+}
+
+/// Whether a transaction was refused because of a command that the node does not have.
+fn is_unknown_command(replies: &[Frame]) -> bool {
+    let mut errors = replies.iter().filter_map(Frame::as_error);
+    errors.any(|text| text.starts_with("ERR unknown command"))
+}

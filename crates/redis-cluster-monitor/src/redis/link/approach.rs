@@ -1,0 +1,168 @@
+//! Getting a connection to a node, for as long as it takes.
+//!
+//! Decided here: how soon to try again after which failure. A listener that is dying accepts a few
+//! more connects and ends them at once, so that is followed closely until it refuses.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcm_core::id::Address;
+use rcm_core::observation::{Failure, Seen};
+use rcm_core::time::Instant;
+use tokio::time::sleep;
+
+use super::{Ending, Teller};
+use crate::redis::Settings;
+use crate::redis::connect::connect;
+use crate::redis::connection::Connection;
+use crate::redis::resolve::Resolver;
+
+/// How long a connect may take while the trouble is young. A lost packet would be repeated only
+/// after a second.
+const CONNECT_SOON: Duration = Duration::from_millis(250);
+/// And later, so that nodes far away are reached too.
+const CONNECT_LATE: Duration = Duration::from_secs(1);
+/// How long trouble is young.
+const YOUNG: Duration = Duration::from_secs(5);
+const AGAIN_SOON: Duration = Duration::from_millis(20);
+const AGAIN_LATE: Duration = Duration::from_millis(50);
+/// After failures that do not go away by themselves.
+const AGAIN_AFTER_REFUSAL: Duration = Duration::from_secs(1);
+const AGAIN_AFTER_LOCAL: Duration = Duration::from_millis(100);
+/// A dying listener is tried again after this, so many times.
+const AGAIN_AT_ONCE: Duration = Duration::from_millis(1);
+const AT_ONCE_MOST: u32 = 50;
+
+pub(super) struct Approach {
+    resolver: Resolver,
+    settings: Arc<Settings>,
+    teller: Teller,
+    /// The address that was told last.
+    told: Option<IpAddr>,
+    /// Since when there is no connection that answers.
+    since: Option<Instant>,
+    /// Connections in a row that ended before they brought anything.
+    stillborn: u32,
+    pause: Duration,
+}
+
+impl Approach {
+    pub(super) fn new(address: Address, settings: Arc<Settings>, teller: Teller) -> Self {
+        Self {
+            told: address.ip(),
+            resolver: Resolver::new(address),
+            settings,
+            teller,
+            since: None,
+            stillborn: 0,
+            pause: Duration::ZERO,
+        }
+    }
+
+    /// Tries until a connection is accepted; tells every failure.
+    pub(super) async fn connect(&mut self) -> (Connection, SocketAddr) {
+        loop {
+            if !self.pause.is_zero() {
+                sleep(self.pause).await;
+            }
+            let asked_at = self.teller.now();
+            self.since.get_or_insert(asked_at);
+            match self.attempt(asked_at).await {
+                Ok(accepted) => return accepted,
+                Err(failure) => {
+                    self.teller.failed(asked_at, failure);
+                    // Those that took their time need no further pause.
+                    let spent = self.teller.now().since(asked_at);
+                    self.pause = self.again_after(failure).saturating_sub(spent);
+                }
+            }
+        }
+    }
+
+    /// Takes note of how the last connection ended.
+    pub(super) fn after(&mut self, ending: Ending) {
+        if ending.answered {
+            self.since = None;
+            self.stillborn = 0;
+        }
+        self.pause = match ending.why {
+            Failure::Closed | Failure::Silent | Failure::Mute if ending.answered => Duration::ZERO,
+            Failure::Closed => {
+                self.stillborn = self.stillborn.saturating_add(1);
+                if self.stillborn <= AT_ONCE_MOST {
+                    AGAIN_AT_ONCE
+                } else {
+                    self.again_after(Failure::Closed)
+                }
+            }
+            Failure::Refused
+            | Failure::Silent
+            | Failure::Mute
+            | Failure::Busy
+            | Failure::Unauthorised
+            | Failure::Forbidden
+            | Failure::TurnedAway
+            | Failure::NotRedis
+            | Failure::Unresolved
+            | Failure::Local => self.again_after(ending.why),
+        };
+    }
+
+    /// One attempt at every address that the name may mean.
+    async fn attempt(&mut self, asked_at: Instant) -> Result<(Connection, SocketAddr), Failure> {
+        let mut worst = None;
+        for address in self.resolver.candidates(asked_at).await? {
+            if self.told.is_none() {
+                self.resolved(asked_at, address.ip());
+            }
+            let within = if self.is_young() {
+                CONNECT_SOON
+            } else {
+                CONNECT_LATE
+            };
+            match connect(address, within, &self.settings).await {
+                Ok(stream) => {
+                    self.resolver.worked(address.ip());
+                    self.resolved(asked_at, address.ip());
+                    self.teller.tell(asked_at, Seen::Accepted);
+                    return Ok((Connection::new(stream), address));
+                }
+                // Several addresses refuse only if none of them is merely silent.
+                Err(failure) => worst = worst.max(Some(failure)),
+            }
+        }
+        Err(worst.unwrap_or(Failure::Unresolved))
+    }
+
+    fn resolved(&mut self, asked_at: Instant, ip: IpAddr) {
+        if self.told != Some(ip) {
+            self.told = Some(ip);
+            self.teller.tell(asked_at, Seen::Resolved(ip));
+        }
+    }
+
+    fn is_young(&self) -> bool {
+        let now = self.teller.now();
+        self.since.is_none_or(|since| now.since(since) < YOUNG)
+    }
+
+    fn again_after(&self, failure: Failure) -> Duration {
+        match failure {
+            Failure::Refused | Failure::Closed | Failure::Silent | Failure::Mute => {
+                if self.is_young() {
+                    AGAIN_SOON
+                } else {
+                    AGAIN_LATE
+                }
+            }
+            Failure::Local => AGAIN_AFTER_LOCAL,
+            Failure::Busy
+            | Failure::Unauthorised
+            | Failure::Forbidden
+            | Failure::TurnedAway
+            | Failure::NotRedis
+            | Failure::Unresolved => AGAIN_AFTER_REFUSAL,
+        }
+    }
+}

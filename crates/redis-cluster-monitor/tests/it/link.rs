@@ -1,0 +1,350 @@
+//! What a link tells about real servers.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use rcm_core::action::Pace;
+use rcm_core::id::Address;
+use rcm_core::observation::{Failure, Role, Seen};
+use redis_cluster_monitor::local::{Binary, Group, Server, Version};
+use redis_cluster_monitor::redis::Commands;
+
+use crate::eyes::{Eyes, Result, address, check, on_every_version, password, settings};
+
+on_every_version! {
+    a_primary_and_its_replica_say_who_they_are
+    a_killed_node_closes_then_refuses_then_comes_back_as_another
+    a_stopped_node_is_mute_but_accepts_and_lives_again
+    a_node_that_refuses_us_is_not_gone
+    slow_things_are_told_too
+    a_sentinel_is_a_rival
+    a_node_busy_with_a_script_says_so
+}
+
+async fn a_primary_and_its_replica_say_who_they_are(version: Version) -> Result {
+    let group = Group::start(&Server::builder(&Binary::of(version)?), 1)?;
+    let [primary, replica] = group.nodes() else {
+        unreachable!("two nodes")
+    };
+
+    let mut eyes = Eyes::on(primary);
+    assert_eq!(eyes.next().await.seen, Seen::Accepted);
+    let Seen::Identity(identity) = eyes.next().await.seen else {
+        panic!("the identity comes first")
+    };
+    let server = primary.info("server")?;
+    assert_eq!(identity.run_id.to_string(), server["run_id"]);
+    assert_eq!(identity.busy_threshold, Some(Duration::from_secs(5)));
+    assert!(identity.can_replicate);
+    let Seen::Replication(of_primary) = eyes.next().await.seen else {
+        panic!("the replication state comes next")
+    };
+    let Role::Primary { replicas, .. } = &of_primary.role else {
+        panic!("not a primary")
+    };
+    assert_eq!(replicas[0].address, address(replica));
+    assert!(replicas[0].online);
+    eyes.find("a sign of life between two looks", |observation| {
+        (observation.seen == Seen::Alive).then_some(())
+    })
+    .await;
+
+    let of_replica = Eyes::on(replica).replication().await;
+    let following = of_replica.following().unwrap();
+    assert_eq!(following.primary, address(primary));
+    assert!(following.link_up && !following.syncing && !of_replica.loading);
+    assert_eq!(following.priority, 100);
+    assert_eq!(of_replica.id, of_primary.id);
+    Ok(())
+}
+
+async fn a_killed_node_closes_then_refuses_then_comes_back_as_another(version: Version) -> Result {
+    let mut server = Server::start(&Binary::of(version)?)?;
+    let mut eyes = Eyes::on(&server);
+    let run_id = |seen: &Seen| match seen {
+        Seen::Identity(identity) => Some(identity.run_id),
+        _ => None,
+    };
+    let first = eyes.find("the first process", |it| run_id(&it.seen)).await;
+
+    let killed_at = eyes.clock.now();
+    server.kill();
+    let closed = eyes.failure(Failure::Closed).await;
+    let refused = eyes.failure(Failure::Refused).await;
+    assert!(closed.at >= killed_at && refused.at >= closed.at);
+
+    server.restart()?;
+    let second = eyes.find("the second process", |it| run_id(&it.seen)).await;
+    assert_ne!(first, second);
+    eyes.replication().await;
+    Ok(())
+}
+
+async fn a_stopped_node_is_mute_but_accepts_and_lives_again(version: Version) -> Result {
+    let mut server = Server::start(&Binary::of(version)?)?;
+    let mut eyes = Eyes::on(&server);
+    eyes.replication().await;
+
+    let stopped_at = eyes.clock.now();
+    server.pause()?;
+    eyes.pace.send_replace(Pace::Suspicion);
+    let mute = eyes.failure(Failure::Mute).await;
+    assert!(mute.at >= stopped_at);
+    assert!(mute.at.since(mute.asked_at) >= Duration::from_millis(60));
+    let again = eyes
+        .find("accepted on a fresh connection", |observation| {
+            (observation.seen == Seen::Accepted).then_some(observation.at)
+        })
+        .await;
+    assert!(again >= mute.at);
+    eyes.failure(Failure::Mute).await;
+
+    server.resume()?;
+    let alive = eyes.find("alive", |observation| {
+        let lives = matches!(observation.seen, Seen::Alive | Seen::Replication(_));
+        lives.then_some(observation.at)
+    });
+    assert!(alive.await > mute.at);
+    eyes.replication().await;
+    Ok(())
+}
+
+async fn a_node_that_refuses_us_is_not_gone(version: Version) -> Result {
+    let binary = Binary::of(version)?;
+    let server = Server::builder(&binary).password("se cret").start()?;
+    let mut eyes = Eyes::on(&server);
+    eyes.failure(Failure::Unauthorised).await;
+
+    let mut wrong = settings();
+    wrong.credentials = Some(password("wrong"));
+    let mut eyes = Eyes::open(address(&server), wrong);
+    eyes.failure(Failure::Unauthorised).await;
+
+    let mut right = settings();
+    right.credentials = Some(password("se cret"));
+    let mut eyes = Eyes::open(address(&server), right.clone());
+    eyes.replication().await;
+
+    server.text(&["ACL", "SETUSER", "eye", "on", ">x", "+@all", "-info"])?;
+    let mut credentials = password("x");
+    credentials.username = Some("eye".to_owned());
+    right.credentials = Some(credentials);
+    let mut eyes = Eyes::open(address(&server), right);
+    eyes.failure(Failure::Forbidden).await;
+
+    let full = Server::builder(&binary).set("maxclients", &["1"]).start()?;
+    let _only = full.client()?;
+    let mut eyes = Eyes::on(&full);
+    eyes.failure(Failure::TurnedAway).await;
+    Ok(())
+}
+
+async fn slow_things_are_told_too(version: Version) -> Result {
+    let server = Server::builder(&Binary::of(version)?)
+        .set("min-replicas-to-write", &["2"])
+        .set("busy-reply-threshold", &["1500"])
+        .start();
+    // It was called differently before 7.0.
+    let server = match server {
+        Ok(server) => server,
+        Err(_) => Server::builder(&Binary::of(version)?)
+            .set("min-replicas-to-write", &["2"])
+            .set("lua-time-limit", &["1500"])
+            .start()?,
+    };
+    let mut eyes = Eyes::on(&server);
+    let threshold = eyes.find("identity", |observation| match &observation.seen {
+        Seen::Identity(identity) => Some(identity.busy_threshold),
+        _ => None,
+    });
+    assert_eq!(threshold.await, Some(Duration::from_millis(1_500)));
+    let Role::Primary { good_replicas, .. } = eyes.replication().await.role else {
+        panic!("not a primary")
+    };
+    assert_eq!(good_replicas, Some(0));
+    let condition = eyes.find("condition", |observation| match &observation.seen {
+        Seen::Condition(condition) => Some(*condition),
+        _ => None,
+    });
+    let condition = condition.await;
+    assert_eq!(condition.min_replicas, 2);
+    assert!(condition.empty && !condition.cannot_persist && !condition.out_of_memory);
+    let deciders = eyes.find("deciders", |observation| match &observation.seen {
+        Seen::Deciders(deciders) => Some(deciders.clone()),
+        _ => None,
+    });
+    let deciders = deciders.await;
+    assert!(deciders.rivals.is_empty() && !deciders.older_hands);
+    Ok(())
+}
+
+async fn a_sentinel_is_a_rival(version: Version) -> Result {
+    let server = Server::start(&Binary::of(version)?)?;
+    let mut client = server.client()?;
+    client.text(&["CLIENT", "SETNAME", "sentinel-01234567-cmd"])?;
+    let mut eyes = Eyes::on(&server);
+    let rivals = |seen: &Seen| match seen {
+        Seen::Deciders(deciders) => Some(deciders.rivals.clone()),
+        _ => None,
+    };
+    let found = eyes.find("a rival", |it| rivals(&it.seen)).await;
+    assert_eq!(found, ["sentinel-01234567-cmd"]);
+    drop(client);
+    eyes.find("the rival leaving", |it| {
+        rivals(&it.seen).filter(Vec::is_empty)
+    })
+    .await;
+    Ok(())
+}
+
+async fn a_node_busy_with_a_script_says_so(version: Version) -> Result {
+    let server = Server::builder(&Binary::of(version)?)
+        .set("lua-time-limit", &["100"])
+        .start()?;
+    let mut eyes = Eyes::on(&server);
+    eyes.replication().await;
+    eyes.pace.send_replace(Pace::Suspicion);
+    let mut client = server.client()?;
+    let script = thread::spawn(move || client.command(&["EVAL", "while true do end", "0"]));
+    eyes.failure(Failure::Busy).await;
+    // Also somebody who meets it only now.
+    let mut late = Eyes::on(&server);
+    late.failure(Failure::Busy).await;
+    server.text(&["SCRIPT", "KILL"])?;
+    eyes.replication().await;
+    late.replication().await;
+    assert!(script.join().is_ok());
+    Ok(())
+}
+
+#[test]
+fn something_else_is_no_redis() {
+    check(async {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut request = [0; 64];
+                if stream.read(&mut request).is_ok() {
+                    stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
+                }
+            }
+        });
+        let mut eyes = Eyes::open(Address::new("127.0.0.1", port), settings());
+        eyes.failure(Failure::NotRedis).await;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_sentinel_is_no_node() {
+    check(async {
+        let sentinel = Server::builder(&Binary::find()?).sentinel().start()?;
+        let mut eyes = Eyes::on(&sentinel);
+        eyes.failure(Failure::NotRedis).await;
+        Ok(())
+    });
+}
+
+#[test]
+fn names_are_resolved_or_not() {
+    check(async {
+        let server = Server::start(&Binary::find()?)?;
+        let mut eyes = Eyes::open(Address::new("no-such-host.invalid", 6379), settings());
+        eyes.failure(Failure::Unresolved).await;
+
+        // It may mean an address of either kind, and the server listens on only one.
+        let mut eyes = Eyes::open(Address::new("localhost", server.port()), settings());
+        let ip = eyes.find("127.0.0.1", |observation| match observation.seen {
+            Seen::Resolved(ip) if ip == server.address().ip() => Some(ip),
+            _ => None,
+        });
+        ip.await;
+        eyes.replication().await;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_listener_that_never_answers_is_mute_and_not_flooded() {
+    check(async {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut eyes = Eyes::open(Address::new("127.0.0.1", port), settings());
+        let mut accepted = 0;
+        let mut first = None;
+        loop {
+            let observation = eyes.next().await;
+            accepted += u32::from(observation.seen == Seen::Accepted);
+            let first = *first.get_or_insert(observation.at);
+            if observation.at.since(first) > Duration::from_secs(1) {
+                break;
+            }
+        }
+        assert!((3..=6).contains(&accepted), "{accepted} connects in 1s");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_dying_listener_is_followed_until_it_refuses() {
+    check(async {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let dying = thread::spawn(move || {
+            for _ in 0..20 {
+                drop(listener.accept());
+            }
+        });
+        let mut eyes = Eyes::open(Address::new("127.0.0.1", port), settings());
+        let began = eyes.clock.now();
+        let refused = eyes.failure(Failure::Refused).await;
+        assert!(refused.at.since(began) < Duration::from_millis(500));
+        assert!(dying.join().is_ok());
+        Ok(())
+    });
+}
+
+#[test]
+fn suspicion_asks_often_and_calm_does_not() {
+    check(async {
+        let server = Server::start(&Binary::find()?)?;
+        let mut eyes = Eyes::on(&server);
+        eyes.replication().await;
+        eyes.pace.send_replace(Pace::Suspicion);
+        let began = eyes.clock.now();
+        for _ in 0..20 {
+            eyes.replication().await;
+        }
+        let spent = eyes.clock.now().since(began);
+        assert!(spent >= Duration::from_millis(300), "{spent:?}");
+        assert!(spent <= Duration::from_millis(1_500), "{spent:?}");
+        eyes.pace.send_replace(Pace::Calm);
+        eyes.forget();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_command_without_either_name_is_missed() {
+    check(async {
+        let server = Server::builder(&Binary::find()?)
+            .set("rename-command", &["REPLICAOF", "hidden"])
+            .set("rename-command", &["SLAVEOF", ""])
+            .start()?;
+        let can_replicate = |seen: &Seen| match seen {
+            Seen::Identity(identity) => Some(identity.can_replicate),
+            _ => None,
+        };
+        let mut eyes = Eyes::on(&server);
+        assert!(!eyes.find("identity", |it| can_replicate(&it.seen)).await);
+
+        let mut knowing = settings();
+        knowing.commands = Commands::default().with_rename("REPLICAOF", "hidden");
+        let mut eyes = Eyes::open(address(&server), knowing);
+        assert!(eyes.find("identity", |it| can_replicate(&it.seen)).await);
+        Ok(())
+    });
+}
