@@ -1,3 +1,4 @@
 //! Does: sockets, files, processes and the clock. What to do is decided in `rcm-core`.
 
 pub mod local;
+pub mod store;
