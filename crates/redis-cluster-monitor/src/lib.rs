@@ -1,5 +1,13 @@
 //! Does: sockets, files, processes and the clock. What to do is decided in `rcm-core`.
+//!
+//! A module imports only from its right in this list, and a test holds it to that:
+//!
+//! ```text
+//! cli driver redis store telemetry config local clock
+//! ```
 
 pub mod clock;
+pub mod driver;
 pub mod local;
 pub mod redis;
+pub mod store;

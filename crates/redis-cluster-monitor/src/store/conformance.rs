@@ -1,0 +1,258 @@
+//! One battery for every store.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use rcm_core::id::{Address, Epoch, GroupName, ReplicationId, Revision, RunId};
+use rcm_core::lineage::Chain;
+use rcm_core::record::{Primary, Record};
+
+use super::file::{File, OpenError};
+use super::memory::Memory;
+use super::{Error, Store};
+
+pub(super) fn group(name: &str) -> GroupName {
+    name.parse().unwrap()
+}
+
+pub(super) fn record(epoch: u64) -> Record {
+    let primary = Primary {
+        address: Address::new("10.0.0.1", 6379),
+        run_id: Some(RunId::from_number(7)),
+    };
+    let mut chain = Chain::new(ReplicationId::from_number(0));
+    for id in 1..5 {
+        let id = ReplicationId::from_number(id);
+        chain = chain.extended(id, chain.head(), rcm_core::id::Offset(epoch));
+    }
+    Record {
+        epoch: Epoch(epoch),
+        ..Record::first(primary, chain, Vec::new())
+    }
+}
+
+fn memory() -> Store {
+    Store::Memory(Memory::new("d1".parse().unwrap(), "m1".parse().unwrap()))
+}
+
+fn file(path: &Path) -> Store {
+    Store::File(File::open(path, 1).unwrap())
+}
+
+/// Runs `test` on every store.
+async fn on_each(test: impl AsyncFn(Store)) {
+    test(memory()).await;
+    let folder = tempfile::tempdir().unwrap();
+    test(file(folder.path())).await;
+}
+
+#[tokio::test]
+async fn a_record_is_read_as_it_was_written() {
+    on_each(async |store| {
+        let a = group("a");
+        assert_eq!(store.read(&a).await, Ok((None, Revision(0))));
+        let mut revision = Revision(0);
+        for epoch in 1..20 {
+            let next = store.write(&a, record(epoch), revision).await.unwrap();
+            assert!(next > revision);
+            assert_eq!(store.read(&a).await, Ok((Some(record(epoch)), next)));
+            revision = next;
+        }
+        store.probe().await.unwrap();
+        assert_eq!(
+            store.read(&group("b")).await,
+            Ok((None, Revision(0))),
+            "groups are apart"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_that_expects_another_revision_is_a_conflict() {
+    on_each(async |store| {
+        let a = group("a");
+        let one = store.write(&a, record(1), Revision(0)).await.unwrap();
+        for wrong in [Revision(0), one.next()] {
+            assert_eq!(
+                store.write(&a, record(9), wrong).await,
+                Err(Error::Conflict)
+            );
+        }
+        assert_eq!(store.read(&a).await, Ok((Some(record(1)), one)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_writers_of_one_group_exactly_one_wins() {
+    on_each(async |store| {
+        let mut writers = tokio::task::JoinSet::new();
+        for epoch in 1..=50 {
+            let store = store.clone();
+            writers.spawn(async move {
+                store
+                    .write(&group("a"), record(epoch), Revision(0))
+                    .await
+                    .map(|revision| (epoch, revision))
+            });
+        }
+        let outcomes = writers.join_all().await;
+        let won: Vec<_> = outcomes.iter().flatten().collect();
+        assert_eq!(won.len(), 1, "{outcomes:?}");
+        let (epoch, revision) = *won[0];
+        assert_eq!(
+            store.read(&group("a")).await,
+            Ok((Some(record(epoch)), revision))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_groups_are_written_at_once() {
+    on_each(async |store| {
+        let mut writers = tokio::task::JoinSet::new();
+        for i in 1..=60 {
+            let store = store.clone();
+            writers.spawn(async move {
+                let name = group(&format!("g{i}"));
+                store.write(&name, record(i), Revision(0)).await.unwrap();
+            });
+        }
+        writers.join_all().await;
+        for i in 1..=60 {
+            let (found, _) = store.read(&group(&format!("g{i}"))).await.unwrap();
+            assert_eq!(found, Some(record(i)));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_record_that_is_too_large_is_certainly_not_stored() {
+    on_each(async |store| {
+        let mut large = record(1);
+        large.primary.address = Address::new("x".repeat(70_000), 1);
+        let error = store.write(&group("a"), large, Revision(0)).await;
+        assert!(matches!(error, Err(Error::Failed(text)) if text.contains("65536")));
+        assert_eq!(store.read(&group("a")).await, Ok((None, Revision(0))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn memory_shared_by_two_monitors_is_one_store() {
+    let Store::Memory(one) = memory() else {
+        panic!("not memory")
+    };
+    let two = Store::Memory(one.shared_with("m2".parse().unwrap()));
+    let one = Store::Memory(one);
+    one.write(&group("a"), record(1), Revision(0))
+        .await
+        .unwrap();
+    assert_eq!(
+        two.write(&group("a"), record(2), Revision(0)).await,
+        Err(Error::Conflict)
+    );
+    assert_eq!(one.deployment(), two.deployment());
+    assert_ne!(one.monitor(), two.monitor());
+}
+
+#[tokio::test]
+async fn a_reopened_folder_has_everything_and_keeps_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = file(folder.path());
+    let names = (store.deployment().clone(), store.monitor().clone());
+    let mut revision = Revision(0);
+    // More than one journal holds.
+    for epoch in 1..3000 {
+        revision = store
+            .write(&group("a"), record(epoch), revision)
+            .await
+            .unwrap();
+    }
+    drop(store);
+    for _ in 0..3 {
+        let store = Store::File(File::open(folder.path(), 100).unwrap());
+        assert_eq!(names, (store.deployment().clone(), store.monitor().clone()));
+        assert_eq!(
+            store.read(&group("a")).await,
+            Ok((Some(record(2999)), revision))
+        );
+    }
+    let bytes = fs::metadata(folder.path().join("journal.1")).unwrap().len();
+    assert_eq!(bytes, 100 * 32 * 1024, "more groups get larger journals");
+}
+
+#[tokio::test]
+async fn a_second_monitor_is_locked_out_and_told_by_whom() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = file(folder.path());
+    let error = File::open(folder.path(), 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the state folder {} is in use by another monitor (process {}); stop that one, or give \
+             this one a folder of its own with --state-dir",
+            folder.path().display(),
+            std::process::id()
+        )
+    );
+    drop(store);
+    File::open(folder.path(), 1).unwrap();
+}
+
+#[tokio::test]
+async fn only_the_owner_may_read_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/state");
+    let store = file(&path);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    for name in ["lock", "journal.0", "journal.1"] {
+        assert_eq!(mode(&path.join(name)), 0o600, "{name}");
+    }
+    drop(store);
+}
+
+#[tokio::test]
+async fn damage_is_refused_with_place_and_remedy_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = file(folder.path());
+    store
+        .write(&group("a"), record(1), Revision(0))
+        .await
+        .unwrap();
+    drop(store);
+    let path = folder.path().join("journal.0");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[700] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let error = File::open(folder.path(), 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the journal {}, line 2 (byte 512), cannot be trusted: the checksum or the length of \
+             the line does not match its text; restore the folder from a backup, or move it away \
+             and start again: the monitor then finds out the roles by asking the nodes",
+            path.display()
+        )
+    );
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    fs::remove_file(&path).unwrap();
+    let error = File::open(folder.path(), 1).unwrap_err();
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let path = file.join("state");
+    let text = File::open(&path, 1).unwrap_err().to_string();
+    let start = format!("cannot create the state folder {}: ", path.display());
+    assert!(text.starts_with(&start), "{text}");
+}

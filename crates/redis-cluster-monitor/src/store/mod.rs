@@ -1,0 +1,110 @@
+//! Where the records of all groups live: read, and compare-and-set.
+//!
+//! A record is written only by whoever has seen the one it replaces: every write names the revision
+//! that it expects. Zero means that there is no record yet.
+//!
+//! Not here: what a record means, and when to write one.
+//!
+//! Always holds: a write that was answered with a revision survives a crash of the process and of
+//! the machine; a read is no older than the moment it was asked for.
+
+pub mod file;
+pub mod memory;
+
+#[cfg(test)]
+mod conformance;
+
+use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
+use rcm_core::record::Record;
+
+/// A handle to the store of this monitor; a copy leads to the same store.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// A folder of this machine, for one monitor.
+    File(file::File),
+    /// Nothing but this process.
+    Memory(memory::Memory),
+}
+
+/// Why a request was not answered as wished.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The stored record has another revision than the expected one. Read again, then decide again.
+    #[error("the stored record has another revision")]
+    Conflict,
+    /// Nothing was stored, and nothing will be.
+    #[error("{0}")]
+    Failed(String),
+    /// It may or may not have been stored. Read before anything is done.
+    #[error("it is not known whether the record was stored: {0}")]
+    Unknown(String),
+}
+
+impl Store {
+    /// The record of `group` and its revision, no older than this call.
+    pub async fn read(&self, group: &GroupName) -> Result<(Option<Record>, Revision), Error> {
+        match self {
+            Self::File(file) => file.read(group).await,
+            Self::Memory(memory) => Ok(memory.read(group)),
+        }
+    }
+
+    /// Stores `record` if the stored one still has the revision `expect`; answers the new revision.
+    pub async fn write(
+        &self,
+        group: &GroupName,
+        record: Record,
+        expect: Revision,
+    ) -> Result<Revision, Error> {
+        match self {
+            Self::File(file) => file.write(group, record, expect).await,
+            Self::Memory(memory) => memory.write(group, record, expect),
+        }
+    }
+
+    /// Whether a write would succeed now. To be asked every few seconds, so that a store that
+    /// cannot be written is noticed before it is needed.
+    pub async fn probe(&self) -> Result<(), Error> {
+        match self {
+            Self::File(file) => file.probe().await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Which monitors belong together: those that share this store.
+    pub fn deployment(&self) -> &DeploymentId {
+        match self {
+            Self::File(file) => file.deployment(),
+            Self::Memory(memory) => memory.deployment(),
+        }
+    }
+
+    /// The name of this monitor.
+    pub fn monitor(&self) -> &MonitorId {
+        match self {
+            Self::File(file) => file.monitor(),
+            Self::Memory(memory) => memory.monitor(),
+        }
+    }
+}
+
+/// A record as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stored {
+    revision: Revision,
+    record: Record,
+}
+
+/// The revision of what is stored; zero when nothing is.
+fn revision_of(stored: Option<&Stored>) -> Revision {
+    stored.map_or(Revision(0), |stored| stored.revision)
+}
+
+/// The longest JSON text of one record.
+const MAX_RECORD_BYTES: usize = 64 * 1024;
+
+fn too_large(group: &GroupName, bytes: usize) -> Error {
+    Error::Failed(format!(
+        "the record of group {group} has {bytes} bytes; the limit is {MAX_RECORD_BYTES}"
+    ))
+}
