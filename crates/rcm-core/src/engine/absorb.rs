@@ -4,7 +4,7 @@ use super::{Engine, Plan, Reading, Store};
 use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, Address, Epoch, NodeId};
-use crate::observation::{Identity, Observation, Role, Seen};
+use crate::observation::{Failure, Identity, Observation, Role, Seen};
 use crate::plan::{Duty, DutyEnd, Need, Progress, Stored, Written};
 use crate::policy::{Nodes, Policy};
 use crate::rule::Rule;
@@ -45,7 +45,11 @@ impl Engine {
         let Some(before) = self.view.get(id) else {
             return;
         };
+        if self.is_our_own_doing(&observation) {
+            return;
+        }
         let answered = before.answers();
+        let failed = matches!(observation.seen, Seen::Failed(_));
         let was = (before.trouble.failure(), before.refuses_us);
         let role_before = before
             .replication()
@@ -70,13 +74,20 @@ impl Engine {
         let now_down = (node.trouble.failure(), node.refuses_us);
         if node.answers() && (!answered || role != role_before) {
             self.out.tell(self.now, up(node));
-        } else if !node.answers() && now_down != was {
+        } else if failed && now_down != was {
             if let Some(failure) = now_down.0.or(now_down.1) {
                 let node = node.address.clone();
                 self.out.tell(self.now, Kind::NodeDown { node, failure });
             }
         }
         self.discover(id);
+    }
+
+    /// A seal that disconnects a node's clients ends our looking link too: that is no evidence.
+    fn is_our_own_doing(&self, observation: &Observation) -> bool {
+        let closed = matches!(observation.seen, Seen::Failed(Failure::Closed));
+        let evicted = self.out.evicted_at(observation.node);
+        closed && evicted.is_some_and(|at| self.now.since(at) <= Policy::ACTION_WITHIN)
     }
 
     /// An action that told where its node stands is a look like any other.

@@ -16,6 +16,7 @@ pub struct Outbox {
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     awaited: BTreeMap<ActionId, Awaited>,
+    evicted: BTreeMap<NodeId, Instant>,
 }
 
 /// An action whose outcome has not come.
@@ -28,6 +29,9 @@ struct Awaited {
 impl Outbox {
     /// Orders an action and awaits its outcome for at most `within`.
     pub fn act(&mut self, now: Instant, epoch: Epoch, within: Duration, deed: Deed) -> ActionId {
+        if let Deed::Seal { node, evict: true } = deed {
+            self.evicted.insert(node, now);
+        }
         let awaited = Awaited {
             deadline: now + within,
             node: deed.node(),
@@ -35,6 +39,11 @@ impl Outbox {
         let id = self.push(epoch, awaited.deadline, deed);
         self.awaited.insert(id, awaited);
         id
+    }
+
+    /// When the clients of a node, our own among them, were last told to leave.
+    pub fn evicted_at(&self, node: NodeId) -> Option<Instant> {
+        self.evicted.get(&node).copied()
     }
 
     /// Gives an order that has no outcome.

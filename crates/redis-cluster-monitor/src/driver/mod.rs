@@ -16,7 +16,7 @@ use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 use rcm_core::status::Status;
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 pub use self::heartbeat::Heartbeat;
 pub use self::store_health::StoreHealth;
@@ -67,7 +67,7 @@ pub struct Handle {
     name: GroupName,
     status: watch::Receiver<Arc<Status>>,
     events: broadcast::Sender<Arc<Event>>,
-    task: JoinHandle<()>,
+    task: AbortHandle,
 }
 
 /// Events that a slow listener may be behind before it misses some.
@@ -85,8 +85,10 @@ impl Handle {
         let executor = executor::Executor::new(name.clone(), settings, store, clock);
         let trouble = store_health.trouble();
         let group = group::Group::new(engine, executor, clock, heartbeat, trouble);
-        let task = tokio::spawn(group.run(publisher, events.clone()));
-        Self { name, status, events, task }
+        let task = tokio::spawn(group.run(publisher.clone(), events.clone()));
+        let abort = task.abort_handle();
+        tokio::spawn(supervise(task, publisher));
+        Self { name, status, events, task: abort }
     }
 
     /// The group.
@@ -103,19 +105,23 @@ impl Handle {
     pub fn events(&self) -> broadcast::Receiver<Arc<Event>> {
         self.events.subscribe()
     }
-
-    /// Waits until the group is watched no longer. That is only so after a defect of ours: the task
-    /// has panicked, the nodes are left as they are, and the other groups go on.
-    pub async fn ended(&mut self) -> String {
-        match (&mut self.task).await {
-            Ok(()) => "the task of the group has ended".to_owned(),
-            Err(error) => format!("the task of the group has failed: {error}"),
-        }
-    }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// A panic is a defect of ours: the group is watched no longer, its nodes are left as they are, its
+/// last status stays published and says so, and the other groups go on.
+async fn supervise(task: JoinHandle<()>, publisher: watch::Sender<Arc<Status>>) {
+    let Err(error) = task.await else { return };
+    if !error.is_panic() {
+        return;
+    }
+    publisher.send_modify(|status| {
+        tracing::error!(group = %status.group, "the group is frozen after a defect: {error}");
+        *status = Arc::new(Status { halted: true, ..(**status).clone() });
+    });
 }

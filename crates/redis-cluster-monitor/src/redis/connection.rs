@@ -48,7 +48,7 @@ impl Connection {
             return false;
         };
         let auth = settings.commands.name("AUTH");
-        let password = credentials.password.expose();
+        let password = credentials.password.reveal();
         match &credentials.username {
             Some(username) => self.push([auth, username, password]),
             None => self.push([auth, password]),

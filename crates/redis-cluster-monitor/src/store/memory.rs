@@ -26,6 +26,15 @@ impl Memory {
         }
     }
 
+    /// An empty store of a monitor that nobody shares anything with: it takes its name from its
+    /// process.
+    pub fn anonymous() -> Self {
+        let name = format!("{:x}", std::process::id());
+        let deployment = name.parse().expect("hexadecimal digits are a name");
+        let monitor = name.parse().expect("hexadecimal digits are a name");
+        Self::new(deployment, monitor)
+    }
+
     /// The same records, as another monitor sees them.
     #[must_use]
     pub fn shared_with(&self, monitor: MonitorId) -> Self {

@@ -11,7 +11,8 @@ use rcm_core::observation::{Failure, Observation, Replication, Seen};
 use rcm_core::policy::Policy;
 use redis_cluster_monitor::clock::Clock;
 use redis_cluster_monitor::local::{Error, Server};
-use redis_cluster_monitor::redis::{Commands, Credentials, Link, Secret, Settings};
+use redis_cluster_monitor::config::{Credentials, Secret};
+use redis_cluster_monitor::redis::{Commands, Link, Settings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
