@@ -1,4 +1,5 @@
 //! Does: sockets, files, processes and the clock. What to do is decided in `rcm-core`.
 
+pub mod config;
 pub mod local;
 pub mod store;
