@@ -3,3 +3,4 @@
 pub mod config;
 pub mod local;
 pub mod store;
+pub mod telemetry;
