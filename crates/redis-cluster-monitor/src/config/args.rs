@@ -1,18 +1,17 @@
 //! The command line, and how it becomes a [`Config`].
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use rcm_core::id::{Address, GroupName};
+use rcm_core::id::{Address, BadName, GroupName};
 use rcm_core::policy::Nodes;
 
 use super::duration::{BadDuration, parse, parse_or_off};
-use super::settings::{Settings, check_delay};
-use super::{
-    Config, Environment, Error, Log, LogFormat, LogLevel, REPORT_EVERY, Secret, file, state_folder,
-};
+use super::environment::{self, Variables};
+use super::settings::{Process, Settings, check_delay};
+use super::{Config, Environment, Error, REPORT_EVERY, Secret, file, state_folder};
+use crate::telemetry::{Log, LogFormat, LogLevel};
 
 /// Automatic failover for Redis and Valkey replication that applications do not notice.
 #[derive(Debug, Parser)]
@@ -21,7 +20,8 @@ use super::{
     version,
     args_conflicts_with_subcommands = true,
     override_usage = "redis-cluster-monitor [OPTIONS] HOST:PORT...\n       redis-cluster-monitor <COMMAND>",
-    after_help = "Options beat the environment, that beats the configuration file.\n\
+    after_help = "Options are also read from the environment, as RCM_HANG_AFTER and so on.\n\
+                  Options beat the environment, that beats the configuration file.\n\
                   Passwords come from --password-file, RCM_PASSWORD_FILE or RCM_PASSWORD.\n\
                   Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 halted, 4 state \
                   folder locked or damaged."
@@ -52,9 +52,9 @@ pub struct WatchArgs {
     /// The nodes of one group; who is primary is found out by asking
     #[arg(value_name = "HOST:PORT")]
     nodes: Vec<String>,
-    /// Name of the group
-    #[arg(long, env = "RCM_NAME", default_value = "mymaster")]
-    name: GroupName,
+    /// Name of the group [default: mymaster]
+    #[arg(long)]
+    name: Option<GroupName>,
     #[command(flatten)]
     group: GroupArgs,
     #[command(flatten)]
@@ -103,20 +103,20 @@ pub enum Output {
 #[command(next_help_heading = "Group options")]
 struct GroupArgs {
     /// Wait this long after proof of a crash [default: 0s]
-    #[arg(long, value_name = "DUR", env = "RCM_CRASH_AFTER", value_parser = delay("crash_after"))]
+    #[arg(long, value_name = "DUR", value_parser = delay("crash_after"))]
     crash_after: Option<Duration>,
     /// How long a primary that accepts connections may leave a request unanswered [default: its
     /// busy-reply-threshold + 500ms]
-    #[arg(long, value_name = "DUR", env = "RCM_HANG_AFTER", value_parser = delay("hang_after"))]
+    #[arg(long, value_name = "DUR", value_parser = delay("hang_after"))]
     hang_after: Option<Duration>,
     /// How long a primary may be silent at TCP level [default: 500ms]
-    #[arg(long, value_name = "DUR", env = "RCM_SILENT_AFTER", value_parser = delay("silent_after"))]
+    #[arg(long, value_name = "DUR", value_parser = delay("silent_after"))]
     silent_after: Option<Duration>,
     /// How often a healthy primary is asked for a sign of life [default: 200ms]
-    #[arg(long, value_name = "DUR", env = "RCM_PROBE_EVERY", value_parser = delay("probe_every"))]
+    #[arg(long, value_name = "DUR", value_parser = delay("probe_every"))]
     probe_every: Option<Duration>,
     /// ACL user of the monitor on the nodes
-    #[arg(long, value_name = "NAME", env = "RCM_USERNAME")]
+    #[arg(long, value_name = "NAME")]
     username: Option<String>,
     /// File with the password for the nodes
     #[arg(long, value_name = "FILE")]
@@ -124,11 +124,10 @@ struct GroupArgs {
     /// Decide and log everything, touch nothing
     #[arg(
         long,
-        env = "RCM_OBSERVE",
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
-        value_name = "true|false"
+        value_name = "BOOL"
     )]
     observe: Option<bool>,
     /// No CONFIG REWRITE on the nodes after a role change
@@ -141,19 +140,19 @@ struct GroupArgs {
 #[command(next_help_heading = "Process options")]
 struct ProcessArgs {
     /// Folder for the state [default: the service manager's, else the user's folder for state]
-    #[arg(long, value_name = "DIR", env = "RCM_STATE_DIR")]
+    #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     /// Where the agreed record lives: file
-    #[arg(long, value_name = "STORE", env = "RCM_STORE", value_parser = only_file)]
+    #[arg(long, value_name = "STORE", value_parser = only_file)]
     store: Option<()>,
     /// How often a line sums up the group; 0 is never [default: 5s]
-    #[arg(long, value_name = "DUR", env = "RCM_REPORT_EVERY", value_parser = parse_or_off)]
+    #[arg(long, value_name = "DUR", value_parser = parse_or_off)]
     report_every: Option<Duration>,
     /// Form of the log [default: text]
-    #[arg(long, value_name = "FORM", env = "RCM_LOG_FORMAT")]
+    #[arg(long, value_name = "FORM")]
     log_format: Option<LogFormat>,
     /// Level from which on something is logged [default: info]
-    #[arg(long, value_name = "LEVEL", env = "RCM_LOG_LEVEL")]
+    #[arg(long, value_name = "LEVEL")]
     log_level: Option<LogLevel>,
     /// Log more
     #[arg(short, long, conflicts_with = "quiet")]
@@ -168,6 +167,9 @@ struct ProcessArgs {
     #[arg(long, hide = true, value_parser = only_off)]
     http: Option<()>,
 }
+
+/// The name of a group that nobody named.
+const DEFAULT_NAME: &str = "mymaster";
 
 /// Words of subcommands, those of later versions included: never a bare host name.
 const SUBCOMMANDS: &[&str] = &[
@@ -195,37 +197,49 @@ impl WatchArgs {
     /// The configuration that the options and the environment make.
     pub fn into_config(self, env: Environment<'_>) -> Result<Config, Error> {
         let nodes = nodes(&self.nodes)?;
+        let variables = environment::read(env)?;
+        let name = match self.name.or_else(|| variables.name.clone()) {
+            Some(name) => name,
+            None => DEFAULT_NAME
+                .parse()
+                .map_err(|error: BadName| Error::new(error.to_string()))?,
+        };
         let file = file::File {
-            groups: vec![(self.name, nodes, Settings::default())],
+            groups: vec![(name, nodes, Settings::default())],
             ..file::File::default()
         };
-        build(file, self.group, self.process, env)
+        build(file, self.group, self.process, variables, env)
     }
 }
 
 impl RunArgs {
     /// The configuration that the options, the environment and the file make.
     pub fn into_config(self, env: Environment<'_>) -> Result<Config, Error> {
-        build(file::read(&self.config)?, self.group, self.process, env)
+        let variables = environment::read(env)?;
+        let file = file::read(&self.config)?;
+        build(file, self.group, self.process, variables, env)
     }
 }
 
 impl CheckArgs {
     /// The configuration that `run` would use with the same options.
     pub fn into_config(self, env: Environment<'_>) -> Result<Config, Error> {
-        build(file::read(&self.config)?, self.group, self.process, env)
+        let variables = environment::read(env)?;
+        let file = file::read(&self.config)?;
+        build(file, self.group, self.process, variables, env)
     }
 }
 
-/// Lays the options over the file.
+/// Lays the options over the environment, and that over the file.
 fn build(
     file: file::File,
     group: GroupArgs,
     process: ProcessArgs,
+    variables: Variables,
     env: Environment<'_>,
 ) -> Result<Config, Error> {
     let mut warnings = file.warnings;
-    let above = group.settings(env, &mut warnings)?;
+    let above = group.over(&variables.settings, variables.password_file, &mut warnings)?;
     let mut groups = Vec::new();
     let mut errors = Vec::new();
     for (name, nodes, settings) in file.groups {
@@ -237,73 +251,66 @@ fn build(
     if !errors.is_empty() {
         return Err(Error::all(&errors));
     }
-    let level = match (process.verbose, process.quiet) {
-        (true, _) => Some(LogLevel::Debug),
-        (_, true) => Some(LogLevel::Warn),
-        _ => process.log_level.or(file.log_level),
-    };
+    let process = process
+        .settings()
+        .over(variables.process)
+        .over(file.process);
     Ok(Config {
-        state_folder: state_folder::resolve(process.state_dir.or(file.state_folder), env)?,
+        state_folder: state_folder::resolve(process.state_folder, env)?,
         log: Log {
-            format: process.log_format.or(file.log_format).unwrap_or_default(),
-            level: level.unwrap_or_default(),
+            format: process.log_format.unwrap_or_default(),
+            level: process.log_level.unwrap_or_default(),
         },
-        report_every: process
-            .report_every
-            .or(file.report_every)
-            .unwrap_or(REPORT_EVERY),
+        report_every: process.report_every.unwrap_or(REPORT_EVERY),
         groups,
         warnings,
     })
 }
 
 impl GroupArgs {
-    fn settings(self, env: Environment<'_>, warnings: &mut Vec<String>) -> Result<Settings, Error> {
+    /// The options, and the environment where they say nothing.
+    fn over(
+        self,
+        variables: &Settings,
+        password_file: Option<PathBuf>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Settings, Error> {
+        let mut password = None;
+        if let Some(file) = self.password_file.or(password_file) {
+            let (secret, warning) = Secret::read(&file).map_err(Error::new)?;
+            warnings.extend(warning);
+            password = Some(secret);
+        }
         Ok(Settings {
             crash_after: self.crash_after,
             silent_after: self.silent_after,
             hang_after: self.hang_after,
             probe_every: self.probe_every,
             username: self.username,
-            password: password(self.password_file, env, warnings)?,
+            password,
             observe: self.observe,
             persist_roles: self.no_persist_roles.then_some(false),
             announce_hostnames: None,
             rename_commands: None,
-        })
+        }
+        .over(variables))
     }
 }
 
-/// The password that the options or the environment name.
-fn password(
-    file: Option<PathBuf>,
-    env: Environment<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Secret>, Error> {
-    let variable = |name| env(name).filter(|value: &OsString| !value.is_empty());
-    let file = match (
-        file,
-        variable("RCM_PASSWORD"),
-        variable("RCM_PASSWORD_FILE"),
-    ) {
-        (Some(file), _, _) => file,
-        (None, Some(_), Some(_)) => {
-            return Err(Error::new(
-                "RCM_PASSWORD and RCM_PASSWORD_FILE are both set\nhelp: unset one of the two",
-            ));
+impl ProcessArgs {
+    fn settings(self) -> Process {
+        let level = match (self.verbose, self.quiet) {
+            (true, _) => Some(LogLevel::Debug),
+            (_, true) => Some(LogLevel::Warn),
+            _ => self.log_level,
+        };
+        Process {
+            state_folder: self.state_dir,
+            report_every: self.report_every,
+            log_format: self.log_format,
+            log_level: level,
         }
-        (None, Some(password), None) => {
-            let password = password
-                .into_string()
-                .map_err(|_| Error::new("RCM_PASSWORD is not valid UTF-8"))?;
-            return Ok(Some(Secret::new(password)));
-        }
-        (None, None, Some(file)) => PathBuf::from(file),
-        (None, None, None) => return Ok(None),
-    };
-    let (secret, warning) = Secret::read(&file).map_err(Error::new)?;
-    warnings.extend(warning);
-    Ok(Some(secret))
+    }
 }
 
 /// Every node, or everything that is wrong with them.
@@ -341,7 +348,7 @@ fn delay(name: &'static str) -> impl Fn(&str) -> Result<Duration, String> + Clon
     }
 }
 
-fn only_file(text: &str) -> Result<(), String> {
+pub(super) fn only_file(text: &str) -> Result<(), String> {
     match text {
         "file" => Ok(()),
         _ => Err("not built yet in this version; the store is `file`".to_owned()),

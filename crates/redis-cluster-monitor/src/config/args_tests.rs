@@ -1,5 +1,6 @@
 use super::*;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 
 /// Parses a command line in an environment, as far as the configuration.
@@ -145,4 +146,40 @@ fn options_beat_environment_beats_file() {
     let policy = &options.groups[0].policy;
     assert!(policy.observe);
     assert_eq!(policy.hang_after, Some(Duration::from_secs(4)));
+}
+
+#[test]
+fn the_environment_is_read_like_options_and_its_mistakes_are_named() {
+    let set = [
+        HOME,
+        ("RCM_HANG_AFTER", "2s"),
+        ("RCM_OBSERVE", "1"),
+        ("RCM_NAME", "shop"),
+        ("RCM_LOG_FORMAT", "json"),
+        ("RCM_CRASH_AFTER", ""),
+    ];
+    let found = config("h1", &set).unwrap();
+    let group = &found.groups[0];
+    assert_eq!(group.name.as_str(), "shop");
+    assert_eq!(group.policy.hang_after, Some(Duration::from_secs(2)));
+    assert!(group.policy.observe);
+    assert_eq!(found.log.format, LogFormat::Json);
+    let over = config("h1 --observe=false --hang-after 3s --name a", &set).unwrap();
+    assert!(!over.groups[0].policy.observe);
+    assert_eq!(over.groups[0].name.as_str(), "a");
+
+    let wrong = [
+        HOME,
+        ("RCM_HANG_AFTER", "2"),
+        ("RCM_LOG_LEVEL", "loud"),
+        ("RCM_STORE", "etcd://h"),
+    ];
+    let error = config("h1", &wrong).unwrap_err();
+    for part in [
+        "error: RCM_HANG_AFTER is set to `2`: `2` has no unit; write 2ms, 2s or 2m",
+        "error: RCM_LOG_LEVEL is set to `loud`",
+        "error: RCM_STORE is set to `etcd://h`: not built yet in this version",
+    ] {
+        assert!(error.contains(part), "no {part:?} in\n{error}");
+    }
 }

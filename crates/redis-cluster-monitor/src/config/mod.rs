@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod duration;
+mod environment;
 mod file;
 mod problem;
 mod secret;
@@ -16,11 +17,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
-use serde::Serialize;
 
+use crate::telemetry::Log;
 pub use secret::Secret;
 
 /// Everything a monitor is told.
@@ -62,41 +62,6 @@ pub struct Credentials {
     pub username: Option<String>,
     /// Its password.
     pub password: Secret,
-}
-
-/// How logs are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Log {
-    /// In which form.
-    pub format: LogFormat,
-    /// From which level on.
-    pub level: LogLevel,
-}
-
-/// The form of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogFormat {
-    /// A line for people.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
-/// The level from which on something is logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogLevel {
-    /// Only what needs an operator.
-    Error,
-    /// And what needs a look.
-    Warn,
-    /// And every change.
-    #[default]
-    Info,
-    /// And what only a developer wants.
-    Debug,
 }
 
 /// Why there is no configuration. The text is complete, with its place and its remedy.

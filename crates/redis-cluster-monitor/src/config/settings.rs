@@ -1,12 +1,14 @@
 //! The settings of a group as one source gives them, and how sources are laid over each other.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 
 use super::{Credentials, Group, Secret};
+use crate::telemetry::{LogFormat, LogLevel};
 
 /// What one source says; `None` is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +75,27 @@ impl Settings {
             rename_commands: self.rename_commands.unwrap_or_default(),
             announce_hostnames: self.announce_hostnames.unwrap_or(false),
         })
+    }
+}
+
+/// The settings of the process as one source gives them; `None` is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Process {
+    pub state_folder: Option<PathBuf>,
+    pub report_every: Option<Duration>,
+    pub log_format: Option<LogFormat>,
+    pub log_level: Option<LogLevel>,
+}
+
+impl Process {
+    /// These settings, and those of `below` where these say nothing.
+    pub(super) fn over(self, below: Self) -> Self {
+        Self {
+            state_folder: self.state_folder.or(below.state_folder),
+            report_every: self.report_every.or(below.report_every),
+            log_format: self.log_format.or(below.log_format),
+            log_level: self.log_level.or(below.log_level),
+        }
     }
 }
 

@@ -8,19 +8,55 @@ mod summary;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::SystemTime;
 
+use clap::ValueEnum;
 use rcm_core::event::{Event, Severity};
 use rcm_core::id::GroupName;
 use rcm_core::status::Status;
 use rcm_core::verdict::Verdict;
+use serde::Serialize;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use crate::config::{Log, LogFormat, LogLevel};
 use line::Line;
 
 pub use summary::text as summary_text;
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// In which form.
+    pub format: LogFormat,
+    /// From which level on.
+    pub level: LogLevel,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The level from which on something is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Only what needs an operator.
+    Error,
+    /// And what needs a look.
+    Warn,
+    /// And every change.
+    #[default]
+    Info,
+    /// And what only a developer wants.
+    Debug,
+}
 
 /// Starts the log of this process. Only the first call counts.
 pub fn init(log: Log) {

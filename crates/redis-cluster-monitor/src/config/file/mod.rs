@@ -5,7 +5,6 @@ mod reader;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::ValueEnum;
 use rcm_core::id::GroupName;
@@ -13,17 +12,15 @@ use rcm_core::policy::Nodes;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{self, Problem};
+use super::settings::Process;
 use super::settings::Settings;
-use super::{Error, LogFormat, LogLevel, duration};
+use super::{Error, duration};
 use reader::{Reader, Value};
 
 /// What the file says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct File {
-    pub state_folder: Option<PathBuf>,
-    pub report_every: Option<Duration>,
-    pub log_format: Option<LogFormat>,
-    pub log_level: Option<LogLevel>,
+    pub process: Process,
     pub groups: Vec<(GroupName, Nodes, Settings)>,
     pub warnings: Vec<String>,
 }
@@ -76,13 +73,14 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
     let mut groups = None;
     for (key, value) in table {
         match key.get_ref().as_ref() {
-            "store" => file.state_folder = store(reader, value),
+            "store" => file.process.state_folder = store(reader, value),
             "report_every" => {
                 let parsed = reader.text(key, value).map(duration::parse_or_off);
-                file.report_every = parsed.and_then(|parsed| reader.duration(parsed, value));
+                file.process.report_every =
+                    parsed.and_then(|parsed| reader.duration(parsed, value));
             }
-            "log_format" => file.log_format = choice(reader, key.get_ref(), value),
-            "log_level" => file.log_level = choice(reader, key.get_ref(), value),
+            "log_format" => file.process.log_format = choice(reader, key.get_ref(), value),
+            "log_level" => file.process.log_level = choice(reader, key.get_ref(), value),
             "defaults" => defaults = groups::defaults(reader, value),
             "groups" => groups = Some(value),
             _ => reader.unknown(key, KEYS),

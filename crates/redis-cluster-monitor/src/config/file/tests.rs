@@ -1,6 +1,8 @@
 use super::*;
+use crate::telemetry::LogFormat;
 use rcm_core::id::Address;
 use std::fs;
+use std::time::Duration;
 
 /// Every `NAME.toml` is read, and what comes of it is compared with `NAME.txt`. With
 /// `UPDATE_GOLDEN` set, the texts are written instead.
@@ -49,9 +51,12 @@ fn defaults_hold_where_a_group_says_nothing() {
         nodes = ["10.0.0.2"]
     "#;
     let file = parse(Path::new("/etc/rcm/x.toml"), source).unwrap();
-    assert_eq!(file.report_every, Some(Duration::ZERO));
-    assert_eq!(file.log_format, Some(LogFormat::Json));
-    assert_eq!(file.state_folder, Some(PathBuf::from("/etc/rcm/state")));
+    assert_eq!(file.process.report_every, Some(Duration::ZERO));
+    assert_eq!(file.process.log_format, Some(LogFormat::Json));
+    assert_eq!(
+        file.process.state_folder,
+        Some(PathBuf::from("/etc/rcm/state"))
+    );
     let [(a, nodes, first), (b, _, second)] = file.groups.as_slice() else {
         panic!("two groups: {file:?}");
     };
