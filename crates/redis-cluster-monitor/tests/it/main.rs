@@ -8,6 +8,9 @@
 
 mod cli;
 mod eyes;
+mod failover;
 mod hand;
 mod link;
 mod local;
+mod monitor;
+mod start;
