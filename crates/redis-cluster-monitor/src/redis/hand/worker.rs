@@ -201,7 +201,7 @@ impl Worker {
         match reached {
             Ok(stream) => {
                 let mut hand = Hand {
-                    connection: Connection::new(stream),
+                    connection: Connection::acting(stream),
                     waiting: VecDeque::new(),
                     refused: None,
                 };
