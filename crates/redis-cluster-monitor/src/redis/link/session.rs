@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use tokio::time::sleep_until;
 use super::ask::Ask;
 use super::fresh::{Fresh, News};
 use super::reading::Reading;
-use super::{Ending, Teller};
+use super::{Ending, Peer, Teller};
 use crate::clock::Clock;
 use crate::redis::Settings;
 use crate::redis::connection::Connection;
@@ -37,7 +36,7 @@ const CONDITION_WITH_RIVALS: Duration = Duration::from_secs(1);
 
 pub(super) struct Session {
     connection: Connection,
-    peer: SocketAddr,
+    peer: Peer,
     settings: Arc<Settings>,
     teller: Teller,
     reading: Reading,
@@ -56,7 +55,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         connection: Connection,
-        peer: SocketAddr,
+        peer: Peer,
         settings: Arc<Settings>,
         teller: Teller,
     ) -> Self {
@@ -200,7 +199,7 @@ impl Session {
 
     fn mute_at(&self) -> Option<Instant> {
         let (_, asked_at) = self.asked.front()?;
-        Some(*asked_at + Policy::MUTE_AFTER)
+        Some(*asked_at + self.peer.mute_after())
     }
 
     fn tick(&mut self) {
@@ -251,7 +250,7 @@ impl Session {
         let Some(&(_, asked_at)) = self.asked.front() else {
             return;
         };
-        if now < asked_at + Policy::MUTE_AFTER {
+        if now < asked_at + self.peer.mute_after() {
             return;
         }
         if self.next_mute <= now {
@@ -271,6 +270,9 @@ impl Session {
         let heard = self.reading.take(ask, frame);
         let heard = heard.map_err(|failure| (asked_at, failure))?;
         self.answered = true;
+        // No answer is quicker than the way there and back; the connect may have been slow itself.
+        let took = self.teller.now().since(asked_at);
+        self.peer.round_trip = self.peer.round_trip.min(took);
         if let Some(seen) = heard.seen {
             self.teller.tell(asked_at, seen);
         }
