@@ -43,6 +43,8 @@ pub(super) struct Session {
     /// What is unanswered, and since when, oldest first.
     asked: VecDeque<(Ask, Instant)>,
     answered: bool,
+    /// It was told that a request is unanswered, and it still is.
+    is_mute: bool,
     pace: Pace,
     probe_every: Duration,
     next_look: Instant,
@@ -68,6 +70,7 @@ impl Session {
             teller,
             asked: VecDeque::with_capacity(Ask::IDENTITY.len() + Ask::CONDITION.len() + 2),
             answered: false,
+            is_mute: false,
             pace: Pace::Calm,
             next_look: Instant::ZERO,
             next_probe: Instant::ZERO,
@@ -255,6 +258,7 @@ impl Session {
         }
         if self.next_mute <= now {
             self.teller.failed(asked_at, Failure::Mute);
+            self.is_mute = true;
             self.next_mute = now + MUTE_AGAIN;
         }
         if self.fresh.due().is_some_and(|due| due <= now) {
@@ -280,6 +284,10 @@ impl Session {
             self.ask(ask, self.teller.now());
             self.connection.flush();
         }
+        if std::mem::take(&mut self.is_mute) && ask != Ask::Replication {
+            // It lives; what it has become meanwhile matters now.
+            self.next_look = Instant::ZERO;
+        }
         if self.reading.has_rivals {
             let soon = Clock::next_multiple(self.teller.now(), CONDITION_WITH_RIVALS);
             self.next_condition = self.next_condition.min(soon);
@@ -297,6 +305,7 @@ impl Session {
                 self.teller.tell(asked_at, Seen::Alive);
                 self.connection = *connection;
                 self.asked.clear();
+                self.is_mute = false;
                 self.reading = Reading::new(Arc::clone(&self.settings));
                 self.greet(false);
             }
