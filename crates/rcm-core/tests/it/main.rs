@@ -3,6 +3,7 @@
 //! Each file of `tests/scripts/` is one story. `UPDATE_GOLDENFILES=1 cargo test -p rcm-core` writes
 //! the answers anew; read the difference before you keep it.
 
+mod docs;
 mod layers;
 mod story;
 
