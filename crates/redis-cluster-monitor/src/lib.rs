@@ -3,11 +3,14 @@
 //! A module imports only from its right in this list, and a test holds it to that:
 //!
 //! ```text
-//! cli driver redis store telemetry config local clock
+//! cli driver redis store config telemetry local clock
 //! ```
 
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod driver;
 pub mod local;
 pub mod redis;
 pub mod store;
+pub mod telemetry;

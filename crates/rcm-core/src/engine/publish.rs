@@ -7,7 +7,7 @@ use super::{Engine, Plan};
 use crate::event::Kind;
 use crate::rule::Stage;
 use crate::status::{NodeRole, NodeStatus, Status};
-use crate::verdict::{Warning, warnings};
+use crate::verdict::{Verdict, Warning, warnings};
 use crate::view::Node;
 
 impl Engine {
@@ -71,7 +71,9 @@ impl Engine {
             return;
         }
         let before = core::mem::replace(&mut self.warnings, now);
-        for &Warning { verdict, node } in self.warnings.iter().filter(|new| !before.contains(new)) {
+        // The node's own words were told when it refused to write its role down.
+        let told = |warning: &&Warning| warning.verdict == Verdict::RoleNotPersistent;
+        for &Warning { verdict, node } in self.warnings.iter().filter(|new| !before.contains(new) && !told(new)) {
             if let Some(node) = self.view.get(node).map(|node| node.address.clone()) {
                 self.out
                     .tell(self.now, Kind::WarningRaised { verdict, node });

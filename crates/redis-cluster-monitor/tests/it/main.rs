@@ -1,4 +1,4 @@
-//! Tests with real servers. All run side by side, each with servers of its own.
+//! Tests with real servers and the real program. All run side by side, each with servers of its own.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,7 +6,11 @@
     reason = "a test fails where it finds something else than it wants"
 )]
 
+mod cli;
 mod eyes;
+mod failover;
 mod hand;
 mod link;
 mod local;
+mod monitor;
+mod start;

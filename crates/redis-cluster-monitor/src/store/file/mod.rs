@@ -107,6 +107,7 @@ impl OpenError {
 
 impl File {
     /// Opens the store in `path`, and makes it if there is none, with room for `groups` groups.
+    /// Blocks while the journals are written.
     pub fn open(path: &Path, groups: usize) -> Result<Self, OpenError> {
         let folder = Folder::lock(path)?;
         let bytes = MIN_BYTES.max(groups.saturating_mul(BYTES_PER_GROUP));

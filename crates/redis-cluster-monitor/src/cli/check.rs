@@ -1,0 +1,119 @@
+//! `check`: validates a configuration and shows what it means.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Exit, say};
+use crate::config::args::Output;
+use crate::config::{Config, Group};
+
+/// Shows the groups of a valid configuration.
+pub(super) fn show(config: &Config, output: Output) -> Exit {
+    for warning in &config.warnings {
+        say(format_args!("warning: {warning}"));
+    }
+    let text = match output {
+        Output::Table => table(config),
+        Output::Json => format!("{:#}\n", json(config)),
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Exit::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => {
+            say(format_args!("error: cannot write the table: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+/// The groups as people read them: one line per group, columns as wide as they must be.
+fn table(config: &Config) -> String {
+    let head = [
+        "GROUP",
+        "ACTS",
+        "CRASH AFTER",
+        "SILENT AFTER",
+        "HANG AFTER",
+        "PROBE EVERY",
+        "NODES",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(config.groups.iter().map(row));
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn row(group: &Group) -> [String; 7] {
+    let policy = &group.policy;
+    let nodes: Vec<_> = group
+        .nodes
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    [
+        group.name.to_string(),
+        if policy.observe { "no" } else { "yes" }.to_owned(),
+        human(policy.crash_after),
+        human(policy.silent_after),
+        policy
+            .hang_after
+            .map_or_else(|| "by the node".to_owned(), human),
+        human(policy.probe_every()),
+        nodes.join(" "),
+    ]
+}
+
+/// The groups as programs read them. No password is in it.
+fn json(config: &Config) -> Value {
+    let groups: Vec<_> = config
+        .groups
+        .iter()
+        .map(|group| {
+            let policy = &group.policy;
+            json!({
+                "name": group.name,
+                "nodes": group.nodes.addresses(),
+                "crash_after": human(policy.crash_after),
+                "silent_after": human(policy.silent_after),
+                "hang_after": policy.hang_after.map(human),
+                "probe_every": human(policy.probe_every()),
+                "observe": policy.observe,
+                "persist_roles": policy.persist_roles,
+                "announce_hostnames": group.announce_hostnames,
+                "rename_commands": group.rename_commands,
+                "username": group.credentials.as_ref().and_then(|found| found.username.clone()),
+                "has_password": group.credentials.is_some(),
+            })
+        })
+        .collect();
+    json!({
+        "state_folder": config.state_folder,
+        "report_every": human(config.report_every),
+        "log_format": config.log.format,
+        "log_level": config.log.level,
+        "groups": groups,
+        "warnings": config.warnings,
+    })
+}
+
+fn human(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}

@@ -1,0 +1,54 @@
+//! The commands: what the program does when it is started.
+//!
+//! Data goes to standard output, everything else to standard error.
+
+mod check;
+mod demo;
+mod exit;
+mod watch;
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::config::args::{Args, Command};
+use crate::config::{Config, Error, process_environment};
+
+pub use exit::Exit;
+
+/// Does what the command line asks for.
+pub fn dispatch(args: Args) -> ExitCode {
+    match args.command {
+        None => with(args.watch.into_config(&process_environment), watch::run),
+        Some(Command::Run(run)) => with(run.into_config(&process_environment), watch::run),
+        Some(Command::Check(check)) => {
+            let output = check.output;
+            with(check.into_config(&process_environment), |config| {
+                check::show(&config, output)
+            })
+        }
+        Some(Command::Demo) => demo::run(),
+    }
+    .into()
+}
+
+/// Goes on with a configuration, or says what is wrong with it.
+fn with(config: Result<Config, Error>, go_on: impl FnOnce(Config) -> Exit) -> Exit {
+    match config {
+        Ok(config) => go_on(config),
+        Err(error) => {
+            say(&error);
+            Exit::Usage
+        }
+    }
+}
+
+/// One thread for everything that watches: nothing here takes long, and wake-ups are shared.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Writes a line to standard error. Nobody can be told that nobody reads it.
+fn say(text: impl Display) {
+    drop(writeln!(io::stderr(), "{text}"));
+}

@@ -1,0 +1,111 @@
+//! Watches groups until a signal: what the program is for.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcm_core::fencing::Owner;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Exit;
+use crate::clock::Clock;
+use crate::config::{Config, Group};
+use crate::driver::{Handle, Setup, Shared};
+use crate::redis::{Commands, Settings};
+use crate::store::file::{File, OpenError};
+use crate::store::memory::Memory;
+use crate::store::Store;
+use crate::telemetry;
+
+/// Watches the groups of `config` on this thread until SIGINT or SIGTERM.
+pub(super) fn run(config: Config) -> Exit {
+    telemetry::init(config.log);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let store = match open_store(&config) {
+        Ok(store) => store,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Exit::Store;
+        }
+    };
+    match super::runtime() {
+        Ok(runtime) => runtime.block_on(until_a_signal(config, store)),
+        Err(error) => {
+            tracing::error!("cannot start: {error}");
+            Exit::Failed
+        }
+    }
+}
+
+/// Who only observes agrees with nobody, and leaves nothing behind.
+fn open_store(config: &Config) -> Result<Store, OpenError> {
+    if config.groups.iter().all(|group| group.policy.observe) {
+        return Ok(Store::Memory(Memory::anonymous()));
+    }
+    File::open(&config.state_folder, config.groups.len()).map(Store::File)
+}
+
+async fn until_a_signal(config: Config, store: Store) -> Exit {
+    let shared = Shared::start(Clock::start(), store);
+    let alone = config.groups.len() == 1;
+    let groups: Vec<Handle> =
+        config.groups.into_iter().map(|group| Handle::spawn(setup(group, &shared), &shared)).collect();
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("cannot listen for signals");
+        return Exit::Failed;
+    };
+    let mut report = interval(reporting_period(config.report_every));
+    report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    report.tick().await;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = report.tick(), if !config.report_every.is_zero() => {
+                groups.iter().for_each(|group| telemetry::summary(&group.status().borrow()));
+            }
+            () = halted(&groups), if alone => return Exit::Halted,
+        }
+    }
+    tracing::info!("stopping: the nodes are left as they are");
+    Exit::Done
+}
+
+fn setup(group: Group, shared: &Shared) -> Setup {
+    let Group { name, nodes, policy, credentials, rename_commands, announce_hostnames: _ } = group;
+    let owner = Owner {
+        deployment: shared.store.deployment().clone(),
+        group: name.clone(),
+        monitor: shared.store.monitor().clone(),
+    };
+    let commands = rename_commands
+        .iter()
+        .fold(Commands::default(), |commands, (old, new)| commands.with_rename(old, new));
+    let settings = Settings { credentials, commands, owner, policy: policy.clone() };
+    Setup { name, nodes, policy, settings: Arc::new(settings), seed: seed() }
+}
+
+/// A different number in every process; it only spreads retries.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// A period that a timer accepts, also when nothing is to be reported.
+fn reporting_period(report_every: Duration) -> Duration {
+    report_every.max(Duration::from_millis(1))
+}
+
+/// A single group that cannot be served has nothing to wait for.
+async fn halted(groups: &[Handle]) {
+    let Some(group) = groups.first() else { return std::future::pending().await };
+    let mut status = group.status();
+    if status.wait_for(|status| status.halted).await.is_err() {
+        std::future::pending().await
+    }
+}

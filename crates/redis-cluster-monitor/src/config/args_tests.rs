@@ -1,0 +1,185 @@
+use super::*;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+
+/// Parses a command line in an environment, as far as the configuration.
+fn config(line: &str, env: &[(&str, &str)]) -> Result<Config, String> {
+    let words = std::iter::once("redis-cluster-monitor").chain(line.split_whitespace());
+    let args = Args::try_parse_from(words).map_err(|error| error.to_string())?;
+    let env: BTreeMap<_, _> = env.iter().copied().collect();
+    let env = |name: &str| env.get(name).map(OsString::from);
+    match args.command {
+        None => args.watch.into_config(&env),
+        Some(Command::Run(run)) => run.into_config(&env),
+        Some(Command::Check(check)) => check.into_config(&env),
+        Some(Command::Demo) => return Err("demo".to_owned()),
+    }
+    .map_err(|error| error.to_string())
+}
+
+const HOME: (&str, &str) = ("HOME", "/home/me");
+
+#[test]
+fn addresses_alone_are_enough() {
+    let config = config("10.0.0.1:6379 10.0.0.2", &[HOME]).unwrap();
+    let [group] = config.groups.as_slice() else {
+        panic!("one group")
+    };
+    assert_eq!(group.name.as_str(), "mymaster");
+    assert_eq!(group.nodes.addresses().len(), 2);
+    assert_eq!(group.policy, rcm_core::policy::Policy::default());
+    assert_eq!(group.credentials, None);
+    assert_eq!(config.report_every, Duration::from_secs(5));
+    assert_eq!(
+        config.state_folder,
+        PathBuf::from("/home/me/.local/state/redis-cluster-monitor")
+    );
+}
+
+#[test]
+fn mistakes_are_named_with_their_word_and_remedy() {
+    for (line, parts) in [
+        ("", ["no nodes given", "name at least one HOST:PORT"]),
+        ("10.0.0.1:", ["`10.0.0.1:` has no valid port", "1 to 65535"]),
+        (
+            "10.0.0.1 10.0.0.1:6379",
+            ["`10.0.0.1:6379` is listed twice", "help: remove one"],
+        ),
+        (
+            "--hang-after 5 a",
+            ["invalid value '5' for '--hang-after", "write 5ms, 5s or 5m"],
+        ),
+        (
+            "--hang-after 1ms a",
+            ["--hang-after", "between 100ms and 3600s"],
+        ),
+        (
+            "--sentinel :26379 a",
+            ["--sentinel", "not built yet in this version"],
+        ),
+        (
+            "--store etcd://h:2379 a",
+            ["--store", "not built yet in this version"],
+        ),
+        (
+            "10.0.0.1 check",
+            ["`check` is the word of a subcommand", "check:6379"],
+        ),
+        (
+            "topology",
+            ["`topology` is the word of a subcommand", "topology:6379"],
+        ),
+        (
+            "--password x a",
+            ["unexpected argument '--password'", "--password-file"],
+        ),
+        ("--observe check", ["`check` is the word", ""]),
+        (
+            "--username u a",
+            ["username `u` and no password", "RCM_PASSWORD"],
+        ),
+        ("--name a:b a", ["`a:b` is not a name", ""]),
+        ("-v -q a", ["cannot be used with", ""]),
+        ("--log-format xml a", ["[possible values: text, json]", ""]),
+        ("run", ["--config <FILE>", ""]),
+        (
+            "check --config /nonexistent",
+            ["cannot read /nonexistent", "No such file"],
+        ),
+    ] {
+        let error = config(line, &[HOME]).unwrap_err();
+        for part in parts {
+            assert!(error.contains(part), "{line}: no {part:?} in\n{error}");
+        }
+    }
+}
+
+#[test]
+fn all_bad_addresses_are_shown_at_once() {
+    let error = config("a: b: c", &[HOME]).unwrap_err();
+    assert_eq!(error.matches("error: ").count(), 2, "{error}");
+}
+
+#[test]
+fn doors_that_are_not_built_can_be_off() {
+    config("--sentinel off --proxy off --http off a", &[HOME]).unwrap();
+}
+
+#[test]
+fn options_beat_environment_beats_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["file", "env", "option"] {
+        fs::write(path(name), name).unwrap();
+    }
+    fs::write(
+        path("c.toml"),
+        "report_every = \"1s\"\nlog_level = \"error\"\n\
+         [groups.a]\nnodes = [\"h1\"]\npassword_file = \"file\"\nhang_after = \"3s\"\n",
+    )
+    .unwrap();
+    let run = format!("run --config {}", path("c.toml"));
+    let password = |line: &str, env: &[(&str, &str)]| {
+        let config = config(line, &[env, &[HOME]].concat()).unwrap();
+        let credentials = config.groups[0].credentials.clone().unwrap();
+        credentials.password.reveal().to_owned()
+    };
+    assert_eq!(password(&run, &[]), "file");
+    let env_file = path("env");
+    assert_eq!(password(&run, &[("RCM_PASSWORD_FILE", &env_file)]), "env");
+    assert_eq!(password(&run, &[("RCM_PASSWORD", "direct")]), "direct");
+    let with_option = format!("{run} --password-file {}", path("option"));
+    assert_eq!(password(&with_option, &[("RCM_PASSWORD", "x")]), "option");
+    let both = [HOME, ("RCM_PASSWORD", "x"), ("RCM_PASSWORD_FILE", "y")];
+    assert!(config(&run, &both).unwrap_err().contains("both set"));
+
+    let plain = config(&run, &[HOME]).unwrap();
+    assert_eq!(plain.report_every, Duration::from_secs(1));
+    assert_eq!(plain.log.level, LogLevel::Error);
+    assert!(!plain.groups[0].policy.observe);
+    let line = format!("{run} --observe --report-every 0 -v --hang-after 4s --state-dir s");
+    let options = config(&line, &[HOME]).unwrap();
+    assert_eq!(options.report_every, Duration::ZERO);
+    assert_eq!(options.log.level, LogLevel::Debug);
+    assert_eq!(options.state_folder, PathBuf::from("s"));
+    let policy = &options.groups[0].policy;
+    assert!(policy.observe);
+    assert_eq!(policy.hang_after, Some(Duration::from_secs(4)));
+}
+
+#[test]
+fn the_environment_is_read_like_options_and_its_mistakes_are_named() {
+    let set = [
+        HOME,
+        ("RCM_HANG_AFTER", "2s"),
+        ("RCM_OBSERVE", "1"),
+        ("RCM_NAME", "shop"),
+        ("RCM_LOG_FORMAT", "json"),
+        ("RCM_CRASH_AFTER", ""),
+    ];
+    let found = config("h1", &set).unwrap();
+    let group = &found.groups[0];
+    assert_eq!(group.name.as_str(), "shop");
+    assert_eq!(group.policy.hang_after, Some(Duration::from_secs(2)));
+    assert!(group.policy.observe);
+    assert_eq!(found.log.format, LogFormat::Json);
+    let over = config("h1 --observe=false --hang-after 3s --name a", &set).unwrap();
+    assert!(!over.groups[0].policy.observe);
+    assert_eq!(over.groups[0].name.as_str(), "a");
+
+    let wrong = [
+        HOME,
+        ("RCM_HANG_AFTER", "2"),
+        ("RCM_LOG_LEVEL", "loud"),
+        ("RCM_STORE", "etcd://h"),
+    ];
+    let error = config("h1", &wrong).unwrap_err();
+    for part in [
+        "error: RCM_HANG_AFTER is set to `2`: `2` has no unit; write 2ms, 2s or 2m",
+        "error: RCM_LOG_LEVEL is set to `loud`",
+        "error: RCM_STORE is set to `etcd://h`: not built yet in this version",
+    ] {
+        assert!(error.contains(part), "no {part:?} in\n{error}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Settings from the environment: `RCM_` and the name of the option. An empty variable says nothing.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use rcm_core::id::GroupName;
+
+use super::duration;
+use super::settings::{Process, Settings, check_delay};
+use super::{Environment, Error, Secret};
+
+/// What the environment says.
+#[derive(Debug, Default)]
+pub(super) struct Variables {
+    pub name: Option<GroupName>,
+    pub settings: Settings,
+    pub process: Process,
+    pub password_file: Option<PathBuf>,
+}
+
+/// Reads all variables, or tells everything that is wrong with them.
+pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
+    let mut reader = Reader {
+        env,
+        errors: Vec::new(),
+    };
+    let delay = |reader: &mut Reader<'_>, variable, name| {
+        reader.parsed(variable, |text| {
+            let delay = duration::parse(text).map_err(|error| error.to_string())?;
+            check_delay(name, delay).map(|()| delay)
+        })
+    };
+    let settings = Settings {
+        crash_after: delay(&mut reader, "RCM_CRASH_AFTER", "crash_after"),
+        silent_after: delay(&mut reader, "RCM_SILENT_AFTER", "silent_after"),
+        hang_after: delay(&mut reader, "RCM_HANG_AFTER", "hang_after"),
+        probe_every: delay(&mut reader, "RCM_PROBE_EVERY", "probe_every"),
+        username: reader.text("RCM_USERNAME"),
+        password: reader.text("RCM_PASSWORD").map(Secret::new),
+        observe: reader.parsed("RCM_OBSERVE", truth),
+        persist_roles: reader.parsed("RCM_NO_PERSIST_ROLES", truth).map(|no| !no),
+        announce_hostnames: None,
+        rename_commands: None,
+    };
+    let process = Process {
+        state_folder: reader.value("RCM_STATE_DIR").map(PathBuf::from),
+        report_every: reader.parsed::<Duration, _>("RCM_REPORT_EVERY", duration::parse_or_off),
+        log_format: reader.parsed("RCM_LOG_FORMAT", |text| ValueEnum::from_str(text, false)),
+        log_level: reader.parsed("RCM_LOG_LEVEL", |text| ValueEnum::from_str(text, false)),
+    };
+    reader.parsed("RCM_STORE", super::args::only_file);
+    let name = reader.parsed("RCM_NAME", str::parse);
+    let password_file = reader.value("RCM_PASSWORD_FILE").map(PathBuf::from);
+    if settings.password.is_some() && password_file.is_some() {
+        let both = "RCM_PASSWORD and RCM_PASSWORD_FILE are both set\nhelp: unset one of the two";
+        reader.errors.push(both.to_owned());
+    }
+    if !reader.errors.is_empty() {
+        return Err(Error::all(&reader.errors));
+    }
+    Ok(Variables {
+        name,
+        settings,
+        process,
+        password_file,
+    })
+}
+
+struct Reader<'a> {
+    env: Environment<'a>,
+    errors: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn value(&self, variable: &str) -> Option<OsString> {
+        (self.env)(variable).filter(|value| !value.is_empty())
+    }
+
+    fn text(&mut self, variable: &str) -> Option<String> {
+        let text = self.value(variable)?.into_string().ok();
+        if text.is_none() {
+            self.errors.push(format!("{variable} is not valid UTF-8"));
+        }
+        text
+    }
+
+    fn parsed<T, E: Display>(
+        &mut self,
+        variable: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(variable)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.errors
+                    .push(format!("{variable} is set to `{text}`: {error}"));
+                None
+            }
+        }
+    }
+}
+
+fn truth(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("write true or false"),
+    }
+}

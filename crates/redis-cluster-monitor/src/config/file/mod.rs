@@ -1,0 +1,156 @@
+//! The configuration file: TOML, read once, with every mistake shown where it stands.
+
+mod groups;
+mod reader;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use rcm_core::id::GroupName;
+use rcm_core::policy::Nodes;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{self, Problem};
+use super::settings::Process;
+use super::settings::Settings;
+use super::{Error, duration};
+use reader::{Reader, Value};
+
+/// What the file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct File {
+    pub process: Process,
+    pub groups: Vec<(GroupName, Nodes, Settings)>,
+    pub warnings: Vec<String>,
+}
+
+const KEYS: &[&str] = &[
+    "defaults",
+    "groups",
+    "log_format",
+    "log_level",
+    "report_every",
+    "store",
+];
+
+/// Reads the file at `path`.
+pub(super) fn read(path: &Path) -> Result<File, Error> {
+    let source = std::fs::read_to_string(path)
+        .map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?;
+    parse(path, &source)
+}
+
+/// Reads `source`, which stands at `path`.
+pub(super) fn parse(path: &Path, source: &str) -> Result<File, Error> {
+    let (table, errors) = DeTable::parse_recoverable(source);
+    if !errors.is_empty() {
+        let mut lines = BTreeSet::new();
+        // What follows in the same line only follows from it.
+        let problems = errors.iter().filter_map(|error| {
+            let span = error.span().unwrap_or_default();
+            let line = source.get(..span.start)?.matches('\n').count();
+            lines
+                .insert(line)
+                .then(|| Problem::new(span, error.message()))
+        });
+        return Err(Error(problem::render(path, source, problems.collect())));
+    }
+    let mut reader = Reader::new(path);
+    let file = document(&mut reader, table.get_ref());
+    if reader.problems.is_empty() {
+        return Ok(File {
+            warnings: reader.warnings,
+            ..file
+        });
+    }
+    Err(Error(problem::render(path, source, reader.problems)))
+}
+
+fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
+    let mut file = File::default();
+    let mut defaults = Settings::default();
+    let mut groups = None;
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "store" => file.process.state_folder = store(reader, value),
+            "report_every" => {
+                let parsed = reader.text(key, value).map(duration::parse_or_off);
+                file.process.report_every =
+                    parsed.and_then(|parsed| reader.duration(parsed, value));
+            }
+            "log_format" => file.process.log_format = choice(reader, key.get_ref(), value),
+            "log_level" => file.process.log_level = choice(reader, key.get_ref(), value),
+            "defaults" => defaults = groups::defaults(reader, value),
+            "groups" => groups = Some(value),
+            _ => reader.unknown(key, KEYS),
+        }
+    }
+    match groups {
+        Some(groups) => file.groups = groups::groups(reader, groups, &defaults),
+        None => reader.problems.push(
+            Problem::new(0..0, "there is no group to watch")
+                .help("add one: [groups.mymaster] with nodes = [\"10.0.0.1:6379\"]"),
+        ),
+    }
+    file
+}
+
+/// `[store]`: the only kind that exists is a folder.
+fn store(reader: &mut Reader, value: &Value<'_>) -> Option<PathBuf> {
+    let mut path = None;
+    let table = reader.table("store", value)?;
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "kind" => {
+                if let Some(kind) = reader.text(key, value)
+                    && kind != "file"
+                {
+                    let title = format!("there is no store `{kind}` in this version");
+                    reader.problems.push(
+                        Problem::new(value.span(), title)
+                            .help("the store of this version is \"file\""),
+                    );
+                }
+            }
+            "path" => path = reader.text(key, value).map(|text| reader.path(text)),
+            _ => reader.unknown(key, &["kind", "path"]),
+        }
+    }
+    path
+}
+
+/// A value that is one of a few words.
+fn choice<T: ValueEnum>(reader: &mut Reader, key: &str, value: &Value<'_>) -> Option<T> {
+    let found = value.get_ref().as_str();
+    let choice = found.and_then(|text| T::from_str(text, false).ok());
+    if choice.is_none() {
+        let words: Vec<_> = T::value_variants()
+            .iter()
+            .filter_map(|variant| Some(format!("\"{}\"", variant.to_possible_value()?.get_name())))
+            .collect();
+        reader.problems.push(
+            Problem::new(
+                value.span(),
+                format!("`{key}` has a value that it cannot have"),
+            )
+            .help(format!("it is one of {}", words.join(", "))),
+        );
+    }
+    choice
+}
+
+/// What a value is, in words.
+const fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests;

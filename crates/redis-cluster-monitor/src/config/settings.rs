@@ -1,0 +1,115 @@
+//! The settings of a group as one source gives them, and how sources are laid over each other.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rcm_core::id::GroupName;
+use rcm_core::policy::{Nodes, Policy};
+
+use super::{Credentials, Group, Secret};
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// What one source says; `None` is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub crash_after: Option<Duration>,
+    pub silent_after: Option<Duration>,
+    pub hang_after: Option<Duration>,
+    pub probe_every: Option<Duration>,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub observe: Option<bool>,
+    pub persist_roles: Option<bool>,
+    pub announce_hostnames: Option<bool>,
+    pub rename_commands: Option<BTreeMap<String, String>>,
+}
+
+impl Settings {
+    /// These settings, and those of `below` where these say nothing.
+    pub(super) fn over(self, below: &Self) -> Self {
+        Self {
+            crash_after: self.crash_after.or(below.crash_after),
+            silent_after: self.silent_after.or(below.silent_after),
+            hang_after: self.hang_after.or(below.hang_after),
+            probe_every: self.probe_every.or(below.probe_every),
+            username: self.username.or_else(|| below.username.clone()),
+            password: self.password.or_else(|| below.password.clone()),
+            observe: self.observe.or(below.observe),
+            persist_roles: self.persist_roles.or(below.persist_roles),
+            announce_hostnames: self.announce_hostnames.or(below.announce_hostnames),
+            rename_commands: self
+                .rename_commands
+                .or_else(|| below.rename_commands.clone()),
+        }
+    }
+
+    /// The group, with defaults where nothing was said.
+    pub(super) fn into_group(self, name: GroupName, nodes: Nodes) -> Result<Group, String> {
+        let default = Policy::default();
+        let policy = Policy {
+            crash_after: self.crash_after.unwrap_or(default.crash_after),
+            silent_after: self.silent_after.unwrap_or(default.silent_after),
+            hang_after: self.hang_after.or(default.hang_after),
+            probe_every: self.probe_every.unwrap_or(default.probe_every),
+            observe: self.observe.unwrap_or(default.observe),
+            persist_roles: self.persist_roles.unwrap_or(default.persist_roles),
+        }
+        .validated()
+        .map_err(|error| error.to_string())?;
+        let credentials = match (self.username, self.password) {
+            (username, Some(password)) => Some(Credentials { username, password }),
+            (None, None) => None,
+            (Some(username), None) => {
+                return Err(format!(
+                    "group {name} has the username `{username}` and no password; give it a password \
+                     file (password_file, --password-file) or set RCM_PASSWORD"
+                ));
+            }
+        };
+        Ok(Group {
+            name,
+            nodes,
+            policy,
+            credentials,
+            rename_commands: self.rename_commands.unwrap_or_default(),
+            announce_hostnames: self.announce_hostnames.unwrap_or(false),
+        })
+    }
+}
+
+/// The settings of the process as one source gives them; `None` is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Process {
+    pub state_folder: Option<PathBuf>,
+    pub report_every: Option<Duration>,
+    pub log_format: Option<LogFormat>,
+    pub log_level: Option<LogLevel>,
+}
+
+impl Process {
+    /// These settings, and those of `below` where these say nothing.
+    pub(super) fn over(self, below: Self) -> Self {
+        Self {
+            state_folder: self.state_folder.or(below.state_folder),
+            report_every: self.report_every.or(below.report_every),
+            log_format: self.log_format.or(below.log_format),
+            log_level: self.log_level.or(below.log_level),
+        }
+    }
+}
+
+/// Why a delay is refused, if it is. `name` is the setting.
+pub(super) fn check_delay(name: &str, value: Duration) -> Result<(), String> {
+    let mut policy = Policy::default();
+    match name {
+        "crash_after" => policy.crash_after = value,
+        "silent_after" => policy.silent_after = value,
+        "hang_after" => policy.hang_after = Some(value),
+        _ => policy.probe_every = value,
+    }
+    policy
+        .validated()
+        .map(drop)
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,209 @@
+//! The program as a user runs it, and what it tells.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use redis_cluster_monitor::local::{Error, Group, Server, Version, wait_for};
+use redis_cluster_monitor::local::{Binary, Builder};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) type Result<T = ()> = std::result::Result<T, Error>;
+
+/// Longer than anything takes on a machine with many tests at once.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// A running monitor; it ends with the value.
+pub(crate) struct Monitor {
+    process: Child,
+    log: PathBuf,
+}
+
+/// The state folder of a monitor, kept over its restarts.
+pub(crate) struct State {
+    folder: TempDir,
+    starts: std::cell::Cell<u32>,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, starts: 0.into() }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Starts the program with the nodes' addresses and these options.
+    pub(crate) fn monitor(&self, nodes: &[SocketAddr], options: &[&str]) -> Monitor {
+        let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+        let mut words: Vec<&str> = options.to_vec();
+        words.extend(nodes.iter().map(String::as_str));
+        self.program(&words)
+    }
+
+    /// Starts the program with these words.
+    pub(crate) fn program(&self, words: &[&str]) -> Monitor {
+        let start = self.starts.replace(self.starts.get() + 1);
+        let log = self.folder.path().join(format!("log.{start}"));
+        let process = Command::new(env!("CARGO_BIN_EXE_redis-cluster-monitor"))
+            .arg("--state-dir")
+            .arg(self.path())
+            .args(["--log-format", "json"])
+            .args(words)
+            .env_remove("RCM_PASSWORD")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Monitor { process, log }
+    }
+}
+
+impl Monitor {
+    /// Every line it has logged.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.log).unwrap();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// The lines with this code.
+    pub(crate) fn told(&self, code: &str) -> Vec<Value> {
+        self.lines().into_iter().filter(|line| line["code"] == code).collect()
+    }
+
+    /// Waits until it has told something.
+    pub(crate) fn wait_for(&self, code: &str) -> Result<Value> {
+        self.wait_for_nth(code, 1)
+    }
+
+    pub(crate) fn wait_for_nth(&self, code: &str, nth: usize) -> Result<Value> {
+        let reached = wait_for(SOON, code, || self.told(code).len() >= nth);
+        self.explain(reached)?;
+        Ok(self.told(code).swap_remove(nth - 1))
+    }
+
+    /// Shows the log with what went wrong.
+    pub(crate) fn explain<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            eprintln!("{}", fs::read_to_string(&self.log).unwrap());
+        }
+        result
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.process.wait().unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let mut status = None;
+        let ended = wait_for(SOON, "the end of the monitor", || {
+            status = self.process.try_wait().unwrap();
+            status.is_some()
+        });
+        self.explain(ended).unwrap();
+        (status.unwrap().code(), fs::read_to_string(&self.log).unwrap())
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// A group that is watched.
+pub(crate) struct Watched {
+    pub(crate) group: Group,
+    pub(crate) state: State,
+    pub(crate) monitor: Monitor,
+}
+
+impl Watched {
+    pub(crate) fn start(version: Version) -> Result<Self> {
+        Self::with(&builder(version)?, &[])
+    }
+
+    pub(crate) fn with(settings: &Builder, options: &[&str]) -> Result<Self> {
+        let group = Group::start(settings, 2)?;
+        let state = State::new();
+        let monitor = state.monitor(&group.addresses(), options);
+        let watched = Self { group, state, monitor };
+        watched.monitor.wait_for("primary-adopted")?;
+        watched.wait_until_whole(0)?;
+        Ok(watched)
+    }
+
+    pub(crate) fn node(&mut self, number: usize) -> &mut Server {
+        &mut self.group.nodes_mut()[number]
+    }
+
+    /// Which node says that it is a primary, if it is exactly one.
+    pub(crate) fn primary(&self) -> Option<usize> {
+        let primaries: Vec<usize> = (0..self.group.nodes().len())
+            .filter(|&number| role(&self.group.nodes()[number]).as_deref() == Some("master"))
+            .collect();
+        match primaries.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
+    /// Waits until a node other than `old` is the primary, and gives its number.
+    pub(crate) fn wait_for_heir(&self, old: usize) -> Result<usize> {
+        let others = (0..self.group.nodes().len()).filter(|&number| number != old);
+        let mut heir = None;
+        let found = wait_for(SOON, "a new primary", || {
+            heir = others
+                .clone()
+                .find(|&number| role(&self.group.nodes()[number]).as_deref() == Some("master"));
+            heir.is_some()
+        });
+        self.monitor.explain(found)?;
+        Ok(heir.unwrap())
+    }
+
+    /// Waits until every running node follows node number `primary`.
+    pub(crate) fn wait_until_whole(&self, primary: usize) -> Result {
+        self.monitor.explain(self.group.wait_until_in_step(primary, SOON))
+    }
+
+    pub(crate) fn set(&self, node: usize, key: &str, value: &str) -> Result {
+        self.group.nodes()[node].text(&["SET", key, value]).map(drop)
+    }
+
+    pub(crate) fn get(&self, node: usize, key: &str) -> Result<String> {
+        self.group.nodes()[node].text(&["GET", key])
+    }
+}
+
+pub(crate) fn builder(version: Version) -> Result<Builder> {
+    Ok(Server::builder(&Binary::of(version)?))
+}
+
+fn role(server: &Server) -> Option<String> {
+    server.pid()?;
+    server.info("replication").ok()?.get("role").cloned()
+}
+
+/// Runs a test and shows the error as a person reads it.
+pub(crate) fn check(result: Result) {
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
