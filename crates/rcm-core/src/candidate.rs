@@ -131,6 +131,21 @@ pub fn rank(chain: &Chain, contenders: impl IntoIterator<Item = Contender>) -> R
     ranking
 }
 
+/// Everybody restarted and nobody's data can be traced back: then the node that was in office is
+/// the best guess, because its data was the newest. `None` when anybody's data can be traced.
+pub fn cold_start(chain: &Chain, contenders: &[Contender], in_office: NodeId) -> Option<Candidate> {
+    let traceable = |contender: &Contender| chain.common_prefix(&contender.position).is_some();
+    if contenders.iter().any(traceable) {
+        return None;
+    }
+    let usable = |contender: &&Contender| contender.node == in_office && !contender.incomplete;
+    let contender = *contenders.iter().find(usable)?;
+    Some(Candidate {
+        contender,
+        prefix: contender.position.offset,
+    })
+}
+
 fn judge(chain: &Chain, contender: &Contender) -> Result<Offset, Refusal> {
     if contender.priority == 0 {
         return Err(Refusal::PriorityZero);

@@ -87,6 +87,19 @@ fn nodes_that_may_not_be_promoted_are_named_with_the_reason() {
     );
 }
 
+#[test]
+fn when_nobody_can_be_traced_the_node_in_office_is_the_best_guess() {
+    let chain = Chain::new(A);
+    let nobody = [contender(1, B, 50), contender(2, B, 60)];
+    assert_eq!(
+        cold_start(&chain, &nobody, NodeId(1)).unwrap().node(),
+        NodeId(1)
+    );
+    assert_eq!(cold_start(&chain, &nobody, NodeId(3)), None);
+    let somebody = [contender(1, B, 50), contender(2, A, 1)];
+    assert_eq!(cold_start(&chain, &somebody, NodeId(1)), None);
+}
+
 proptest! {
     #[test]
     fn the_ranking_does_not_depend_on_the_order_of_the_answers(

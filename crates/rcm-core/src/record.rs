@@ -88,6 +88,9 @@ pub struct Member {
     pub run_id: Option<RunId>,
     /// How far it had come at the last commit.
     pub offset: Offset,
+    /// The member that it follows instead of the primary, when it was found so: a chain that the
+    /// operator built. A failover dissolves it.
+    pub upstream: Option<Address>,
 }
 
 /// What a failover lost.

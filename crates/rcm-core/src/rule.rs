@@ -29,6 +29,8 @@ pub enum Rule {
     F130,
     /// The sealed nodes are counted and ranked: announce the best.
     F140,
+    /// Everybody restarted and nobody's data can be traced back: announce the node that was in office.
+    F142,
     /// Nobody can be promoted: stay sealed and keep trying.
     F145,
     /// Announced: promote.
@@ -93,6 +95,7 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F126, Stage::Resuming, Stage::Sealing),
     (Rule::F130, Stage::Sealing, Stage::Sealing),
     (Rule::F140, Stage::Sealing, Stage::Intending),
+    (Rule::F142, Stage::Sealing, Stage::Intending),
     (Rule::F145, Stage::Sealing, Stage::Sealing),
     (Rule::F105, Stage::Sealing, Stage::Idle),
     (Rule::F150, Stage::Intending, Stage::Promoting),

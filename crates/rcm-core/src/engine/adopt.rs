@@ -126,7 +126,8 @@ pub(super) fn has_common_ground(view: &View, record: &Record) -> Option<bool> {
     if common {
         return Some(true);
     }
-    if answering.is_empty() || view.nodes().any(|node| node.listed && !node.was_tried()) {
+    // Who is still away may be the one that is known.
+    if view.nodes().any(|node| node.listed && !node.answers()) {
         return None;
     }
     // After a restart of everything no id is left. Then the recorded primary, being the only one
@@ -182,7 +183,7 @@ impl Engine {
             },
             None => Record::first(primary, chain, Vec::new()),
         };
-        record.members = self.members(node, &record);
+        record.members = self.members(node, how, &record);
         self.write(record, |writing| Plan::Adoption { writing, rule, how });
     }
 
@@ -246,7 +247,7 @@ impl Engine {
         )
     }
 
-    fn members(&self, primary: &Node, record: &Record) -> Vec<Member> {
+    fn members(&self, primary: &Node, how: Adoption, record: &Record) -> Vec<Member> {
         let belongs = |node: &&Node| {
             let silent = node.listed && node.replication().is_none();
             node.id == primary.id
@@ -265,6 +266,13 @@ impl Engine {
                 .record()
                 .and_then(|record| record.member_at(&node.address));
             let seen = node.offset().map(|(offset, _)| offset);
+            // A handover by hand leaves replicas behind the old primary: nobody built that chain.
+            let kept = !matches!(how, Adoption::ChangedByHand | Adoption::NamedByReplicas);
+            let following = node.following().filter(|_| kept && node.answers());
+            let chained = following.filter(|following| {
+                let member = self.view.at_address(&following.primary);
+                member.is_some_and(|member| member.id != primary.id && following.link_up)
+            });
             Member {
                 address: node.address.clone(),
                 run_id: node
@@ -273,6 +281,7 @@ impl Engine {
                 offset: seen
                     .or_else(|| known.map(|member| member.offset))
                     .unwrap_or_default(),
+                upstream: chained.map(|following| following.primary.clone()),
             }
         });
         members.collect()

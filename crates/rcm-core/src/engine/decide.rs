@@ -65,14 +65,12 @@ impl Engine {
     /// A record exists and nothing is under way: how is its primary?
     fn judge(&mut self) {
         let Some(record) = self.record() else { return };
-        match has_common_ground(&self.view, record) {
-            Some(true) => {}
-            Some(false) => return self.halt(Halt::ForeignRecord),
-            None if self.verdict == Verdict::ColdStart && record.primary.run_id.is_some() => {
-                // Nobody answers: there is nothing to act on, and nobody to mistake for others.
-                return self.judge_silence();
+        if !self.grounded {
+            match has_common_ground(&self.view, record) {
+                Some(true) => self.grounded = true,
+                Some(false) => return self.halt(Halt::ForeignRecord),
+                None => return self.judge_silence(),
             }
-            None => {}
         }
         let Some(node) = self.primary_node() else {
             return;
@@ -278,8 +276,9 @@ impl Engine {
         };
         let may_answer = |node: &&Node| {
             let failure = node.trouble.failure();
-            let hopeful = matches!(failure, None | Some(Failure::Mute | Failure::Closed));
-            let eligible = node.id != lost || node.following().is_some();
+            let hopeful = matches!(failure, None | Some(Failure::Mute));
+            let seen = node.look_is_current || failure == Some(Failure::Mute);
+            let eligible = seen && (node.id != lost || node.following().is_some());
             eligible && hopeful && node.refuses_us.is_none()
         };
         let contenders = self.view.nodes().filter(may_answer).filter_map(|node| {

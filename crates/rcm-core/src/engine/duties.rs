@@ -104,7 +104,7 @@ impl Engine {
         match follows(&self.view, primary, following, &look.replication) {
             Follows::Primary => self.judge_persistence(node),
             Follows::Tombstone => attach,
-            Follows::Member if long_broken => attach,
+            Follows::Member if long_broken || !is_chained(node, record) => attach,
             Follows::Member => Judged::Content,
             Follows::LostMember if following.link_up => Judged::Content,
             Follows::LostMember => attach,
@@ -261,4 +261,13 @@ impl Engine {
         }
         found
     }
+}
+
+/// Whether the node was found in a chain that the operator built, and is still in it.
+fn is_chained(node: &Node, record: &Record) -> bool {
+    let upstream = record
+        .member_at(&node.address)
+        .and_then(|member| member.upstream.as_ref());
+    node.following()
+        .is_some_and(|following| Some(&following.primary) == upstream)
 }

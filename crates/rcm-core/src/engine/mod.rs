@@ -105,6 +105,8 @@ pub struct Engine {
     pace: Pace,
     brisk_until: Instant,
     halted: Option<Halt>,
+    /// The record and the nodes were seen to belong together.
+    grounded: bool,
     store_failed: bool,
     status: Status,
 }
@@ -209,6 +211,7 @@ impl Engine {
             pace: Pace::Calm,
             brisk_until: now,
             halted: None,
+            grounded: false,
             store_failed: false,
         };
         for address in nodes.addresses() {

@@ -73,7 +73,11 @@ impl Engine {
         let before = core::mem::replace(&mut self.warnings, now);
         // The node's own words were told when it refused to write its role down.
         let told = |warning: &&Warning| warning.verdict == Verdict::RoleNotPersistent;
-        for &Warning { verdict, node } in self.warnings.iter().filter(|new| !before.contains(new) && !told(new)) {
+        for &Warning { verdict, node } in self
+            .warnings
+            .iter()
+            .filter(|new| !before.contains(new) && !told(new))
+        {
             if let Some(node) = self.view.get(node).map(|node| node.address.clone()) {
                 self.out
                     .tell(self.now, Kind::WarningRaised { verdict, node });

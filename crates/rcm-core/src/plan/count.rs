@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::candidate::{Contender, Ranking, Recorded, rank};
+use crate::candidate::{Contender, Ranking, Recorded, cold_start, rank};
 use crate::event::{Kind, Refused, Standing};
 use crate::id::{Address, NodeId};
 use crate::lineage::Position;
@@ -23,6 +23,8 @@ pub(super) enum Count {
     Nobody(Ranking),
     /// This is the order, and these replicas had been seen further ahead.
     Ready(Ranking, Vec<Address>),
+    /// Nobody's data can be traced back; this is the node that was in office.
+    ColdStart(Ranking),
 }
 
 /// Counts and ranks the nodes in the hands of a failover that began sealing at `since`.
@@ -33,12 +35,11 @@ pub(super) fn count(
     since: Instant,
     world: World<'_>,
 ) -> Count {
-    let ranking = rank(
-        &record.chain,
-        hands
-            .values()
-            .filter_map(|hand| contender(hand, record, world)),
-    );
+    let sealed = hands.values();
+    let contenders: Vec<Contender> = sealed
+        .filter_map(|hand| contender(hand, record, world))
+        .collect();
+    let ranking = rank(&record.chain, contenders.iter().copied());
     let expected = hands.values().filter(|hand| hand.expected);
     let waiting = expected
         .filter_map(Hand::waited_for_until)
@@ -48,11 +49,7 @@ pub(super) fn count(
         return Count::Waiting(until);
     }
     let Some(best) = ranking.best() else {
-        let patience_ends = since + Policy::SEAL_WITHIN;
-        return match patience_ends > world.now {
-            true => Count::Waiting(patience_ends),
-            false => Count::Nobody(ranking),
-        };
+        return without_candidate(ranking, &contenders, record, lost, since, world);
     };
     let ahead = |node: &&Node| {
         let position = node.replication().map(Position::from);
@@ -72,6 +69,39 @@ pub(super) fn count(
         return Count::Waiting(patience_ends);
     }
     Count::Ready(ranking, missing)
+}
+
+fn without_candidate(
+    ranking: Ranking,
+    contenders: &[Contender],
+    record: &Record,
+    lost: Option<NodeId>,
+    since: Instant,
+    world: World<'_>,
+) -> Count {
+    if since + Policy::SEAL_WITHIN > world.now {
+        return Count::Waiting(since + Policy::SEAL_WITHIN);
+    }
+    let in_office = lost.and_then(|lost| cold_start(&record.chain, contenders, lost));
+    let holds_data = |node: NodeId| {
+        let condition = world.view.get(node).and_then(|node| node.condition);
+        condition.is_some_and(|condition| !condition.empty)
+    };
+    let Some(kept) = in_office.filter(|kept| holds_data(kept.node())) else {
+        return Count::Nobody(ranking);
+    };
+    // Somebody who is still away may be traceable.
+    let all_are_in = contenders.len() >= record.members.len();
+    let patience_ends = since + Policy::COLD_START_AFTER;
+    if !all_are_in && patience_ends > world.now {
+        return Count::Waiting(patience_ends);
+    }
+    let mut refused = ranking.refused;
+    refused.retain(|(node, _)| *node != kept.node());
+    Count::ColdStart(Ranking {
+        candidates: alloc::vec![kept],
+        refused,
+    })
 }
 
 /// The event that tells who was picked among whom.

@@ -8,6 +8,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::claim::{Stored, Writing, Written};
@@ -157,7 +158,7 @@ impl Failover {
                 let hands = self.hands.values().filter_map(Hand::next_deadline).min();
                 match self.count(*since, world) {
                     Count::Waiting(until) => Some(hands.map_or(until, |at| at.min(until))),
-                    Count::Nobody(_) | Count::Ready(..) => hands,
+                    Count::Nobody(_) | Count::Ready(..) | Count::ColdStart(_) => hands,
                 }
             }
         }
@@ -340,7 +341,8 @@ impl Failover {
 
     fn seal_all(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
         let epoch = self.stored.record.epoch;
-        let drain = matches!(self.cause, Verdict::PrimaryCrashed);
+        // What a crashed primary sent is all there; what a living one sends has no end.
+        let drain = self.lost.filter(|_| self.cause == Verdict::PrimaryCrashed);
         let leased = self.leased;
         self.hands = world
             .view
@@ -395,7 +397,7 @@ impl Failover {
     }
 
     fn choose(&mut self, since: Instant, world: World<'_>, out: &mut Outbox) {
-        let (ranking, missing) = match self.count(since, world) {
+        let (rule, ranking, missing) = match self.count(since, world) {
             Count::Waiting(_) => return,
             Count::Nobody(ranking) => {
                 if !core::mem::replace(&mut self.told_stalled, true) {
@@ -404,14 +406,15 @@ impl Failover {
                 }
                 return;
             }
-            Count::Ready(ranking, missing) => (ranking, missing),
+            Count::Ready(ranking, missing) => (Rule::F140, ranking, missing),
+            Count::ColdStart(ranking) => (Rule::F142, ranking, Vec::new()),
         };
         let Some(best) = ranking.best() else { return };
         let Some(node) = world.view.get(best.node()) else {
             return;
         };
         if let Some(kind) = count::chosen(&ranking, missing, world) {
-            out.tell_rule(world.now, Rule::F140, kind);
+            out.tell_rule(world.now, rule, kind);
         }
         let Position { id, offset, .. } = best.position();
         let intent = Intent {
@@ -430,7 +433,7 @@ impl Failover {
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
         self.take(
-            Rule::F140,
+            rule,
             State::Intending {
                 writing,
                 node: best.node(),
@@ -566,7 +569,7 @@ impl Failover {
         self.take(rule, State::Committing(writing));
     }
 
-    fn members(&self, world: World<'_>) -> alloc::vec::Vec<Member> {
+    fn members(&self, world: World<'_>) -> Vec<Member> {
         let record = &self.stored.record;
         let sealed = |node: NodeId| self.hands.get(&node).and_then(Hand::report);
         let ours = world.view.nodes().filter(|node| is_ours(node, record));
@@ -584,6 +587,7 @@ impl Failover {
                 offset: prefix
                     .or_else(|| known.map(|member| member.offset))
                     .unwrap_or_default(),
+                upstream: None,
             }
         })
         .collect()

@@ -57,19 +57,22 @@ impl Hand {
         node: NodeId,
         epoch: crate::id::Epoch,
         leased: Held,
-        drain: bool,
+        lost: Option<NodeId>,
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
         let target = Target::new(world, node, epoch, leased);
         let known = world.view.get(node);
         let following = known.and_then(|node| node.following());
+        let drained_from = lost.and_then(|lost| world.view.get(lost));
         Self {
             state: State::Gripping(Grip::begin(target, world, out)),
             target,
             began: world.now,
             evict: following.is_none(),
-            drain: drain && following.is_some(),
+            drain: drained_from
+                .zip(following)
+                .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
             expected: known.is_some_and(|node| node.answers()),
             was_syncing: following.is_some_and(|following| following.syncing),
         }

@@ -45,7 +45,9 @@ fn with(config: Result<Config, Error>, go_on: impl FnOnce(Config) -> Exit) -> Ex
 
 /// One thread for everything that watches: nothing here takes long, and wake-ups are shared.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
 }
 
 /// Writes a line to standard error. Nobody can be told that nobody reads it.

@@ -2,11 +2,16 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rcm_core::fencing::Owner;
+use rcm_core::id::GroupName;
+use rcm_core::status::Status;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch::Receiver;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Exit;
@@ -14,9 +19,9 @@ use crate::clock::Clock;
 use crate::config::{Config, Group};
 use crate::driver::{Handle, Setup, Shared};
 use crate::redis::{Commands, Settings};
+use crate::store::Store;
 use crate::store::file::{File, OpenError};
 use crate::store::memory::Memory;
-use crate::store::Store;
 use crate::telemetry;
 
 /// Watches the groups of `config` on this thread until SIGINT or SIGTERM.
@@ -51,12 +56,23 @@ fn open_store(config: &Config) -> Result<Store, OpenError> {
 
 async fn until_a_signal(config: Config, store: Store) -> Exit {
     let shared = Shared::start(Clock::start(), store);
-    let alone = config.groups.len() == 1;
-    let groups: Vec<Handle> =
-        config.groups.into_iter().map(|group| Handle::spawn(setup(group, &shared), &shared)).collect();
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let groups: Vec<Handle> = config
+        .groups
+        .into_iter()
+        .map(|group| Handle::spawn(setup(group, &shared), &shared))
+        .collect();
+    let mut halts = JoinSet::new();
+    for group in &groups {
+        halts.spawn(halted(
+            group.name().clone(),
+            group.status(),
+            config.state_folder.clone(),
+        ));
+    }
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("cannot listen for signals");
         return Exit::Failed;
     };
@@ -70,7 +86,11 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
             _ = report.tick(), if !config.report_every.is_zero() => {
                 groups.iter().for_each(|group| telemetry::summary(&group.status().borrow()));
             }
-            () = halted(&groups), if alone => return Exit::Halted,
+            Some(_) = halts.join_next() => {
+                if halts.is_empty() {
+                    return Exit::Halted;
+                }
+            }
         }
     }
     tracing::info!("stopping: the nodes are left as they are");
@@ -78,7 +98,14 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
 }
 
 fn setup(group: Group, shared: &Shared) -> Setup {
-    let Group { name, nodes, policy, credentials, rename_commands, announce_hostnames: _ } = group;
+    let Group {
+        name,
+        nodes,
+        policy,
+        credentials,
+        rename_commands,
+        announce_hostnames: _,
+    } = group;
     let owner = Owner {
         deployment: shared.store.deployment().clone(),
         group: name.clone(),
@@ -86,9 +113,22 @@ fn setup(group: Group, shared: &Shared) -> Setup {
     };
     let commands = rename_commands
         .iter()
-        .fold(Commands::default(), |commands, (old, new)| commands.with_rename(old, new));
-    let settings = Settings { credentials, commands, owner, policy: policy.clone() };
-    Setup { name, nodes, policy, settings: Arc::new(settings), seed: seed() }
+        .fold(Commands::default(), |commands, (old, new)| {
+            commands.with_rename(old, new)
+        });
+    let settings = Settings {
+        credentials,
+        commands,
+        owner,
+        policy: policy.clone(),
+    };
+    Setup {
+        name,
+        nodes,
+        policy,
+        settings: Arc::new(settings),
+        seed: seed(),
+    }
 }
 
 /// A different number in every process; it only spreads retries.
@@ -101,11 +141,17 @@ fn reporting_period(report_every: Duration) -> Duration {
     report_every.max(Duration::from_millis(1))
 }
 
-/// A single group that cannot be served has nothing to wait for.
-async fn halted(groups: &[Handle]) {
-    let Some(group) = groups.first() else { return std::future::pending().await };
-    let mut status = group.status();
+/// Waits until the group cannot be served, and says what can be done about it.
+async fn halted(name: GroupName, mut status: Receiver<Arc<Status>>, state_folder: PathBuf) {
     if status.wait_for(|status| status.halted).await.is_err() {
+        // Its task ends only with the program.
         std::future::pending().await
     }
+    tracing::error!(
+        group = name.as_str(),
+        "not served. Its record is in {}. If the nodes given are the right ones, the record is that \
+         of others: move the folder away, or choose another --state-dir or another name for the \
+         group; the roles are then found out by asking",
+        state_folder.display()
+    );
 }

@@ -110,7 +110,14 @@ impl Executor {
             self.observations.clone(),
         );
         let ip = address.ip();
-        self.watched.insert(node, Watched { address, ip, _link: link });
+        self.watched.insert(
+            node,
+            Watched {
+                address,
+                ip,
+                _link: link,
+            },
+        );
     }
 
     fn do_to_node(&self, node: NodeId, action: Action) {
@@ -131,9 +138,10 @@ impl Executor {
         let outcomes = self.outcomes.clone();
         tokio::spawn(async move {
             let outcome = match store.read(&group).await {
-                Ok((record, revision)) => {
-                    Outcome::Done(Done::Read { record: record.map(Box::new), revision })
-                }
+                Ok((record, revision)) => Outcome::Done(Done::Read {
+                    record: record.map(Box::new),
+                    revision,
+                }),
                 Err(error) => failed(error),
             };
             outcomes.send((id, outcome)).ok();
@@ -141,7 +149,9 @@ impl Executor {
     }
 
     fn write(&self, action: Action) {
-        let Deed::Write { record, expect } = action.deed else { return };
+        let Deed::Write { record, expect } = action.deed else {
+            return;
+        };
         let (store, group) = (self.store.clone(), self.group.clone());
         let outcomes = self.outcomes.clone();
         tokio::spawn(async move {

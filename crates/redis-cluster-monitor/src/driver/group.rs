@@ -30,7 +30,14 @@ impl Group {
         heartbeat: Heartbeat,
         store_trouble: watch::Receiver<Option<String>>,
     ) -> Self {
-        Self { engine, executor, clock, heartbeat, gaps_seen: 0, store_trouble }
+        Self {
+            engine,
+            executor,
+            clock,
+            heartbeat,
+            gaps_seen: 0,
+            store_trouble,
+        }
     }
 
     pub(super) async fn run(
@@ -38,7 +45,9 @@ impl Group {
         publisher: watch::Sender<Arc<Status>>,
         events: broadcast::Sender<Arc<Event>>,
     ) {
-        let Some((mut outcomes, mut observations)) = self.executor.take_inbox() else { return };
+        let Some((mut outcomes, mut observations)) = self.executor.take_inbox() else {
+            return;
+        };
         // The file store's lock is the lease: it is held for as long as the process lives.
         let mut input = Input::Lease(Lease::HeldSince(self.clock.now()));
         loop {

@@ -40,16 +40,24 @@ const EVERY: Duration = Duration::from_millis(50);
 impl Heartbeat {
     /// Starts to beat.
     pub fn start(clock: Clock) -> Self {
-        let pulse = Pulse { last: clock.now(), gaps: 0, longest: Duration::ZERO };
+        let pulse = Pulse {
+            last: clock.now(),
+            gaps: 0,
+            longest: Duration::ZERO,
+        };
         let pulse = Arc::new(Mutex::new(pulse));
         let beating = Arc::clone(&pulse);
         let task = tokio::spawn(async move {
             loop {
-                tokio::time::sleep_until(clock.until(Clock::next_multiple(clock.now(), EVERY))).await;
+                tokio::time::sleep_until(clock.until(Clock::next_multiple(clock.now(), EVERY)))
+                    .await;
                 beat(&beating, clock.now());
             }
         });
-        Self { pulse, _task: Arc::new(Stop(task)) }
+        Self {
+            pulse,
+            _task: Arc::new(Stop(task)),
+        }
     }
 
     /// How late the process was since the caller asked last, if it was. `seen` belongs to the

@@ -57,7 +57,12 @@ impl Shared {
     pub fn start(clock: Clock, store: Store) -> Self {
         let heartbeat = Heartbeat::start(clock);
         let store_health = StoreHealth::start(store.clone());
-        Self { clock, store, heartbeat, store_health }
+        Self {
+            clock,
+            store,
+            heartbeat,
+            store_health,
+        }
     }
 }
 
@@ -76,9 +81,23 @@ const EVENTS_KEPT: usize = 1024;
 impl Handle {
     /// Watches a group from now on.
     pub fn spawn(setup: Setup, shared: &Shared) -> Self {
-        let Setup { name, nodes, policy, settings, seed } = setup;
-        let Shared { clock, store, heartbeat, store_health } = shared.clone();
-        let me = Identity { group: name.clone(), monitor: store.monitor().clone() };
+        let Setup {
+            name,
+            nodes,
+            policy,
+            settings,
+            seed,
+        } = setup;
+        let Shared {
+            clock,
+            store,
+            heartbeat,
+            store_health,
+        } = shared.clone();
+        let me = Identity {
+            group: name.clone(),
+            monitor: store.monitor().clone(),
+        };
         let engine = Engine::new(me, &nodes, policy, seed, clock.now());
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
@@ -88,7 +107,12 @@ impl Handle {
         let task = tokio::spawn(group.run(publisher.clone(), events.clone()));
         let abort = task.abort_handle();
         tokio::spawn(supervise(task, publisher));
-        Self { name, status, events, task: abort }
+        Self {
+            name,
+            status,
+            events,
+            task: abort,
+        }
     }
 
     /// The group.
@@ -122,6 +146,9 @@ async fn supervise(task: JoinHandle<()>, publisher: watch::Sender<Arc<Status>>) 
     }
     publisher.send_modify(|status| {
         tracing::error!(group = %status.group, "the group is frozen after a defect: {error}");
-        *status = Arc::new(Status { halted: true, ..(**status).clone() });
+        *status = Arc::new(Status {
+            halted: true,
+            ..(**status).clone()
+        });
     });
 }

@@ -43,7 +43,10 @@ impl StoreHealth {
                 tokio::time::sleep(EVERY).await;
             }
         });
-        Self { trouble, _task: Arc::new(Stop(task)) }
+        Self {
+            trouble,
+            _task: Arc::new(Stop(task)),
+        }
     }
 
     /// What is the matter with the store, now and from now on.

@@ -101,7 +101,9 @@ fn a_second_failure_right_after_the_first_is_survived() {
 #[test]
 fn all_nodes_go_down_and_come_back() {
     check((|| {
-        let settings = builder(Version::System)?.with_config_file().set("appendonly", &["yes"]);
+        let settings = builder(Version::System)?
+            .with_config_file()
+            .set("appendonly", &["yes"]);
         let mut watched = Watched::with(&settings, &[])?;
         watched.set(0, "key", "value")?;
         watched.wait_until_whole(0)?;
@@ -111,12 +113,16 @@ fn all_nodes_go_down_and_come_back() {
         for node in [1, 2, 0] {
             watched.node(node).restart()?;
         }
-        wait_for(SOON, "one primary that all follow", || {
+        let whole = wait_for(SOON, "one primary that all follow", || {
             let primary = watched.primary();
             primary.is_some_and(|primary| {
-                watched.group.wait_until_in_step(primary, Duration::from_millis(1)).is_ok()
+                watched
+                    .group
+                    .wait_until_in_step(primary, Duration::from_millis(1))
+                    .is_ok()
             })
-        })?;
+        });
+        watched.monitor.explain(whole)?;
         let primary = watched.primary().unwrap();
         assert_eq!(watched.get(primary, "key")?, "value");
         Ok(())
@@ -126,7 +132,9 @@ fn all_nodes_go_down_and_come_back() {
 #[test]
 fn roles_survive_a_power_cycle_of_all_nodes_after_a_failover() {
     check((|| {
-        let settings = builder(Version::System)?.with_config_file().set("appendonly", &["yes"]);
+        let settings = builder(Version::System)?
+            .with_config_file()
+            .set("appendonly", &["yes"]);
         let mut watched = Watched::with(&settings, &[])?;
         watched.node(0).kill();
         let heir = watched.wait_for_heir(0)?;
@@ -138,7 +146,11 @@ fn roles_survive_a_power_cycle_of_all_nodes_after_a_failover() {
         watched.wait_until_whole(heir)?;
         let persisted = watched.monitor.wait_for_nth("role-persisted", 3);
         watched.monitor.explain(persisted)?;
-        let Watched { mut group, state, monitor } = watched;
+        let Watched {
+            mut group,
+            state,
+            monitor,
+        } = watched;
         assert!(monitor.terminate().success());
         for node in group.nodes_mut() {
             node.kill();
@@ -150,7 +162,10 @@ fn roles_survive_a_power_cycle_of_all_nodes_after_a_failover() {
         assert_eq!(group.nodes()[heir].text(&["DBSIZE"])?, "50");
         let monitor = state.monitor(&group.addresses(), &[]);
         let healthy = || {
-            monitor.told("verdict-changed").iter().any(|line| line["to"] == "healthy")
+            monitor
+                .told("verdict-changed")
+                .iter()
+                .any(|line| line["to"] == "healthy")
         };
         monitor.explain(wait_for(SOON, "a healthy group", healthy))?;
         assert_eq!(group.nodes()[heir].text(&["DBSIZE"])?, "50");
@@ -180,21 +195,40 @@ fn killed_at(step: &str) -> Result {
     watched.wait_until_whole(0)?;
     watched.node(0).kill();
     watched.monitor.wait_for(step)?;
-    let Watched { mut group, state, monitor } = watched;
+    let Watched {
+        mut group,
+        state,
+        monitor,
+    } = watched;
     monitor.kill();
     let monitor = state.monitor(&group.addresses(), &[]);
     group.nodes_mut()[0].restart()?;
-    let mut watched = Watched { group, state, monitor };
+    let mut watched = Watched {
+        group,
+        state,
+        monitor,
+    };
     let mut primary = None;
-    let found = wait_for(SOON, &format!("one primary after a death at {step}"), || {
-        primary = watched.primary();
-        primary.is_some_and(|primary| {
-            watched.group.wait_until_in_step(primary, Duration::from_millis(1)).is_ok()
-        })
-    });
+    let found = wait_for(
+        SOON,
+        &format!("one primary after a death at {step}"),
+        || {
+            primary = watched.primary();
+            primary.is_some_and(|primary| {
+                watched
+                    .group
+                    .wait_until_in_step(primary, Duration::from_millis(1))
+                    .is_ok()
+            })
+        },
+    );
     watched.monitor.explain(found)?;
     let primary = primary.unwrap();
-    assert_eq!(watched.get(primary, "key")?, "value", "after a death at {step}");
+    assert_eq!(
+        watched.get(primary, "key")?,
+        "value",
+        "after a death at {step}"
+    );
     watched.node(primary).kill();
     watched.wait_for_heir(primary)?;
     Ok(())

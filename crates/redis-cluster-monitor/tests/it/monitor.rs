@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use redis_cluster_monitor::local::{Error, Group, Server, Version, wait_for};
 use redis_cluster_monitor::local::{Binary, Builder};
+use redis_cluster_monitor::local::{Error, Group, Server, Version, wait_for};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -31,7 +31,10 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, starts: 0.into() }
+        Self {
+            folder,
+            starts: 0.into(),
+        }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -46,11 +49,21 @@ impl State {
         self.program(&words)
     }
 
-    /// Starts the program with these words.
+    /// Starts the program with these words after its usual options.
     pub(crate) fn program(&self, words: &[&str]) -> Monitor {
+        self.start(&[], words)
+    }
+
+    /// Starts the program with a subcommand and its words.
+    pub(crate) fn subcommand(&self, words: &[&str]) -> Monitor {
+        self.start(&words[..1], &words[1..])
+    }
+
+    fn start(&self, subcommand: &[&str], words: &[&str]) -> Monitor {
         let start = self.starts.replace(self.starts.get() + 1);
         let log = self.folder.path().join(format!("log.{start}"));
         let process = Command::new(env!("CARGO_BIN_EXE_redis-cluster-monitor"))
+            .args(subcommand)
             .arg("--state-dir")
             .arg(self.path())
             .args(["--log-format", "json"])
@@ -70,12 +83,18 @@ impl Monitor {
     pub(crate) fn lines(&self) -> Vec<Value> {
         let text = fs::read_to_string(&self.log).unwrap();
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line))
+            .collect()
     }
 
     /// The lines with this code.
     pub(crate) fn told(&self, code: &str) -> Vec<Value> {
-        self.lines().into_iter().filter(|line| line["code"] == code).collect()
+        self.lines()
+            .into_iter()
+            .filter(|line| line["code"] == code)
+            .collect()
     }
 
     /// Waits until it has told something.
@@ -116,7 +135,10 @@ impl Monitor {
             status.is_some()
         });
         self.explain(ended).unwrap();
-        (status.unwrap().code(), fs::read_to_string(&self.log).unwrap())
+        (
+            status.unwrap().code(),
+            fs::read_to_string(&self.log).unwrap(),
+        )
     }
 }
 
@@ -143,7 +165,11 @@ impl Watched {
         let group = Group::start(settings, 2)?;
         let state = State::new();
         let monitor = state.monitor(&group.addresses(), options);
-        let watched = Self { group, state, monitor };
+        let watched = Self {
+            group,
+            state,
+            monitor,
+        };
         watched.monitor.wait_for("primary-adopted")?;
         watched.wait_until_whole(0)?;
         Ok(watched)
@@ -180,11 +206,14 @@ impl Watched {
 
     /// Waits until every running node follows node number `primary`.
     pub(crate) fn wait_until_whole(&self, primary: usize) -> Result {
-        self.monitor.explain(self.group.wait_until_in_step(primary, SOON))
+        self.monitor
+            .explain(self.group.wait_until_in_step(primary, SOON))
     }
 
     pub(crate) fn set(&self, node: usize, key: &str, value: &str) -> Result {
-        self.group.nodes()[node].text(&["SET", key, value]).map(drop)
+        self.group.nodes()[node]
+            .text(&["SET", key, value])
+            .map(drop)
     }
 
     pub(crate) fn get(&self, node: usize, key: &str) -> Result<String> {

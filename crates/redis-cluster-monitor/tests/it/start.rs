@@ -73,7 +73,12 @@ fn something_that_is_no_redis_is_named_and_disturbs_nobody() {
         let state = State::new();
         let monitor = state.monitor(&nodes, &[]);
         monitor.wait_for("primary-adopted")?;
-        let named = || monitor.told("node-down").iter().any(|line| line["failure"] == "not-redis");
+        let named = || {
+            monitor
+                .told("node-down")
+                .iter()
+                .any(|line| line["failure"] == "not-redis")
+        };
         monitor.explain(wait_for(SOON, "the stranger is named", named))
     })());
 }
@@ -118,7 +123,11 @@ fn one_server_under_two_addresses_is_watched_once() {
 fn a_record_of_other_servers_is_refused_with_its_path() {
     check((|| {
         let watched = Watched::start(Version::System)?;
-        let Watched { group, state, monitor } = watched;
+        let Watched {
+            group,
+            state,
+            monitor,
+        } = watched;
         assert!(monitor.terminate().success());
         drop(group);
         let others = Group::start(&builder(Version::System)?, 1)?;
@@ -176,7 +185,11 @@ fn an_observer_touches_nothing_and_says_what_it_would_do() {
 fn a_change_made_by_hand_while_nobody_looked_is_adopted() {
     check((|| {
         let watched = Watched::start(Version::System)?;
-        let Watched { group, state, monitor } = watched;
+        let Watched {
+            group,
+            state,
+            monitor,
+        } = watched;
         assert!(monitor.terminate().success());
         let heir = group.addresses()[1].port().to_string();
         group.nodes()[1].text(&["REPLICAOF", "NO", "ONE"])?;
@@ -216,14 +229,18 @@ fn many_groups() -> Result {
     let state = State::new();
     let mut file = String::new();
     for (number, group) in groups.iter().enumerate() {
-        let nodes: Vec<String> = group.addresses().iter().map(|node| format!("{node:?}")).collect();
+        let nodes: Vec<String> = group
+            .addresses()
+            .iter()
+            .map(|node| format!("{node:?}"))
+            .collect();
         let nodes: Vec<String> = nodes.iter().map(|node| format!("\"{node}\"")).collect();
         file += &format!("[groups.g{number}]\nnodes = [{}]\n", nodes.join(", "));
     }
     let path = state.path().with_extension("toml");
     std::fs::write(&path, file).unwrap();
     let log = ["run", "--config", path.to_str().unwrap()];
-    let monitor = state.program(&log);
+    let monitor = state.subcommand(&log);
     monitor.wait_for_nth("primary-adopted", 2)?;
     groups[1].nodes_mut()[0].kill();
     let switched = monitor.wait_for("primary-switched")?;

@@ -23,10 +23,13 @@ use crate::telemetry::{self, Log, LogFormat, LogLevel};
 
 /// Shows three failovers; fails when one of them fails.
 pub(super) fn run() -> Exit {
-    telemetry::init(Log { format: LogFormat::Text, level: LogLevel::Info });
-    let shown = super::runtime().map_err(anyhow::Error::from).and_then(|runtime| {
-        runtime.block_on(show())
+    telemetry::init(Log {
+        format: LogFormat::Text,
+        level: LogLevel::Info,
     });
+    let shown = super::runtime()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(show()));
     match shown {
         Ok(true) => Exit::Done,
         Ok(false) => Exit::Failed,
@@ -85,8 +88,19 @@ fn watch(stage: &Stage, shared: &Shared) -> anyhow::Result<Handle> {
     };
     let policy = Policy::default();
     let commands = Commands::default();
-    let settings = Settings { credentials: None, commands, owner, policy: policy.clone() };
+    let settings = Settings {
+        credentials: None,
+        commands,
+        owner,
+        policy: policy.clone(),
+    };
     let nodes = Nodes::new(nodes.collect())?;
-    let setup = Setup { name, nodes, policy, settings: Arc::new(settings), seed: 0 };
+    let setup = Setup {
+        name,
+        nodes,
+        policy,
+        settings: Arc::new(settings),
+        seed: 0,
+    };
     Ok(Handle::spawn(setup, shared))
 }

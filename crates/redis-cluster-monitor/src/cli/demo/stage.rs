@@ -98,16 +98,29 @@ impl Stage {
         breathe(stop)?;
         show::restart(address);
         self.group.nodes_mut()[killed].restart()?;
-        wait(stop, "the killed node back as a replica", || is_whole(&status.borrow()))?;
+        wait(stop, "the killed node back as a replica", || {
+            is_whole(&status.borrow())
+        })?;
         let lost = writer.lost(heir)?;
-        let act = Act { killed: address, heir, outage, lost };
+        let act = Act {
+            killed: address,
+            heir,
+            outage,
+            lost,
+        };
         show::act(&act);
         Ok(act)
     }
 
     fn number_of(&self, address: Option<&Address>) -> anyhow::Result<usize> {
-        let Some(address) = address else { bail!("the group has no primary") };
-        let found = self.group.addresses().iter().position(|node| node.port() == address.port());
+        let Some(address) = address else {
+            bail!("the group has no primary")
+        };
+        let found = self
+            .group
+            .addresses()
+            .iter()
+            .position(|node| node.port() == address.port());
         found.with_context(|| format!("{address} is none of the demo's servers"))
     }
 }

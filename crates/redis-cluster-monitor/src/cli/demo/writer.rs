@@ -59,7 +59,11 @@ impl Writer {
         let stop = Arc::new(AtomicBool::new(false));
         let (book, stopped) = (Arc::clone(&ledger), Arc::clone(&stop));
         let thread = std::thread::spawn(move || write(&status, &book, &stopped));
-        Self { ledger, stop, thread: Some(thread) }
+        Self {
+            ledger,
+            stop,
+            thread: Some(thread),
+        }
     }
 
     /// An outage is about to begin.
@@ -125,7 +129,9 @@ fn write(status: &watch::Receiver<Arc<Status>>, ledger: &Mutex<Ledger>, stop: &A
         let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if acknowledged {
             let at = now();
-            ledger.longest_gap = ledger.longest_gap.max(at.saturating_duration_since(ledger.last));
+            ledger.longest_gap = ledger
+                .longest_gap
+                .max(at.saturating_duration_since(ledger.last));
             ledger.last = at;
             ledger.acknowledged.push(number);
         } else {
@@ -139,12 +145,23 @@ fn write_one(
     client: &mut Option<(SocketAddr, Client)>,
     number: u64,
 ) -> bool {
-    let Some(primary) = primary(status) else { return false };
-    if client.as_ref().is_none_or(|(address, _)| *address != primary) {
-        *client = Client::connect(primary, TIMEOUT).ok().map(|client| (primary, client));
+    let Some(primary) = primary(status) else {
+        return false;
+    };
+    if client
+        .as_ref()
+        .is_none_or(|(address, _)| *address != primary)
+    {
+        *client = Client::connect(primary, TIMEOUT)
+            .ok()
+            .map(|client| (primary, client));
     }
-    let Some((_, connected)) = client else { return false };
-    let done = connected.text(&["SET", &format!("demo:{number}"), "x"]).is_ok();
+    let Some((_, connected)) = client else {
+        return false;
+    };
+    let done = connected
+        .text(&["SET", &format!("demo:{number}"), "x"])
+        .is_ok();
     if !done {
         *client = None;
     }
@@ -158,7 +175,10 @@ fn primary(status: &watch::Receiver<Arc<Status>>) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, primary.port()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the writer is a client, with a clock of its own")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the writer is a client, with a clock of its own"
+)]
 fn now() -> Instant {
     Instant::now()
 }
