@@ -27,7 +27,11 @@ fn source(name: &str) -> String {
 /// The codes that have a section of their own: headings such as "## `healthy`".
 fn sections<'a>(page: &'a str, level: &str) -> BTreeSet<&'a str> {
     page.lines()
-        .filter_map(|line| line.strip_prefix(level)?.strip_prefix(" `")?.strip_suffix('`'))
+        .filter_map(|line| {
+            line.strip_prefix(level)?
+                .strip_prefix(" `")?
+                .strip_suffix('`')
+        })
         .collect()
 }
 
@@ -73,7 +77,10 @@ fn every_link_between_pages_leads_somewhere() {
     let mut broken = Vec::new();
     for path in pages.chain(above).filter(|path| path.extension().is_some()) {
         let text = fs::read_to_string(&path).unwrap();
-        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
             let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
             let there = match file {
@@ -131,7 +138,10 @@ fn state_machine() -> String {
     let mut edges: BTreeMap<(Stage, Stage), Vec<String>> = BTreeMap::new();
     let mut taken: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (rule, from, to) in TRANSITIONS {
-        edges.entry((*from, *to)).or_default().push(rule.to_string());
+        edges
+            .entry((*from, *to))
+            .or_default()
+            .push(rule.to_string());
         let edge = format!("{from:?} → {to:?}");
         taken.entry(rule.to_string()).or_default().push(edge);
     }
@@ -141,12 +151,17 @@ fn state_machine() -> String {
         writeln!(page, "    {from:?} --> {to:?}: {}", rules.join(", ")).unwrap();
     }
     page.push_str("```\n\n## Stages\n\n| stage | means |\n| --- | --- |\n");
-    let in_order: BTreeSet<Stage> = TRANSITIONS.iter().flat_map(|edge| [edge.1, edge.2]).collect();
+    let in_order: BTreeSet<Stage> = TRANSITIONS
+        .iter()
+        .flat_map(|edge| [edge.1, edge.2])
+        .collect();
     for stage in in_order {
         let name = format!("{stage:?}");
         writeln!(page, "| {name} | {} |", stages[&name]).unwrap();
     }
-    page.push_str("\n## Rules of a failover\n\n| rule | means | from → to |\n| --- | --- | --- |\n");
+    page.push_str(
+        "\n## Rules of a failover\n\n| rule | means | from → to |\n| --- | --- | --- |\n",
+    );
     for (rule, edges) in &taken {
         writeln!(page, "| {rule} | {} | {} |", rules[rule], edges.join(", ")).unwrap();
     }
