@@ -4,7 +4,7 @@
 //! `UPDATE_DOCS=1 cargo test -p rcm-core` writes the generated page anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,8 @@ fn page(name: &str) -> String {
 }
 
 fn source(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)).unwrap()
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The codes that have a section of their own: headings such as "## `healthy`".
@@ -148,7 +149,10 @@ fn state_machine() -> String {
     let mut page = String::from(INTRODUCTION);
     page.push_str("\n```mermaid\nstateDiagram-v2\n    [*] --> Idle\n");
     for ((from, to), rules) in &edges {
-        writeln!(page, "    {from:?} --> {to:?}: {}", rules.join(", ")).unwrap();
+        line(
+            &mut page,
+            format_args!("    {from:?} --> {to:?}: {}", rules.join(", ")),
+        );
     }
     page.push_str("```\n\n## Stages\n\n| stage | means |\n| --- | --- |\n");
     let in_order: BTreeSet<Stage> = TRANSITIONS
@@ -157,19 +161,26 @@ fn state_machine() -> String {
         .collect();
     for stage in in_order {
         let name = format!("{stage:?}");
-        writeln!(page, "| {name} | {} |", stages[&name]).unwrap();
+        line(&mut page, format_args!("| {name} | {} |", stages[&name]));
     }
     page.push_str(
         "\n## Rules of a failover\n\n| rule | means | from → to |\n| --- | --- | --- |\n",
     );
     for (rule, edges) in &taken {
-        writeln!(page, "| {rule} | {} | {} |", rules[rule], edges.join(", ")).unwrap();
+        line(
+            &mut page,
+            format_args!("| {rule} | {} | {} |", rules[rule], edges.join(", ")),
+        );
     }
     page.push_str(DUTIES);
     for (rule, means) in rules.iter().filter(|(rule, _)| !taken.contains_key(*rule)) {
-        writeln!(page, "| {rule} | {means} |").unwrap();
+        line(&mut page, format_args!("| {rule} | {means} |"));
     }
     page
+}
+
+fn line(page: &mut String, text: fmt::Arguments<'_>) {
+    writeln!(page, "{text}").expect("a string takes all");
 }
 
 const INTRODUCTION: &str = "\
