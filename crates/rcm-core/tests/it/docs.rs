@@ -70,6 +70,21 @@ fn the_page_of_the_state_machine_is_the_state_machine() {
     assert_eq!(kept, page, "write it anew with UPDATE_DOCS=1");
 }
 
+/// A line of a page that looks like one of a story is one: pages show nothing that was not seen.
+#[test]
+fn every_quoted_line_of_a_story_is_told_by_a_story() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut told = BTreeSet::new();
+    for entry in fs::read_dir(scripts).unwrap() {
+        let story = fs::read_to_string(entry.unwrap().path()).unwrap();
+        told.extend(story.lines().map(str::to_owned));
+    }
+    let page = page("failures.md");
+    let quoted = page.lines().filter(|line| line.starts_with("* "));
+    let invented: Vec<_> = quoted.filter(|line| !told.contains(*line)).collect();
+    assert!(invented.is_empty(), "{invented:#?}");
+}
+
 #[test]
 fn every_link_between_pages_leads_somewhere() {
     let docs = fs::read_dir(root().join("docs")).unwrap();
