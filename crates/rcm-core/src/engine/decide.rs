@@ -13,6 +13,7 @@ use crate::candidate::{Contender, Ranking, Recorded, rank};
 use crate::event::{Adoption, Halt, Kind, Obstacle};
 use crate::id::{Address, Epoch, NodeId};
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::observation::Failure;
 use crate::plan::Failover;
 use crate::policy::Policy;
@@ -103,6 +104,10 @@ impl Engine {
             ripens_at,
             wants_witness,
         } = judgement;
+        let vetoed = verdict == Verdict::PrimaryUnreachableButReplicating;
+        if vetoed && self.defect.is(Mutant::IgnoreVetoes) {
+            verdict = Verdict::PrimarySilent;
+        }
         self.ripens_at = ripens_at;
         if let Some(replica) = wants_witness {
             self.ask_witness(replica);

@@ -25,6 +25,7 @@ use crate::action::{Action, Outcome, Pace};
 use crate::event::{Adoption, Event, Halt};
 use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision};
 use crate::lease::Lease;
+use crate::mutant::Defect;
 use crate::observation::Observation;
 use crate::plan::{Duty, Failover, Outbox, Stored, World, Writing};
 use crate::policy::{Nodes, Policy};
@@ -109,6 +110,7 @@ pub struct Engine {
     grounded: bool,
     store_failed: bool,
     status: Status,
+    defect: Defect,
 }
 
 /// What is known of the stored record. While it is read again the last one stays in force for the
@@ -213,6 +215,7 @@ impl Engine {
             halted: None,
             grounded: false,
             store_failed: false,
+            defect: Defect::default(),
         };
         for address in nodes.addresses() {
             engine.watch(address.clone(), true);
@@ -220,6 +223,14 @@ impl Engine {
         engine.read_record();
         engine.publish();
         engine
+    }
+
+    /// The same engine without one of its rules, to see whether a simulation notices.
+    #[cfg(feature = "mutants")]
+    #[must_use]
+    pub const fn with_mutant(mut self, mutant: Option<crate::mutant::Mutant>) -> Self {
+        self.defect = Defect::of(mutant);
+        self
     }
 
     /// Takes one input in. `now` must not go backwards.
@@ -294,6 +305,7 @@ impl Engine {
             view: &self.view,
             policy: &self.policy,
             me: &self.me.monitor,
+            defect: self.defect,
         }
     }
 
@@ -306,6 +318,7 @@ impl Engine {
                 view: &self.view,
                 policy: &self.policy,
                 me,
+                defect: self.defect,
             },
             &mut self.out,
         )

@@ -3,10 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::candidate::{Contender, Ranking, Recorded, cold_start, rank};
+use crate::candidate::{Candidate, Contender, Ranking, Recorded, cold_start, rank};
 use crate::event::{Kind, Refused, Standing};
 use crate::id::{Address, NodeId};
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::plan::World;
 use crate::plan::hand::Hand;
 use crate::policy::Policy;
@@ -39,7 +40,13 @@ pub(super) fn count(
     let contenders: Vec<Contender> = sealed
         .filter_map(|hand| contender(hand, record, world))
         .collect();
-    let ranking = rank(&record.chain, contenders.iter().copied());
+    let mut ranking = rank(&record.chain, contenders.iter().copied());
+    if world.lacks(Mutant::RawOffset) {
+        let offset = |candidate: &Candidate| candidate.position().offset;
+        ranking
+            .candidates
+            .sort_by_key(|candidate| core::cmp::Reverse(offset(candidate)));
+    }
     let expected = hands.values().filter(|hand| hand.expected);
     let waiting = expected
         .filter_map(Hand::waited_for_until)
@@ -139,7 +146,7 @@ fn address(node: NodeId, world: World<'_>) -> Address {
 fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender> {
     let report = hand.report()?;
     let node = world.view.get(hand.node())?;
-    let recorded = if record.knows(report.run_id) {
+    let recorded = if record.knows(report.run_id) || world.lacks(Mutant::AmnesiaVotes) {
         Recorded::SameProcess
     } else {
         let member = record.member_at(&node.address);

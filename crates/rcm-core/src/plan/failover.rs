@@ -22,6 +22,7 @@ use crate::event::Kind;
 use crate::id::{ActionId, Address, Epoch, NodeId, Offset, ReplicationId};
 use crate::lease::Held;
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::record::{Intent, Loss, Member, Phase, Primary, Record};
 use crate::rule::{Rule, Stage, TRANSITIONS};
 use crate::time::Instant;
@@ -232,6 +233,7 @@ impl Failover {
             Written::Done(stored) => self.stored = stored,
         }
         let announced = match &self.stored.record.phase {
+            Phase::Promoting { .. } if world.lacks(Mutant::ForgetIntent) => None,
             Phase::Promoting { intent, .. } => Some(intent.clone()),
             Phase::Claimed { .. } | Phase::Committed => None,
         };
@@ -424,6 +426,10 @@ impl Failover {
             fork: offset,
         };
         let loss = self.loss(best, world, out);
+        if world.lacks(Mutant::PromoteBeforeIntend) {
+            let deed = Deed::Promote { node: best.node() };
+            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
+        }
         let by = world.me.clone();
         let phase = Phase::Promoting { by, intent };
         let record = Record {
@@ -450,6 +456,10 @@ impl Failover {
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         let probable = Offset(seen.offset.0.saturating_add(since));
         let estimated_bytes = probable.ahead_of(best.prefix()).max(known_bytes);
+        let known_bytes = match world.lacks(Mutant::GuessedLoss) {
+            true => estimated_bytes,
+            false => known_bytes,
+        };
         out.tell(
             world.now,
             Kind::LossAccounted {
@@ -614,7 +624,8 @@ impl Failover {
         let untouched = self
             .hands
             .get(&lost)
-            .is_none_or(|hand| !hand.may_be_sealed());
+            .is_none_or(|hand| !hand.may_be_sealed())
+            || world.lacks(Mutant::AbortAfterSeal);
         let well = world.view.get(lost).is_some_and(|node| {
             node.is_primary() && recorded.run_id.is_some() && node.run_id() == recorded.run_id
         });
@@ -666,7 +677,11 @@ fn claim(stored: &Stored, cause: Verdict, world: World<'_>, out: &mut Outbox) ->
         },
         Phase::Claimed { .. } | Phase::Committed => Phase::Claimed { by, cause },
     };
-    Writing::begin(stored.record.next(phase), stored.revision, world, out)
+    let mut record = stored.record.next(phase);
+    if world.lacks(Mutant::SameEpoch) {
+        record.epoch = stored.record.epoch;
+    }
+    Writing::begin(record, stored.revision, world, out)
 }
 
 fn tell_start(record: &Record, cause: Verdict, world: World<'_>, out: &mut Outbox) {

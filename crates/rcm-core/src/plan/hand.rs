@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::id::{ActionId, NodeId};
 use crate::lease::Held;
+use crate::mutant::Mutant;
 use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
@@ -71,6 +72,7 @@ impl Hand {
             began: world.now,
             evict: following.is_none(),
             drain: drained_from
+                .filter(|_| !world.lacks(Mutant::NoDrain))
                 .zip(following)
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
             expected: known.is_some_and(|node| node.answers()),
@@ -184,7 +186,10 @@ impl Hand {
                     self.seal(world, out);
                 }
             }
-            (State::Sealing { .. }, Outcome::Done(Done::Sealed(report))) => {
+            (
+                State::Sealing { .. },
+                Outcome::Done(Done::Sealed(report) | Done::Inspected(report)),
+            ) => {
                 self.state = State::Sealed(report);
             }
             (State::Sealing { .. }, Outcome::Unknown) => self.state = State::Unknown,
@@ -207,9 +212,13 @@ impl Hand {
     }
 
     fn seal(&mut self, world: World<'_>, out: &mut Outbox) {
-        let deed = Deed::Seal {
-            node: self.target.node,
-            evict: self.evict,
+        let node = self.target.node;
+        let deed = match world.lacks(Mutant::NoSeal) {
+            true => Deed::Inspect { node },
+            false => Deed::Seal {
+                node,
+                evict: self.evict,
+            },
         };
         let seal = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);
         self.state = State::Sealing {
