@@ -323,7 +323,7 @@ const fn remedy(verdict: Verdict) -> &'static str {
             "refuses writes: too few replicas for its own min-replicas-to-write, or out of memory"
         }
         Verdict::ReplicationBroken => {
-            "does not receive the stream of its primary: check its log, masterauth and the network"
+            "does not receive the stream of its primary: check its log, its password for the primary, and the network"
         }
         Verdict::ForeignLineage => {
             "holds data of another lineage and is left alone: empty it, or remove it from the list"

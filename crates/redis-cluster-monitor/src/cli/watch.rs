@@ -104,7 +104,6 @@ fn setup(group: Group, shared: &Shared) -> Setup {
         policy,
         credentials,
         rename_commands,
-        announce_hostnames: _,
     } = group;
     let owner = Owner {
         deployment: shared.store.deployment().clone(),

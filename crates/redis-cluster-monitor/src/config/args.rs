@@ -290,7 +290,6 @@ impl GroupArgs {
             password,
             observe: self.observe,
             persist_roles: self.no_persist_roles.then_some(false),
-            announce_hostnames: None,
             rename_commands: None,
         }
         .over(variables))

@@ -42,7 +42,6 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         password: reader.text("RCM_PASSWORD").map(Secret::new),
         observe: reader.parsed("RCM_OBSERVE", truth),
         persist_roles: reader.parsed("RCM_NO_PERSIST_ROLES", truth).map(|no| !no),
-        announce_hostnames: None,
         rename_commands: None,
     };
     let process = Process {

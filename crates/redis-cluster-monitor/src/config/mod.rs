@@ -51,8 +51,6 @@ pub struct Group {
     pub credentials: Option<Credentials>,
     /// New names of renamed commands, by the old name in capitals.
     pub rename_commands: BTreeMap<String, String>,
-    /// Clients are told host names as listed, not the addresses they resolve to.
-    pub announce_hostnames: bool,
 }
 
 /// Who the monitor is to the nodes.

@@ -21,7 +21,6 @@ pub(super) struct Settings {
     pub password: Option<Secret>,
     pub observe: Option<bool>,
     pub persist_roles: Option<bool>,
-    pub announce_hostnames: Option<bool>,
     pub rename_commands: Option<BTreeMap<String, String>>,
 }
 
@@ -37,7 +36,6 @@ impl Settings {
             password: self.password.or_else(|| below.password.clone()),
             observe: self.observe.or(below.observe),
             persist_roles: self.persist_roles.or(below.persist_roles),
-            announce_hostnames: self.announce_hostnames.or(below.announce_hostnames),
             rename_commands: self
                 .rename_commands
                 .or_else(|| below.rename_commands.clone()),
@@ -73,7 +71,6 @@ impl Settings {
             policy,
             credentials,
             rename_commands: self.rename_commands.unwrap_or_default(),
-            announce_hostnames: self.announce_hostnames.unwrap_or(false),
         })
     }
 }

@@ -25,11 +25,30 @@ pub(super) struct Connection {
     unsent: BytesMut,
 }
 
+/// The longest list of clients that is read before acting: enough for the most clients that a
+/// server can have. Somebody among them may have to be killed, so it has to be read.
+const LIST_LENGTH: usize = 64 * 1024 * 1024;
+
 impl Connection {
+    /// A connection for looking.
     pub(super) fn new(stream: TcpStream) -> Self {
+        Self::with_limits(stream, Limits::reply())
+    }
+
+    /// A connection for acting.
+    pub(super) fn acting(stream: TcpStream) -> Self {
+        let limits = Limits {
+            max_bulk: LIST_LENGTH,
+            max_frame: 2 * LIST_LENGTH,
+            ..Limits::reply()
+        };
+        Self::with_limits(stream, limits)
+    }
+
+    fn with_limits(stream: TcpStream, limits: Limits) -> Self {
         Self {
             stream,
-            decoder: Decoder::new(Limits::reply()),
+            decoder: Decoder::new(limits),
             unsent: BytesMut::new(),
         }
     }

@@ -386,3 +386,48 @@ fn a_loading_node_refuses_the_seal_and_says_that_it_loads() {
         Ok(())
     });
 }
+
+#[test]
+fn older_hands_are_found_among_many_clients() {
+    check(async {
+        let server = Server::start(&Binary::find()?)?;
+        let many: Vec<_> = (0..300)
+            .map(|_| server.client())
+            .collect::<Result<Vec<_>>>()?;
+        let mut older = server.client()?;
+        older.text(&["CLIENT", "SETNAME", "rcm:act:d1:mymaster:m2:1"])?;
+        let mut hand = Hand::on(&server).await;
+        let fenced = hand.act(Deed::Fence { node: NODE }).await;
+        assert_eq!(fenced, Outcome::Done(Done::Fenced));
+        assert!(older.command(&["PING"]).is_err());
+        drop(many);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_user_who_may_not_be_named_may_not_act() {
+    check(async {
+        let server = Server::start(&Binary::find()?)?;
+        server.text(&["ACL", "SETUSER", "hand", "on", ">x", "+@all", "-client"])?;
+        let mut credentials = password("x");
+        credentials.username = Some("hand".to_owned());
+        let mut nameless = settings();
+        nameless.credentials = Some(credentials);
+        let mut hand = Hand::new(address(&server), nameless);
+        hand.open().await;
+        let fenced = hand.act(Deed::Fence { node: NODE }).await;
+        assert!(
+            matches!(fenced, Outcome::Failed(Failed::Refused(_))),
+            "{fenced:?}"
+        );
+        let evict = true;
+        let sealed = hand.act(Deed::Seal { node: NODE, evict }).await;
+        assert!(
+            matches!(sealed, Outcome::Failed(Failed::Refused(_))),
+            "{sealed:?}"
+        );
+        assert_eq!(server.info("replication")?["role"], "master");
+        Ok(())
+    });
+}

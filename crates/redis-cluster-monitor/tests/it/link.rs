@@ -1,7 +1,9 @@
 //! What a link tells about real servers.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -45,7 +47,17 @@ async fn a_primary_and_its_replica_say_who_they_are(version: Version) -> Result 
         panic!("not a primary")
     };
     assert_eq!(replicas[0].address, address(replica));
-    assert!(replicas[0].online);
+    // A primary counts it only after its first acknowledgement, up to a second later.
+    eyes.find("the replica online", |observation| {
+        match &observation.seen {
+            Seen::Replication(replication) => match &replication.role {
+                Role::Primary { replicas, .. } => replicas[0].online.then_some(()),
+                Role::Replica(_) => None,
+            },
+            _ => None,
+        }
+    })
+    .await;
     eyes.find("a sign of life between two looks", |observation| {
         (observation.seen == Seen::Alive).then_some(())
     })
@@ -345,6 +357,92 @@ fn a_command_without_either_name_is_missed() {
         knowing.commands = Commands::default().with_rename("REPLICAOF", "hidden");
         let mut eyes = Eyes::open(address(&server), knowing);
         assert!(eyes.find("identity", |it| can_replicate(&it.seen)).await);
+        Ok(())
+    });
+}
+
+/// A listener whose queue is full: the kernel drops further attempts to connect without a word.
+fn silent_listener() -> (TcpListener, Vec<TcpStream>) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+    socket.bind(&any.into()).unwrap();
+    socket.listen(0).unwrap();
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr().unwrap();
+    let within = Duration::from_millis(100);
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, within) {
+        queued.push(stream);
+    }
+    (listener, queued)
+}
+
+#[test]
+fn a_host_that_says_nothing_is_silent() {
+    check(async {
+        let (listener, _queued) = silent_listener();
+        let port = listener.local_addr().unwrap().port();
+        let mut eyes = Eyes::open(Address::new("127.0.0.1", port), settings());
+        let first = eyes.failure(Failure::Silent).await;
+        let second = eyes.failure(Failure::Silent).await;
+        assert!(first.at.since(first.asked_at) >= Duration::from_millis(200));
+        assert!(second.at.since(first.at) <= Duration::from_secs(1));
+        assert!(second.asked_at >= first.at);
+        Ok(())
+    });
+}
+
+/// Passes connections on to `server`, but the first one only until it is told to stop: then both
+/// its ends stay open, and nothing gets through any more.
+fn lossy_relay(server: std::net::SocketAddr, stop: &Arc<AtomicBool>) -> Address {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let stop = Arc::clone(stop);
+    thread::spawn(move || {
+        let mut is_first = true;
+        while let Ok((near, _)) = listener.accept() {
+            let far = TcpStream::connect(server).unwrap();
+            for (mut from, mut to) in [
+                (near.try_clone().unwrap(), far.try_clone().unwrap()),
+                (far, near),
+            ] {
+                let stop = is_first.then(|| Arc::clone(&stop));
+                thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(count @ 1..) = from.read(&mut buffer) {
+                        let is_lost = stop.as_ref().is_some_and(|it| it.load(Ordering::SeqCst));
+                        if !is_lost && to.write_all(&buffer[..count]).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            is_first = false;
+        }
+    });
+    Address::new("127.0.0.1", port)
+}
+
+#[test]
+fn a_connection_lost_without_a_word_is_replaced() {
+    check(async {
+        let server = Server::builder(&Binary::find()?).password("pw").start()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut knowing = settings();
+        knowing.credentials = Some(password("pw"));
+        let mut eyes = Eyes::open(lossy_relay(server.address(), &stop), knowing);
+        eyes.replication().await;
+        stop.store(true, Ordering::SeqCst);
+        eyes.failure(Failure::Mute).await;
+        for wanted in [Seen::Accepted, Seen::Alive] {
+            let what = format!("{wanted:?}");
+            let found = eyes.find(&what, |it| (it.seen == wanted).then_some(()));
+            found.await;
+        }
+        let Seen::Identity(_) = eyes.next().await.seen else {
+            panic!("the identity comes first")
+        };
+        eyes.replication().await;
         Ok(())
     });
 }

@@ -14,3 +14,4 @@ mod link;
 mod local;
 mod monitor;
 mod start;
+mod tidy;

@@ -11,7 +11,6 @@ use crate::config::settings::{Settings, check_delay};
 use crate::config::{Secret, duration};
 
 const SETTINGS: &[&str] = &[
-    "announce_hostnames",
     "crash_after",
     "hang_after",
     "observe",
@@ -155,7 +154,6 @@ fn setting(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>, into: &mut Set
         "password_file" => into.password = password(reader, key, value),
         "observe" => into.observe = reader.truth(key, value),
         "persist_roles" => into.persist_roles = reader.truth(key, value),
-        "announce_hostnames" => into.announce_hostnames = reader.truth(key, value),
         "rename_commands" => into.rename_commands = rename_commands(reader, value),
         _ => return false,
     }

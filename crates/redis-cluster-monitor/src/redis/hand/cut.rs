@@ -9,7 +9,7 @@ use rcm_resp::Frame;
 use tokio::time::timeout_at;
 
 use super::Pending;
-use super::worker::reach;
+use super::reach::reach;
 use crate::clock::Clock;
 use crate::redis::Settings;
 use crate::redis::connection::Connection;

@@ -8,6 +8,8 @@
 //! closing has none. An action is only called failed if it is certain that it was not done.
 
 mod cut;
+mod line;
+mod reach;
 mod script;
 mod worker;
 

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rcm_core::action::{Done, Outcome};
 use rcm_core::fencing::{Purpose, older_hands};
@@ -21,15 +20,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep_until;
 
 use super::Pending;
+use super::line::{Line, Waiting, What};
+use super::reach::reach;
 use super::script::Script;
 use crate::clock::Clock;
-use crate::redis::connect::connect;
-use crate::redis::connection::Connection;
-use crate::redis::refusal::Refusal;
-use crate::redis::{Replicate, Settings, resolve};
+use crate::redis::{Replicate, Settings};
 
-/// The first attempt to connect takes so long at most, each further one twice as long.
-const FIRST_ATTEMPT: Duration = Duration::from_millis(250);
 /// So often are older hands looked for.
 const FENCE_ROUNDS: u32 = 3;
 
@@ -57,7 +53,7 @@ pub(super) struct Worker {
     /// What the node's command for following is called, as far as it has said.
     which: Replicate,
     opening: Option<Opening>,
-    hand: Option<Hand>,
+    line: Option<Line>,
     /// What has to wait for the connection, or for the fence.
     held: VecDeque<Job>,
 }
@@ -68,37 +64,6 @@ struct Opening {
     attempt: Pin<Box<dyn Future<Output = Result<TcpStream, Failure>> + Send>>,
 }
 
-/// An open connection.
-struct Hand {
-    connection: Connection,
-    waiting: VecDeque<Waiting>,
-    /// The node does not let us in, or did not take our name: nothing may be done here.
-    refused: Option<String>,
-}
-
-/// Commands that were sent.
-struct Waiting {
-    /// None once it has ended; the replies are still to come.
-    outcome: Option<Pending>,
-    what: What,
-    missing: usize,
-    replies: Vec<Frame>,
-}
-
-enum What {
-    /// `AUTH` and `CLIENT SETNAME`.
-    Greeting,
-    Which,
-    Fence {
-        epoch: Epoch,
-        round: u32,
-    },
-    Run {
-        script: Script,
-        which: Replicate,
-    },
-}
-
 impl Worker {
     pub(super) fn new(settings: Arc<Settings>, clock: Clock) -> Self {
         Self {
@@ -106,7 +71,7 @@ impl Worker {
             clock,
             which: Replicate::default(),
             opening: None,
-            hand: None,
+            line: None,
             held: VecDeque::new(),
         }
     }
@@ -123,9 +88,9 @@ impl Worker {
             };
             tokio::select! {
                 biased;
-                reply = next_reply(self.hand.as_mut()) => match reply {
+                reply = next_reply(self.line.as_mut()) => match reply {
                     Ok(reply) => self.take(reply),
-                    Err(_) => self.drop_hand(),
+                    Err(_) => self.drop_line(),
                 },
                 reached = finished(self.opening.as_mut()) => self.opened(reached),
                 job = jobs.recv() => match job {
@@ -157,7 +122,7 @@ impl Worker {
     }
 
     fn holds(&self) -> bool {
-        self.opening.is_some() || self.hand.as_ref().is_some_and(Hand::is_fencing)
+        self.opening.is_some() || self.line.as_ref().is_some_and(Line::is_fencing)
     }
 
     /// Sends what was held, up to the next fence.
@@ -171,27 +136,27 @@ impl Worker {
     }
 
     fn send(&mut self, job: Job) {
-        let Some(hand) = &mut self.hand else {
+        let Some(line) = &mut self.line else {
             return job.outcome.not_reached();
         };
-        if let Some(text) = &hand.refused {
+        if let Some(text) = &line.refused {
             return job.outcome.refused(text.as_str());
         }
         let commands = &self.settings.commands;
         let (what, missing) = match job.task {
             Task::Run(script) => {
                 let which = self.which;
-                let replies = script.push(commands, which, &mut hand.connection);
+                let replies = script.push(commands, which, &mut line.connection);
                 (What::Run { script, which }, replies)
             }
             Task::Fence => {
-                hand.connection.push([commands.name("CLIENT"), "LIST"]);
+                line.connection.push([commands.name("CLIENT"), "LIST"]);
                 let epoch = job.epoch;
                 (What::Fence { epoch, round: 1 }, 1)
             }
             Task::Open | Task::Close => return job.outcome.not_reached(),
         };
-        hand.wait_for(Some(job.outcome), what, missing);
+        line.wait_for(Some(job.outcome), what, missing);
     }
 
     fn opened(&mut self, reached: Result<TcpStream, Failure>) {
@@ -200,19 +165,15 @@ impl Worker {
         };
         match reached {
             Ok(stream) => {
-                let mut hand = Hand {
-                    connection: Connection::new(stream),
-                    waiting: VecDeque::new(),
-                    refused: None,
-                };
-                let words = usize::from(hand.connection.push_auth(&self.settings));
-                hand.connection
+                let mut line = Line::new(stream);
+                let words = usize::from(line.connection.push_auth(&self.settings));
+                line.connection
                     .push_name(&self.settings, Purpose::Act(epoch));
-                hand.connection
+                line.connection
                     .push(self.settings.commands.which_replicate());
-                hand.wait_for(None, What::Greeting, words + 1);
-                hand.wait_for(None, What::Which, 1);
-                self.hand = Some(hand);
+                line.wait_for(None, What::Greeting, words + 1);
+                line.wait_for(None, What::Which, 1);
+                self.line = Some(line);
                 outcome.end(Outcome::Done(Done::Opened));
             }
             Err(_) => outcome.not_reached(),
@@ -221,19 +182,19 @@ impl Worker {
     }
 
     fn take(&mut self, reply: Frame) {
-        let Some(hand) = &mut self.hand else { return };
-        let Some(waiting) = hand.waiting.front_mut() else {
+        let Some(line) = &mut self.line else { return };
+        let Some(waiting) = line.waiting.front_mut() else {
             // Nobody asked for anything.
-            return self.drop_hand();
+            return self.drop_line();
         };
         let is_greeting = matches!(waiting.what, What::Greeting);
         if is_greeting && let Some(text) = reply.as_error() {
-            hand.refused.get_or_insert(text.into_owned());
+            line.refused.get_or_insert(text.into_owned());
         }
         waiting.replies.push(reply);
         waiting.missing = waiting.missing.saturating_sub(1);
         if waiting.missing == 0
-            && let Some(waiting) = hand.waiting.pop_front()
+            && let Some(waiting) = line.waiting.pop_front()
         {
             self.finish(waiting);
         }
@@ -265,17 +226,17 @@ impl Worker {
     }
 
     fn rerun(&mut self, script: Script, outcome: Pending) {
-        let Some(hand) = &mut self.hand else {
+        let Some(line) = &mut self.line else {
             return outcome.not_reached();
         };
         let which = self.which;
-        let replies = script.push(&self.settings.commands, which, &mut hand.connection);
-        hand.wait_for(Some(outcome), What::Run { script, which }, replies);
+        let replies = script.push(&self.settings.commands, which, &mut line.connection);
+        line.wait_for(Some(outcome), What::Run { script, which }, replies);
     }
 
     /// Looks at the list of clients, ends older hands, and asks for the list again.
     fn fence(&mut self, outcome: Option<Pending>, epoch: Epoch, round: u32, list: Option<&Frame>) {
-        let (Some(outcome), Some(hand), Some(list)) = (outcome, &mut self.hand, list) else {
+        let (Some(outcome), Some(line), Some(list)) = (outcome, &mut self.line, list) else {
             return;
         };
         if let Some(text) = list.as_error() {
@@ -287,7 +248,7 @@ impl Worker {
         let client = self.settings.commands.name("CLIENT");
         let mut replies = 1;
         for id in older_hands(&self.settings.owner, epoch, &list) {
-            hand.connection
+            line.connection
                 .push([client, "KILL", "ID", &id.to_string()]);
             replies += 1;
         }
@@ -297,9 +258,9 @@ impl Worker {
         if round == FENCE_ROUNDS {
             return outcome.refused("older connections come back");
         }
-        hand.connection.push([client, "LIST"]);
+        line.connection.push([client, "LIST"]);
         let round = round + 1;
-        hand.wait_for(Some(outcome), What::Fence { epoch, round }, replies);
+        line.wait_for(Some(outcome), What::Fence { epoch, round }, replies);
     }
 
     /// Closes everything; what was sent may still be done.
@@ -307,12 +268,12 @@ impl Worker {
         if let Some(opening) = self.opening.take() {
             opening.outcome.not_reached();
         }
-        self.drop_hand();
+        self.drop_line();
     }
 
-    fn drop_hand(&mut self) {
-        if let Some(hand) = self.hand.take() {
-            hand.end();
+    fn drop_line(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.end();
         }
         for job in self.held.drain(..) {
             job.outcome.not_reached();
@@ -322,7 +283,7 @@ impl Worker {
     fn next_deadline(&self) -> Option<Instant> {
         let opening = self.opening.as_ref().map(|opening| &opening.outcome);
         let held = self.held.iter().map(|job| &job.outcome);
-        let waiting = self.hand.iter().flat_map(|hand| &hand.waiting);
+        let waiting = self.line.iter().flat_map(|line| &line.waiting);
         let waiting = waiting.filter_map(|waiting| waiting.outcome.as_ref());
         let all = opening.into_iter().chain(held).chain(waiting);
         all.map(|outcome| outcome.deadline).min()
@@ -341,7 +302,7 @@ impl Worker {
                 self.held.push_back(job);
             }
         }
-        let waiting = self.hand.iter_mut().flat_map(|hand| &mut hand.waiting);
+        let waiting = self.line.iter_mut().flat_map(|line| &mut line.waiting);
         for waiting in waiting {
             if let Some(outcome) = waiting.outcome.take_if(|it| it.deadline <= now) {
                 outcome.end(Outcome::Unknown);
@@ -350,40 +311,9 @@ impl Worker {
     }
 }
 
-impl Hand {
-    fn wait_for(&mut self, outcome: Option<Pending>, what: What, missing: usize) {
-        self.waiting.push_back(Waiting {
-            outcome,
-            what,
-            missing,
-            replies: Vec::with_capacity(missing),
-        });
-        self.connection.flush();
-    }
-
-    fn is_fencing(&self) -> bool {
-        let is_fence = |waiting: &Waiting| matches!(waiting.what, What::Fence { .. });
-        self.waiting.iter().any(is_fence)
-    }
-
-    /// The connection ended with replies outstanding.
-    fn end(self) {
-        // Whoever is turned away at the door has certainly not been served.
-        let turned_away = self
-            .refused
-            .filter(|text| Refusal::of(text) == Refusal::Failure(Failure::TurnedAway));
-        for outcome in self.waiting.into_iter().filter_map(|it| it.outcome) {
-            match &turned_away {
-                Some(text) => outcome.refused(text.as_str()),
-                None => outcome.end(Outcome::Unknown),
-            }
-        }
-    }
-}
-
-async fn next_reply(hand: Option<&mut Hand>) -> Result<Frame, Failure> {
-    match hand {
-        Some(hand) => hand.connection.next().await,
+async fn next_reply(line: Option<&mut Line>) -> Result<Frame, Failure> {
+    match line {
+        Some(line) => line.connection.next().await,
         None => pending().await,
     }
 }
@@ -392,31 +322,6 @@ async fn finished(opening: Option<&mut Opening>) -> Result<TcpStream, Failure> {
     match opening {
         Some(opening) => opening.attempt.as_mut().await,
         None => pending().await,
-    }
-}
-
-/// A TCP connection, tried for as long as nothing speaks against it.
-pub(super) async fn reach(
-    settings: Arc<Settings>,
-    clock: Clock,
-    address: Address,
-) -> Result<TcpStream, Failure> {
-    let candidates = resolve::once(&address, clock).await?;
-    let mut within = FIRST_ATTEMPT;
-    loop {
-        let mut worst = Failure::Refused;
-        let began = clock.now();
-        for &candidate in &candidates {
-            match connect(candidate, within, &settings).await {
-                Ok(stream) => return Ok(stream),
-                Err(failure) => worst = worst.max(failure),
-            }
-        }
-        // An error that comes at once comes again at once.
-        if worst != Failure::Silent || clock.now().since(began) < within {
-            return Err(worst);
-        }
-        within *= 2;
     }
 }
 

@@ -3,7 +3,7 @@
 //! Decided here: how soon to try again after which failure. A listener that is dying accepts a few
 //! more connects and ends them at once, so that is followed closely until it refuses.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +12,14 @@ use rcm_core::observation::{Failure, Seen};
 use rcm_core::time::Instant;
 use tokio::time::sleep;
 
-use super::{Ending, Teller};
+use super::{CONNECT_WITHIN, Ending, Peer, Teller};
 use crate::redis::Settings;
 use crate::redis::connect::connect;
 use crate::redis::connection::Connection;
 use crate::redis::resolve::Resolver;
 
-/// How long a connect may take while the trouble is young. A lost packet would be repeated only
-/// after a second.
-const CONNECT_SOON: Duration = Duration::from_millis(250);
-/// And later, so that nodes far away are reached too.
+/// How long a connect may take when the trouble is no longer young, so that nodes far away are
+/// reached too.
 const CONNECT_LATE: Duration = Duration::from_secs(1);
 /// How long trouble is young.
 const YOUNG: Duration = Duration::from_secs(5);
@@ -61,7 +59,7 @@ impl Approach {
     }
 
     /// Tries until a connection is accepted; tells every failure.
-    pub(super) async fn connect(&mut self) -> (Connection, SocketAddr) {
+    pub(super) async fn connect(&mut self) -> (Connection, Peer) {
         loop {
             if !self.pause.is_zero() {
                 sleep(self.pause).await;
@@ -110,23 +108,29 @@ impl Approach {
     }
 
     /// One attempt at every address that the name may mean.
-    async fn attempt(&mut self, asked_at: Instant) -> Result<(Connection, SocketAddr), Failure> {
+    async fn attempt(&mut self, asked_at: Instant) -> Result<(Connection, Peer), Failure> {
         let mut worst = None;
         for address in self.resolver.candidates(asked_at).await? {
             if self.told.is_none() {
                 self.resolved(asked_at, address.ip());
             }
             let within = if self.is_young() {
-                CONNECT_SOON
+                CONNECT_WITHIN
             } else {
                 CONNECT_LATE
             };
+            let began = self.teller.now();
             match connect(address, within, &self.settings).await {
                 Ok(stream) => {
                     self.resolver.worked(address.ip());
                     self.resolved(asked_at, address.ip());
                     self.teller.tell(asked_at, Seen::Accepted);
-                    return Ok((Connection::new(stream), address));
+                    let round_trip = self.teller.now().since(began);
+                    let peer = Peer {
+                        address,
+                        round_trip,
+                    };
+                    return Ok((Connection::new(stream), peer));
                 }
                 // Several addresses refuse only if none of them is merely silent.
                 Err(failure) => worst = worst.max(Some(failure)),

@@ -4,7 +4,6 @@
 //! keeps its sockets (refused) and a lost host (silent) apart.
 
 use std::future::{Future, pending};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +13,12 @@ use rcm_core::time::Instant;
 use rcm_resp::Frame;
 use tokio::net::TcpStream;
 
+use super::Peer;
 use crate::redis::Settings;
 use crate::redis::connect::connect;
 use crate::redis::connection::Connection;
 use crate::redis::refusal::Refusal;
 
-/// How long the connect may take.
-const WITHIN: Duration = Duration::from_millis(250);
 /// A stopped process accepts into a queue that must not be filled.
 const AFTER_ACCEPTED: Duration = Duration::from_millis(250);
 const AFTER_FAILED: Duration = Duration::from_millis(20);
@@ -78,7 +76,7 @@ impl Fresh {
     /// Begins an attempt, in the place of an older connection that brought nothing.
     pub(super) fn begin(
         &mut self,
-        peer: SocketAddr,
+        peer: Peer,
         settings: &Arc<Settings>,
         now: Instant,
         silent_since: Instant,
@@ -87,7 +85,9 @@ impl Fresh {
         self.silent_for = now.since(silent_since);
         self.state = State::Connecting {
             asked_at: now,
-            attempt: Box::pin(async move { connect(peer, WITHIN, &settings).await }),
+            attempt: Box::pin(async move {
+                connect(peer.address, peer.connect_within(), &settings).await
+            }),
         };
     }
 

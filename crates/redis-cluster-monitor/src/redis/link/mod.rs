@@ -13,12 +13,15 @@ mod fresh;
 mod reading;
 mod session;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcm_core::action::Pace;
 use rcm_core::fencing::Purpose;
 use rcm_core::id::{Address, NodeId};
 use rcm_core::observation::{Failure, Observation, Seen};
+use rcm_core::policy::Policy;
 use rcm_core::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -73,6 +76,32 @@ async fn look(
     }
 }
 
+/// Where a connection goes.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    address: SocketAddr,
+    /// How long the way there and back takes at most: the quickest answer so far.
+    round_trip: Duration,
+}
+
+impl Peer {
+    /// How long a request may be unanswered: longer if the way there is long. When it was asked is
+    /// told with it, so nothing is decided later for that.
+    fn mute_after(self) -> Duration {
+        Policy::MUTE_AFTER.max(self.round_trip.min(FARTHEST) * 2)
+    }
+
+    /// How long another connect may take before nothing at all counts as silence.
+    fn connect_within(self) -> Duration {
+        CONNECT_WITHIN.max(self.round_trip.min(FARTHEST) * 2)
+    }
+}
+
+/// A lost packet would be repeated only after a second.
+const CONNECT_WITHIN: Duration = Duration::from_millis(250);
+/// The longest way there is on this planet, and some patience.
+const FARTHEST: Duration = Duration::from_millis(400);
+
 /// How a connection ended.
 #[derive(Clone, Copy, Debug)]
 struct Ending {
@@ -116,5 +145,27 @@ const fn purpose(settings: &Settings) -> Purpose {
         Purpose::Observe
     } else {
         Purpose::Watch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_far_away_is_given_more_time() {
+        let check = |round_trip: u64, mute_after: u64, connect_within: u64| {
+            let peer = Peer {
+                address: ([127, 0, 0, 1], 1).into(),
+                round_trip: Duration::from_millis(round_trip),
+            };
+            assert_eq!(peer.mute_after(), Duration::from_millis(mute_after));
+            assert_eq!(peer.connect_within(), Duration::from_millis(connect_within));
+        };
+        check(0, 60, 250);
+        check(30, 60, 250);
+        check(80, 160, 250);
+        check(200, 400, 400);
+        check(3_000, 800, 800);
     }
 }

@@ -18,6 +18,10 @@ use crate::redis::{Replicate, Settings, info};
 
 /// A list of more clients than this is not asked for: it costs the node too much.
 const CLIENTS_MOST: u64 = 10_000;
+/// A list of more clients than this is asked for rarely: making it takes the node milliseconds.
+const CLIENTS_CHEAP: u64 = 500;
+/// How rarely: one time in so many.
+const RARELY: u32 = 6;
 /// So many other deciders are named.
 const RIVALS_MOST: usize = 8;
 /// What a Sentinel is called when only its subscription was seen.
@@ -32,6 +36,8 @@ pub(super) struct Reading {
     pub(super) role: Role,
     /// Somebody else decides here too.
     pub(super) has_rivals: bool,
+    /// How many times the list of clients could have been asked for.
+    lists: u32,
     can_replicate: bool,
     busy_threshold: Option<Duration>,
     min_replicas: u32,
@@ -91,6 +97,7 @@ impl Reading {
             identified: false,
             role: Role::default(),
             has_rivals: false,
+            lists: 0,
             can_replicate: true,
             busy_threshold: None,
             min_replicas: 0,
@@ -140,13 +147,8 @@ impl Reading {
             Ask::Memory => self.memory = bytes(&reply),
             Ask::Keyspace => return Ok(self.condition(&text(&reply))),
             Ask::Clients => {
-                let few = info::connected_clients(&text(&reply))
-                    .is_some_and(|clients| clients <= CLIENTS_MOST);
-                return Ok(Heard::then(if few {
-                    Ask::ClientList
-                } else {
-                    Ask::Sentinels
-                }));
+                let clients = info::connected_clients(&text(&reply)).unwrap_or(u64::MAX);
+                return Ok(self.clients(clients));
             }
             Ask::ClientList => return Ok(self.client_list(&text(&reply))),
             Ask::Sentinels => return Ok(self.sentinels(reply)),
@@ -192,6 +194,19 @@ impl Reading {
             min_replicas,
             ..condition
         }))
+    }
+
+    /// How to find out who else decides on a node with so many clients.
+    fn clients(&mut self, clients: u64) -> Heard {
+        let turn = self.lists;
+        self.lists = self.lists.wrapping_add(1);
+        if clients > CLIENTS_MOST {
+            Heard::then(Ask::Sentinels)
+        } else if clients <= CLIENTS_CHEAP || turn.is_multiple_of(RARELY) {
+            Heard::then(Ask::ClientList)
+        } else {
+            Heard::NOTHING
+        }
     }
 
     fn client_list(&mut self, list: &str) -> Heard {
@@ -259,3 +274,7 @@ fn setting(reply: Frame) -> Option<String> {
     let (_, value) = reply.into_map()?.pop()?;
     value.as_str().map(str::to_owned)
 }
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

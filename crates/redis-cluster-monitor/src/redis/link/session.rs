@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use tokio::time::sleep_until;
 use super::ask::Ask;
 use super::fresh::{Fresh, News};
 use super::reading::Reading;
-use super::{Ending, Teller};
+use super::{Ending, Peer, Teller};
 use crate::clock::Clock;
 use crate::redis::Settings;
 use crate::redis::connection::Connection;
@@ -37,13 +36,15 @@ const CONDITION_WITH_RIVALS: Duration = Duration::from_secs(1);
 
 pub(super) struct Session {
     connection: Connection,
-    peer: SocketAddr,
+    peer: Peer,
     settings: Arc<Settings>,
     teller: Teller,
     reading: Reading,
     /// What is unanswered, and since when, oldest first.
     asked: VecDeque<(Ask, Instant)>,
     answered: bool,
+    /// It was told that a request is unanswered, and it still is.
+    is_mute: bool,
     pace: Pace,
     probe_every: Duration,
     next_look: Instant,
@@ -56,7 +57,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         connection: Connection,
-        peer: SocketAddr,
+        peer: Peer,
         settings: Arc<Settings>,
         teller: Teller,
     ) -> Self {
@@ -69,6 +70,7 @@ impl Session {
             teller,
             asked: VecDeque::with_capacity(Ask::IDENTITY.len() + Ask::CONDITION.len() + 2),
             answered: false,
+            is_mute: false,
             pace: Pace::Calm,
             next_look: Instant::ZERO,
             next_probe: Instant::ZERO,
@@ -200,7 +202,7 @@ impl Session {
 
     fn mute_at(&self) -> Option<Instant> {
         let (_, asked_at) = self.asked.front()?;
-        Some(*asked_at + Policy::MUTE_AFTER)
+        Some(*asked_at + self.peer.mute_after())
     }
 
     fn tick(&mut self) {
@@ -251,11 +253,12 @@ impl Session {
         let Some(&(_, asked_at)) = self.asked.front() else {
             return;
         };
-        if now < asked_at + Policy::MUTE_AFTER {
+        if now < asked_at + self.peer.mute_after() {
             return;
         }
         if self.next_mute <= now {
             self.teller.failed(asked_at, Failure::Mute);
+            self.is_mute = true;
             self.next_mute = now + MUTE_AGAIN;
         }
         if self.fresh.due().is_some_and(|due| due <= now) {
@@ -271,12 +274,19 @@ impl Session {
         let heard = self.reading.take(ask, frame);
         let heard = heard.map_err(|failure| (asked_at, failure))?;
         self.answered = true;
+        // No answer is quicker than the way there and back; the connect may have been slow itself.
+        let took = self.teller.now().since(asked_at);
+        self.peer.round_trip = self.peer.round_trip.min(took);
         if let Some(seen) = heard.seen {
             self.teller.tell(asked_at, seen);
         }
         if let Some(ask) = heard.then {
             self.ask(ask, self.teller.now());
             self.connection.flush();
+        }
+        if std::mem::take(&mut self.is_mute) && ask != Ask::Replication {
+            // It lives; what it has become meanwhile matters now.
+            self.next_look = Instant::ZERO;
         }
         if self.reading.has_rivals {
             let soon = Clock::next_multiple(self.teller.now(), CONDITION_WITH_RIVALS);
@@ -295,6 +305,7 @@ impl Session {
                 self.teller.tell(asked_at, Seen::Alive);
                 self.connection = *connection;
                 self.asked.clear();
+                self.is_mute = false;
                 self.reading = Reading::new(Arc::clone(&self.settings));
                 self.greet(false);
             }

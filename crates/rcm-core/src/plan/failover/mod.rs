@@ -6,28 +6,32 @@
 //! Always holds: a node is touched only after the record announced it, and nobody is promoted
 //! before the promotion is announced by node, process and position.
 
+mod choose;
+mod office;
+mod resume;
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
-use core::time::Duration;
 
+use self::office::PROMOTE_WITHIN;
+use self::resume::Resuming;
 use super::claim::{Stored, Writing, Written};
 use super::count::{self, Count};
-use super::grip::{Grip, Superseded, Target};
+use super::grip::Superseded;
 use super::hand::Hand;
 use super::{Outbox, World};
-use crate::action::{Deed, Done, Outcome, Report};
-use crate::candidate::Candidate;
+use crate::action::{Deed, Outcome};
 use crate::event::Kind;
-use crate::id::{ActionId, Address, Epoch, NodeId, Offset, ReplicationId};
+use crate::id::{ActionId, Address, Epoch, NodeId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
-use crate::record::{Intent, Loss, Member, Phase, Primary, Record};
+use crate::observation::Replication;
+use crate::record::{Intent, Phase, Record};
 use crate::rule::{Rule, Stage, TRANSITIONS};
 use crate::time::Instant;
 use crate::verdict::Verdict;
-use crate::view::{Former, View};
+use crate::view::{Former, Node};
 
 /// A failover on its way.
 #[derive(Clone, Debug)]
@@ -66,16 +70,6 @@ enum State {
     Committing(Writing),
 }
 
-/// Looking at a node whose promotion had been announced.
-#[derive(Clone, Debug)]
-struct Resuming {
-    intent: Intent,
-    target: Target,
-    grip: Grip,
-    inspect: Option<ActionId>,
-    until: Instant,
-}
-
 /// How a failover stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -86,11 +80,6 @@ pub enum Progress {
     /// The record is newer than the plan; it has to be read again.
     Superseded,
 }
-
-/// How long the node whose promotion had been announced is looked for before the others are asked.
-const RESUME_WITHIN: Duration = Duration::from_millis(500);
-/// How long a promotion may stay unanswered.
-const PROMOTE_WITHIN: Duration = Duration::from_millis(500);
 
 impl Failover {
     /// Begins by claiming the next epoch. An announced promotion in the record is continued.
@@ -248,99 +237,6 @@ impl Failover {
         Progress::Running
     }
 
-    fn look_at_announced(
-        &mut self,
-        node: NodeId,
-        intent: Intent,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) {
-        let epoch = self.stored.record.epoch;
-        let kind = Kind::FailoverResumed {
-            epoch,
-            candidate: intent.address.clone(),
-        };
-        out.tell_rule(world.now, Rule::F120, kind);
-        let target = Target::new(world, node, epoch, self.leased);
-        let grip = Grip::begin(target, world, out);
-        let until = world.now + RESUME_WITHIN;
-        let resuming = Resuming {
-            intent,
-            target,
-            grip,
-            inspect: None,
-            until,
-        };
-        self.take(Rule::F120, State::Resuming(resuming));
-    }
-
-    fn resume(
-        &mut self,
-        id: ActionId,
-        outcome: Outcome,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Progress {
-        let State::Resuming(resuming) = &mut self.state else {
-            return Progress::Running;
-        };
-        if resuming.grip.awaits() == Some(id) {
-            match resuming.grip.step(resuming.target, &outcome, world, out) {
-                Err(Superseded(epoch)) => return self.superseded(Some(epoch), world, out),
-                Ok(grip) => resuming.grip = grip,
-            }
-            let Target { node, epoch, .. } = resuming.target;
-            match resuming.grip {
-                Grip::Firm => {
-                    let deed = Deed::Inspect { node };
-                    resuming.inspect = Some(out.act(world.now, epoch, PROMOTE_WITHIN, deed));
-                }
-                Grip::Slipped => self.seal_all(Rule::F126, world, out),
-                Grip::Opening(_) | Grip::Confirming(_) | Grip::Fencing(_) => {}
-            }
-            return Progress::Running;
-        }
-        if resuming.inspect != Some(id) {
-            return Progress::Running;
-        }
-        let (node, intent) = (resuming.target.node, resuming.intent.clone());
-        match outcome {
-            Outcome::Done(Done::Inspected(report)) => {
-                self.judge_announced(node, intent, &report, world, out);
-            }
-            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
-                self.seal_all(Rule::F126, world, out);
-            }
-        }
-        Progress::Running
-    }
-
-    /// In async mode a node that was promoted and not committed has taken writes: roll forward.
-    fn judge_announced(
-        &mut self,
-        node: NodeId,
-        intent: Intent,
-        report: &Report,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) {
-        let Report {
-            run_id,
-            replication,
-        } = report;
-        let continues = replication
-            .previous
-            .is_some_and(|(parent, _)| parent == intent.parent);
-        let unchanged = replication.id == intent.parent && replication.offset == intent.fork;
-        if *run_id == intent.run_id && replication.is_primary() && continues {
-            self.commit(Rule::F122, node, &intent, report, world, out);
-        } else if *run_id == intent.run_id && !replication.is_primary() && unchanged {
-            self.promote(Rule::F124, node, intent, world, out);
-        } else {
-            self.seal_all(Rule::F126, world, out);
-        }
-    }
-
     fn seal_all(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
         let epoch = self.stored.record.epoch;
         // What a crashed primary sent is all there; what a living one sends has no end.
@@ -396,224 +292,6 @@ impl Failover {
 
     fn count(&self, since: Instant, world: World<'_>) -> Count {
         count::count(&self.hands, &self.stored.record, self.lost, since, world)
-    }
-
-    fn choose(&mut self, since: Instant, world: World<'_>, out: &mut Outbox) {
-        let (rule, ranking, missing) = match self.count(since, world) {
-            Count::Waiting(_) => return,
-            Count::Nobody(ranking) => {
-                if !core::mem::replace(&mut self.told_stalled, true) {
-                    let refused = count::refused(&ranking, world);
-                    out.tell_rule(world.now, Rule::F145, Kind::FailoverStalled { refused });
-                }
-                return;
-            }
-            Count::Ready(ranking, missing) => (Rule::F140, ranking, missing),
-            Count::ColdStart(ranking) => (Rule::F142, ranking, Vec::new()),
-        };
-        let Some(best) = ranking.best() else { return };
-        let Some(node) = world.view.get(best.node()) else {
-            return;
-        };
-        if let Some(kind) = count::chosen(&ranking, missing, world) {
-            out.tell_rule(world.now, rule, kind);
-        }
-        let Position { id, offset, .. } = best.position();
-        let intent = Intent {
-            address: node.address.clone(),
-            run_id: best.run_id(),
-            parent: id,
-            fork: offset,
-        };
-        let loss = self.loss(best, world, out);
-        if world.lacks(Mutant::PromoteBeforeIntend) {
-            let deed = Deed::Promote { node: best.node() };
-            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
-        }
-        let by = world.me.clone();
-        let phase = Phase::Promoting { by, intent };
-        let record = Record {
-            phase,
-            loss,
-            ..self.stored.record.clone()
-        };
-        let writing = Writing::begin(record, self.stored.revision, world, out);
-        self.take(
-            rule,
-            State::Intending {
-                writing,
-                node: best.node(),
-            },
-        );
-    }
-
-    /// What choosing this node loses, as far as the last look at the old primary tells.
-    fn loss(&self, best: Candidate, world: World<'_>, out: &mut Outbox) -> Option<Loss> {
-        let seen = self.last_seen.filter(|seen| seen.run_id != best.run_id())?;
-        let look_age = self.evidence_at.since(seen.at);
-        let known_bytes = seen.offset.ahead_of(best.prefix());
-        let since = u128::from(seen.rate) * look_age.as_micros() / 1_000_000;
-        let since = u64::try_from(since).unwrap_or(u64::MAX);
-        let probable = Offset(seen.offset.0.saturating_add(since));
-        let estimated_bytes = probable.ahead_of(best.prefix()).max(known_bytes);
-        let known_bytes = match world.lacks(Mutant::GuessedLoss) {
-            true => estimated_bytes,
-            false => known_bytes,
-        };
-        out.tell(
-            world.now,
-            Kind::LossAccounted {
-                known_bytes,
-                estimated_bytes,
-                look_age,
-            },
-        );
-        Some(Loss {
-            old_address: self.stored.record.primary.address.clone(),
-            old_primary: Some(seen.run_id),
-            epoch: self.stored.record.epoch,
-            survived: best.prefix(),
-            known_bytes,
-            estimated_bytes,
-            look_age_ms: u64::try_from(look_age.as_millis()).unwrap_or(u64::MAX),
-        })
-    }
-
-    fn after_intent(
-        &mut self,
-        node: NodeId,
-        written: Written,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Progress {
-        match written {
-            Written::Pending => return Progress::Running,
-            Written::Conflict(found) => return self.superseded(epoch_of(found), world, out),
-            Written::Done(stored) => self.stored = stored,
-        }
-        if let Phase::Promoting { intent, .. } = &self.stored.record.phase {
-            let intent = intent.clone();
-            self.promote(Rule::F150, node, intent, world, out);
-        }
-        Progress::Running
-    }
-
-    fn promote(
-        &mut self,
-        rule: Rule,
-        node: NodeId,
-        intent: Intent,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) {
-        let deed = Deed::Promote { node };
-        let promote = out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
-        self.take(
-            rule,
-            State::Promoting {
-                node,
-                intent,
-                promote,
-            },
-        );
-    }
-
-    fn after_promote(&mut self, outcome: Outcome, world: World<'_>, out: &mut Outbox) -> Progress {
-        let State::Promoting { node, intent, .. } = &self.state else {
-            return Progress::Running;
-        };
-        let (node, intent) = (*node, intent.clone());
-        match outcome {
-            Outcome::Done(Done::Promoted(report))
-                if report.run_id == intent.run_id && report.replication.is_primary() =>
-            {
-                self.commit(Rule::F160, node, &intent, &report, world, out);
-            }
-            // It may have been promoted or not. The record announces it, so whoever claims next,
-            // this monitor or another, looks at it first.
-            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
-                let writing = claim(&self.stored, self.cause, world, out);
-                self.take(Rule::F155, State::Claiming(writing));
-            }
-        }
-        Progress::Running
-    }
-
-    fn commit(
-        &mut self,
-        rule: Rule,
-        node: NodeId,
-        intent: &Intent,
-        report: &Report,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) {
-        let after = world.now.since(self.began);
-        let kind = Kind::NodePromoted {
-            node: intent.address.clone(),
-            after,
-        };
-        out.tell_rule(world.now, rule, kind);
-        let forked = report
-            .replication
-            .previous
-            .filter(|(parent, _)| *parent == intent.parent);
-        let fork = forked.map_or(intent.fork, |(_, fork)| fork);
-        let chain = chain_to(&self.stored.record, intent, world.view, node).extended(
-            report.replication.id,
-            intent.parent,
-            fork,
-        );
-        let record = Record {
-            phase: Phase::Committed,
-            primary: Primary {
-                address: intent.address.clone(),
-                run_id: Some(intent.run_id),
-            },
-            members: self.members(world),
-            chain,
-            roles_persisted: false,
-            ..self.stored.record.clone()
-        };
-        let writing = Writing::begin(record, self.stored.revision, world, out);
-        self.take(rule, State::Committing(writing));
-    }
-
-    fn members(&self, world: World<'_>) -> Vec<Member> {
-        let record = &self.stored.record;
-        let sealed = |node: NodeId| self.hands.get(&node).and_then(Hand::report);
-        let ours = world.view.nodes().filter(|node| is_ours(node, record));
-        ours.map(|node| {
-            let known = record.member_at(&node.address);
-            let position = sealed(node.id)
-                .map(|report| Position::from(&report.replication))
-                .or_else(|| node.replication().map(Position::from));
-            let prefix = position.and_then(|position| record.chain.common_prefix(&position));
-            Member {
-                address: node.address.clone(),
-                run_id: node
-                    .run_id()
-                    .or_else(|| known.and_then(|member| member.run_id)),
-                offset: prefix
-                    .or_else(|| known.map(|member| member.offset))
-                    .unwrap_or_default(),
-                upstream: None,
-            }
-        })
-        .collect()
-    }
-
-    fn after_commit(&mut self, written: Written, world: World<'_>, out: &mut Outbox) -> Progress {
-        match written {
-            Written::Pending => Progress::Running,
-            Written::Conflict(found) => self.superseded(epoch_of(found), world, out),
-            Written::Done(stored) => {
-                for hand in self.hands.values().filter(|hand| !hand.may_be_sealed()) {
-                    out.order(stored.record.epoch, Deed::Close { node: hand.node() });
-                }
-                Progress::Committed(Box::new(stored))
-            }
-        }
     }
 
     /// Abandoning is allowed only before anything is announced, and only when no seal to the
@@ -701,29 +379,14 @@ fn epoch_of(found: Option<Stored>) -> Option<Epoch> {
 
 /// Whether a node belongs to the group as far as anybody can tell: it was recorded, its data
 /// descends from the group's, or it has not said anything yet.
-fn is_ours(node: &crate::view::Node, record: &Record) -> bool {
+fn is_ours(node: &Node, record: &Record) -> bool {
     let recorded = record.member_at(&node.address).is_some()
         || node.run_id().is_some_and(|run_id| record.knows(run_id));
-    let descends = |replication: &crate::observation::Replication| {
+    let descends = |replication: &Replication| {
         record
             .chain
             .common_prefix(&Position::from(replication))
             .is_some()
     };
     recorded || node.replication().is_some_and(descends)
-}
-
-/// The committed chain, with the edge to an uncommitted stream that the chosen node continues.
-fn chain_to(record: &Record, intent: &Intent, view: &View, node: NodeId) -> crate::lineage::Chain {
-    let uncommitted = |id: ReplicationId| !record.chain.contains(id);
-    let position = view
-        .get(node)
-        .and_then(|node| node.replication())
-        .map(Position::from);
-    match position.and_then(|position| position.previous) {
-        Some((parent, fork)) if uncommitted(intent.parent) && parent != intent.parent => {
-            record.chain.extended(intent.parent, parent, fork)
-        }
-        _ => record.chain.clone(),
-    }
 }

@@ -1,0 +1,100 @@
+//! Choosing among the sealed nodes, and what the choice loses.
+
+use alloc::vec::Vec;
+
+use super::office::PROMOTE_WITHIN;
+use super::{Failover, State};
+use crate::action::Deed;
+use crate::candidate::Candidate;
+use crate::event::Kind;
+use crate::id::Offset;
+use crate::lineage::Position;
+use crate::mutant::Mutant;
+use crate::plan::count::{self, Count};
+use crate::plan::{Outbox, World, Writing};
+use crate::record::{Intent, Loss, Phase, Record};
+use crate::rule::Rule;
+use crate::time::Instant;
+
+impl Failover {
+    pub(super) fn choose(&mut self, since: Instant, world: World<'_>, out: &mut Outbox) {
+        let (rule, ranking, missing) = match self.count(since, world) {
+            Count::Waiting(_) => return,
+            Count::Nobody(ranking) => {
+                if !core::mem::replace(&mut self.told_stalled, true) {
+                    let refused = count::refused(&ranking, world);
+                    out.tell_rule(world.now, Rule::F145, Kind::FailoverStalled { refused });
+                }
+                return;
+            }
+            Count::Ready(ranking, missing) => (Rule::F140, ranking, missing),
+            Count::ColdStart(ranking) => (Rule::F142, ranking, Vec::new()),
+        };
+        let Some(best) = ranking.best() else { return };
+        let Some(node) = world.view.get(best.node()) else {
+            return;
+        };
+        if let Some(kind) = count::chosen(&ranking, missing, world) {
+            out.tell_rule(world.now, rule, kind);
+        }
+        let Position { id, offset, .. } = best.position();
+        let intent = Intent {
+            address: node.address.clone(),
+            run_id: best.run_id(),
+            parent: id,
+            fork: offset,
+        };
+        let loss = self.loss(best, world, out);
+        if world.lacks(Mutant::PromoteBeforeIntend) {
+            let deed = Deed::Promote { node: best.node() };
+            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
+        }
+        let by = world.me.clone();
+        let phase = Phase::Promoting { by, intent };
+        let record = Record {
+            phase,
+            loss,
+            ..self.stored.record.clone()
+        };
+        let writing = Writing::begin(record, self.stored.revision, world, out);
+        self.take(
+            rule,
+            State::Intending {
+                writing,
+                node: best.node(),
+            },
+        );
+    }
+
+    /// What choosing this node loses, as far as the last look at the old primary tells.
+    fn loss(&self, best: Candidate, world: World<'_>, out: &mut Outbox) -> Option<Loss> {
+        let seen = self.last_seen.filter(|seen| seen.run_id != best.run_id())?;
+        let look_age = self.evidence_at.since(seen.at);
+        let known_bytes = seen.offset.ahead_of(best.prefix());
+        let since = u128::from(seen.rate) * look_age.as_micros() / 1_000_000;
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        let probable = Offset(seen.offset.0.saturating_add(since));
+        let estimated_bytes = probable.ahead_of(best.prefix()).max(known_bytes);
+        let known_bytes = match world.lacks(Mutant::GuessedLoss) {
+            true => estimated_bytes,
+            false => known_bytes,
+        };
+        out.tell(
+            world.now,
+            Kind::LossAccounted {
+                known_bytes,
+                estimated_bytes,
+                look_age,
+            },
+        );
+        Some(Loss {
+            old_address: self.stored.record.primary.address.clone(),
+            old_primary: Some(seen.run_id),
+            epoch: self.stored.record.epoch,
+            survived: best.prefix(),
+            known_bytes,
+            estimated_bytes,
+            look_age_ms: u64::try_from(look_age.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}

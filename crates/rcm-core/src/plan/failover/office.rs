@@ -1,0 +1,183 @@
+//! From the announcement to the commit: the steps that put a node into office.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Failover, Progress, State, claim, epoch_of, is_ours};
+use crate::action::{Deed, Done, Outcome, Report};
+use crate::event::Kind;
+use crate::id::{NodeId, ReplicationId};
+use crate::lineage::{Chain, Position};
+use crate::plan::hand::Hand;
+use crate::plan::{Outbox, World, Writing, Written};
+use crate::record::{Intent, Member, Phase, Primary, Record};
+use crate::rule::Rule;
+use crate::view::View;
+
+/// How long a promotion may stay unanswered.
+pub(super) const PROMOTE_WITHIN: Duration = Duration::from_millis(500);
+
+impl Failover {
+    pub(super) fn after_intent(
+        &mut self,
+        node: NodeId,
+        written: Written,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Progress {
+        match written {
+            Written::Pending => return Progress::Running,
+            Written::Conflict(found) => return self.superseded(epoch_of(found), world, out),
+            Written::Done(stored) => self.stored = stored,
+        }
+        if let Phase::Promoting { intent, .. } = &self.stored.record.phase {
+            let intent = intent.clone();
+            self.promote(Rule::F150, node, intent, world, out);
+        }
+        Progress::Running
+    }
+
+    pub(super) fn promote(
+        &mut self,
+        rule: Rule,
+        node: NodeId,
+        intent: Intent,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) {
+        let deed = Deed::Promote { node };
+        let promote = out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
+        self.take(
+            rule,
+            State::Promoting {
+                node,
+                intent,
+                promote,
+            },
+        );
+    }
+
+    pub(super) fn after_promote(
+        &mut self,
+        outcome: Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Progress {
+        let State::Promoting { node, intent, .. } = &self.state else {
+            return Progress::Running;
+        };
+        let (node, intent) = (*node, intent.clone());
+        match outcome {
+            Outcome::Done(Done::Promoted(report))
+                if report.run_id == intent.run_id && report.replication.is_primary() =>
+            {
+                self.commit(Rule::F160, node, &intent, &report, world, out);
+            }
+            // It may have been promoted or not. The record announces it, so whoever claims next,
+            // this monitor or another, looks at it first.
+            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
+                let writing = claim(&self.stored, self.cause, world, out);
+                self.take(Rule::F155, State::Claiming(writing));
+            }
+        }
+        Progress::Running
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        rule: Rule,
+        node: NodeId,
+        intent: &Intent,
+        report: &Report,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) {
+        let after = world.now.since(self.began);
+        let kind = Kind::NodePromoted {
+            node: intent.address.clone(),
+            after,
+        };
+        out.tell_rule(world.now, rule, kind);
+        let forked = report
+            .replication
+            .previous
+            .filter(|(parent, _)| *parent == intent.parent);
+        let fork = forked.map_or(intent.fork, |(_, fork)| fork);
+        let chain = chain_to(&self.stored.record, intent, world.view, node).extended(
+            report.replication.id,
+            intent.parent,
+            fork,
+        );
+        let record = Record {
+            phase: Phase::Committed,
+            primary: Primary {
+                address: intent.address.clone(),
+                run_id: Some(intent.run_id),
+            },
+            members: self.members(world),
+            chain,
+            roles_persisted: false,
+            ..self.stored.record.clone()
+        };
+        let writing = Writing::begin(record, self.stored.revision, world, out);
+        self.take(rule, State::Committing(writing));
+    }
+
+    fn members(&self, world: World<'_>) -> Vec<Member> {
+        let record = &self.stored.record;
+        let sealed = |node: NodeId| self.hands.get(&node).and_then(Hand::report);
+        let ours = world.view.nodes().filter(|node| is_ours(node, record));
+        ours.map(|node| {
+            let known = record.member_at(&node.address);
+            let position = sealed(node.id)
+                .map(|report| Position::from(&report.replication))
+                .or_else(|| node.replication().map(Position::from));
+            let prefix = position.and_then(|position| record.chain.common_prefix(&position));
+            Member {
+                address: node.address.clone(),
+                run_id: node
+                    .run_id()
+                    .or_else(|| known.and_then(|member| member.run_id)),
+                offset: prefix
+                    .or_else(|| known.map(|member| member.offset))
+                    .unwrap_or_default(),
+                upstream: None,
+            }
+        })
+        .collect()
+    }
+
+    pub(super) fn after_commit(
+        &mut self,
+        written: Written,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Progress {
+        match written {
+            Written::Pending => Progress::Running,
+            Written::Conflict(found) => self.superseded(epoch_of(found), world, out),
+            Written::Done(stored) => {
+                for hand in self.hands.values().filter(|hand| !hand.may_be_sealed()) {
+                    out.order(stored.record.epoch, Deed::Close { node: hand.node() });
+                }
+                Progress::Committed(Box::new(stored))
+            }
+        }
+    }
+}
+
+/// The committed chain, with the edge to an uncommitted stream that the chosen node continues.
+fn chain_to(record: &Record, intent: &Intent, view: &View, node: NodeId) -> Chain {
+    let uncommitted = |id: ReplicationId| !record.chain.contains(id);
+    let position = view
+        .get(node)
+        .and_then(|node| node.replication())
+        .map(Position::from);
+    match position.and_then(|position| position.previous) {
+        Some((parent, fork)) if uncommitted(intent.parent) && parent != intent.parent => {
+            record.chain.extended(intent.parent, parent, fork)
+        }
+        _ => record.chain.clone(),
+    }
+}

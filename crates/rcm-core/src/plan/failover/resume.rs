@@ -1,0 +1,120 @@
+//! Continuing a promotion that was announced and perhaps carried out, by whoever finds it.
+
+use core::time::Duration;
+
+use super::{Failover, PROMOTE_WITHIN, Progress, State, Superseded};
+use crate::action::{Deed, Done, Outcome, Report};
+use crate::event::Kind;
+use crate::id::{ActionId, NodeId};
+use crate::plan::grip::{Grip, Target};
+use crate::plan::{Outbox, World};
+use crate::record::Intent;
+use crate::rule::Rule;
+use crate::time::Instant;
+
+/// Looking at a node whose promotion had been announced.
+#[derive(Clone, Debug)]
+pub(super) struct Resuming {
+    intent: Intent,
+    target: Target,
+    grip: Grip,
+    inspect: Option<ActionId>,
+    pub(super) until: Instant,
+}
+
+/// How long the node whose promotion had been announced is looked for before the others are asked.
+const RESUME_WITHIN: Duration = Duration::from_millis(500);
+impl Failover {
+    pub(super) fn look_at_announced(
+        &mut self,
+        node: NodeId,
+        intent: Intent,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) {
+        let epoch = self.stored.record.epoch;
+        let kind = Kind::FailoverResumed {
+            epoch,
+            candidate: intent.address.clone(),
+        };
+        out.tell_rule(world.now, Rule::F120, kind);
+        let target = Target::new(world, node, epoch, self.leased);
+        let grip = Grip::begin(target, world, out);
+        let until = world.now + RESUME_WITHIN;
+        let resuming = Resuming {
+            intent,
+            target,
+            grip,
+            inspect: None,
+            until,
+        };
+        self.take(Rule::F120, State::Resuming(resuming));
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        id: ActionId,
+        outcome: Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Progress {
+        let State::Resuming(resuming) = &mut self.state else {
+            return Progress::Running;
+        };
+        if resuming.grip.awaits() == Some(id) {
+            match resuming.grip.step(resuming.target, &outcome, world, out) {
+                Err(Superseded(epoch)) => return self.superseded(Some(epoch), world, out),
+                Ok(grip) => resuming.grip = grip,
+            }
+            let Target { node, epoch, .. } = resuming.target;
+            match resuming.grip {
+                Grip::Firm => {
+                    let deed = Deed::Inspect { node };
+                    resuming.inspect = Some(out.act(world.now, epoch, PROMOTE_WITHIN, deed));
+                }
+                Grip::Slipped => self.seal_all(Rule::F126, world, out),
+                Grip::Opening(_) | Grip::Confirming(_) | Grip::Fencing(_) => {}
+            }
+            return Progress::Running;
+        }
+        if resuming.inspect != Some(id) {
+            return Progress::Running;
+        }
+        let (node, intent) = (resuming.target.node, resuming.intent.clone());
+        match outcome {
+            Outcome::Done(Done::Inspected(report)) => {
+                self.judge_announced(node, intent, &report, world, out);
+            }
+            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
+                self.seal_all(Rule::F126, world, out);
+            }
+        }
+        Progress::Running
+    }
+
+    /// In async mode a node that was promoted and not committed has taken writes: roll forward.
+    fn judge_announced(
+        &mut self,
+        node: NodeId,
+        intent: Intent,
+        report: &Report,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) {
+        let Report {
+            run_id,
+            replication,
+        } = report;
+        let continues = replication
+            .previous
+            .is_some_and(|(parent, _)| parent == intent.parent);
+        let unchanged = replication.id == intent.parent && replication.offset == intent.fork;
+        if *run_id == intent.run_id && replication.is_primary() && continues {
+            self.commit(Rule::F122, node, &intent, report, world, out);
+        } else if *run_id == intent.run_id && !replication.is_primary() && unchanged {
+            self.promote(Rule::F124, node, intent, world, out);
+        } else {
+            self.seal_all(Rule::F126, world, out);
+        }
+    }
+}
