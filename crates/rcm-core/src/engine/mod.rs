@@ -288,7 +288,8 @@ impl Engine {
             plan,
             reading,
             retry,
-            self.ripens_at,
+            // What is ripe already waits for something else to happen.
+            self.ripens_at.filter(|&at| at > self.now),
         ];
         let heartbeat = self.now + HEARTBEAT;
         due.into_iter().flatten().fold(heartbeat, Instant::min)
