@@ -25,6 +25,8 @@ pub(super) struct Hand {
     pub(super) expected: bool,
     /// It was receiving a whole data set.
     pub(super) was_syncing: bool,
+    /// A seal was sent and not answered: it may be executed at any time.
+    unanswered: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +42,7 @@ enum State {
         since: Instant,
     },
     Sealed(Report),
-    /// The seal was sent and not answered: it may be executed at any time.
+    /// The seal was sent and not answered. Once the node answers again it is sealed again.
     Unknown,
     /// Nothing was sent.
     Unreached {
@@ -77,6 +79,7 @@ impl Hand {
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
             expected: known.is_some_and(|node| node.answers()),
             was_syncing: following.is_some_and(|following| following.syncing),
+            unanswered: false,
         }
     }
 
@@ -110,10 +113,7 @@ impl Hand {
 
     /// Whether a seal may be executed on the node, now or later.
     pub(super) const fn may_be_sealed(&self) -> bool {
-        matches!(
-            self.state,
-            State::Sealing { .. } | State::Sealed(_) | State::Unknown
-        )
+        self.unanswered || matches!(self.state, State::Sealing { .. } | State::Sealed(_))
     }
 
     /// Until when the count waits for this node.
@@ -144,6 +144,9 @@ impl Hand {
     }
 
     pub(super) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
+        if matches!(self.state, State::Unknown) && self.answers(world) {
+            self.state = State::Gripping(Grip::begin(self.target, world, out));
+        }
         if self.next_deadline().is_none_or(|at| at > world.now) {
             return;
         }
@@ -192,7 +195,10 @@ impl Hand {
             ) => {
                 self.state = State::Sealed(report);
             }
-            (State::Sealing { .. }, Outcome::Unknown) => self.state = State::Unknown,
+            (State::Sealing { .. }, Outcome::Unknown) => {
+                self.unanswered = true;
+                self.state = State::Unknown;
+            }
             // Refused (a loading node cannot be sealed), or the connection ended before it.
             (State::Inspecting(_) | State::Sealing { .. }, _) => {
                 self.state = State::Unreached { since: world.now };
@@ -225,6 +231,11 @@ impl Hand {
             seal,
             since: world.now,
         };
+    }
+
+    fn answers(&self, world: World<'_>) -> bool {
+        let node = world.view.get(self.target.node);
+        node.is_some_and(|node| node.answers())
     }
 
     fn drain_is_over(&self, world: World<'_>) -> bool {
