@@ -69,6 +69,9 @@ impl Failover {
     /// What choosing this node loses, as far as the last look at the old primary tells.
     fn loss(&self, best: Candidate, world: World<'_>, out: &mut Outbox) -> Option<Loss> {
         let seen = self.last_seen.filter(|seen| seen.run_id != best.run_id())?;
+        // Offsets of another lineage say nothing about this one.
+        let chain = &self.stored.record.chain;
+        chain.common_prefix(&best.position())?;
         let look_age = self.evidence_at.since(seen.at);
         let known_bytes = seen.offset.ahead_of(best.prefix());
         let since = u128::from(seen.rate) * look_age.as_micros() / 1_000_000;
