@@ -25,6 +25,8 @@ pub(super) struct Hand {
     pub(super) expected: bool,
     /// It was receiving a whole data set.
     pub(super) was_syncing: bool,
+    /// It was loading one.
+    pub(super) was_loading: bool,
     /// A seal was sent and not answered: it may be executed at any time.
     unanswered: bool,
 }
@@ -79,6 +81,9 @@ impl Hand {
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
             expected: known.is_some_and(|node| node.answers()),
             was_syncing: following.is_some_and(|following| following.syncing),
+            was_loading: known
+                .and_then(|node| node.replication())
+                .is_some_and(|replication| replication.loading),
             unanswered: false,
         }
     }
