@@ -13,7 +13,7 @@
 //! A module imports only from its left in this list, and a test holds it to that:
 //!
 //! ```text
-//! time rng id policy observation view verdict lineage candidate record lease action rule event
+//! time rng mutant id policy observation view verdict lineage candidate record lease action rule event
 //! fencing plan status engine
 //! ```
 #![cfg_attr(not(test), no_std)]
@@ -29,6 +29,7 @@ pub mod fencing;
 pub mod id;
 pub mod lease;
 pub mod lineage;
+pub mod mutant;
 pub mod observation;
 pub mod plan;
 pub mod policy;

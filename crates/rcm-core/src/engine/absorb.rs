@@ -4,6 +4,7 @@ use super::{Engine, Plan, Reading, Store};
 use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, Address, Epoch, NodeId};
+use crate::mutant::Mutant;
 use crate::observation::{Failure, Identity, Observation, Role, Seen};
 use crate::plan::{Duty, DutyEnd, Need, Progress, Stored, Written};
 use crate::policy::{Nodes, Policy};
@@ -198,7 +199,9 @@ impl Engine {
     }
 
     pub(super) fn was_late(&mut self, by: Duration) {
-        self.view.void_silence(self.now);
+        if !self.defect.is(Mutant::LateIsSilence) {
+            self.view.void_silence(self.now);
+        }
         self.out.tell(self.now, Kind::ObserverLate { by });
     }
 

@@ -3,6 +3,7 @@
 
 use crate::id::{Address, NodeId};
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::observation::{Following, Replication};
 use crate::record::Record;
 use crate::view::{Node, View};
@@ -108,6 +109,9 @@ impl Engine {
     /// The recorded primary, when it answers as the recorded process and says that it is one.
     pub(super) fn primary_in_office(&self) -> Option<&Node> {
         let record = self.record()?;
+        if self.defect.is(Mutant::AttachToAnybody) {
+            return self.view.nodes().find(|node| node.is_primary());
+        }
         let node = recorded_primary(&self.view, record)?;
         let same = record.primary.run_id.is_some() && node.run_id() == record.primary.run_id;
         (same && node.is_primary()).then_some(node)

@@ -14,6 +14,7 @@ use crate::candidate::{Contender, Ranking, Recorded, rank};
 use crate::event::{Adoption, Halt, Kind, Obstacle};
 use crate::id::{Address, Epoch, NodeId};
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::observation::Failure;
 use crate::plan::Failover;
 use crate::policy::Policy;
@@ -104,6 +105,10 @@ impl Engine {
             ripens_at,
             wants_witness,
         } = judgement;
+        let vetoed = verdict == Verdict::PrimaryUnreachableButReplicating;
+        if vetoed && self.defect.is(Mutant::IgnoreVetoes) {
+            verdict = Verdict::PrimarySilent;
+        }
         self.ripens_at = ripens_at;
         if let Some(replica) = wants_witness {
             self.ask_witness(replica);
@@ -285,18 +290,20 @@ impl Engine {
             let eligible = seen && (node.id != lost || node.following().is_some());
             eligible && hopeful && node.refuses_us.is_none()
         };
-        let contenders = self.view.nodes().filter(may_answer).filter_map(|node| {
-            let seen = node.replication()?;
-            Some(Contender {
-                node: node.id,
-                run_id: node.run_id()?,
-                position: Position::from(seen),
-                priority: seen.following().map_or(100, |following| following.priority),
-                incomplete: seen.loading || seen.following().is_some_and(|f| f.syncing),
-                recorded: recorded(node, record),
-            })
-        });
-        rank(&record.chain, contenders)
+        let nodes: Vec<&Node> = self.view.nodes().filter(may_answer).collect();
+        let ranking = |spare_syncing: bool| {
+            let contenders = nodes.iter();
+            rank(
+                &record.chain,
+                contenders.filter_map(|node| contender(node, record, spare_syncing)),
+            )
+        };
+        let whole = ranking(true);
+        if whole.best().is_some() {
+            return whole;
+        }
+        // A seal in time ends a full synchronisation, and what the replica held is kept.
+        ranking(false)
     }
 
     pub(super) fn set_verdict(
@@ -362,6 +369,19 @@ impl Engine {
     pub(super) fn look_closer(&mut self, until: Instant) {
         self.brisk_until = self.brisk_until.max(until);
     }
+}
+
+fn contender(node: &Node, record: &Record, spare_syncing: bool) -> Option<Contender> {
+    let seen = node.replication()?;
+    let syncing = seen.following().is_some_and(|following| following.syncing);
+    Some(Contender {
+        node: node.id,
+        run_id: node.run_id()?,
+        position: Position::from(seen),
+        priority: seen.following().map_or(100, |following| following.priority),
+        incomplete: seen.loading || (spare_syncing && syncing),
+        recorded: recorded(node, record),
+    })
 }
 
 fn recorded(node: &Node, record: &Record) -> Recorded {

@@ -26,6 +26,7 @@ use crate::action::{Action, Outcome, Pace};
 use crate::event::{Adoption, Event, Halt};
 use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision};
 use crate::lease::Lease;
+use crate::mutant::Defect;
 use crate::observation::Observation;
 use crate::plan::{Duty, Failover, Outbox, Stored, World, Writing};
 use crate::policy::{Nodes, Policy};
@@ -110,6 +111,7 @@ pub struct Engine {
     grounded: bool,
     store_failed: bool,
     status: Status,
+    defect: Defect,
 }
 
 /// What is known of the stored record. While it is read again the last one stays in force for the
@@ -214,6 +216,7 @@ impl Engine {
             halted: None,
             grounded: false,
             store_failed: false,
+            defect: Defect::default(),
         };
         for address in nodes.addresses() {
             engine.watch(address.clone(), true);
@@ -221,6 +224,14 @@ impl Engine {
         engine.read_record();
         engine.publish();
         engine
+    }
+
+    /// The same engine without one of its rules, to see whether a simulation notices.
+    #[cfg(feature = "mutants")]
+    #[must_use]
+    pub const fn with_mutant(mut self, mutant: Option<crate::mutant::Mutant>) -> Self {
+        self.defect = Defect::of(mutant);
+        self
     }
 
     /// Takes one input in. `now` must not go backwards.
@@ -278,7 +289,8 @@ impl Engine {
             plan,
             reading,
             retry,
-            self.ripens_at,
+            // What is ripe already waits for something else to happen.
+            self.ripens_at.filter(|&at| at > self.now),
         ];
         let heartbeat = self.now + HEARTBEAT;
         due.into_iter().flatten().fold(heartbeat, Instant::min)
@@ -295,6 +307,7 @@ impl Engine {
             view: &self.view,
             policy: &self.policy,
             me: &self.me.monitor,
+            defect: self.defect,
         }
     }
 
@@ -307,6 +320,7 @@ impl Engine {
                 view: &self.view,
                 policy: &self.policy,
                 me,
+                defect: self.defect,
             },
             &mut self.out,
         )

@@ -5,6 +5,7 @@ use super::Engine;
 use super::belonging::receives;
 use crate::id::Offset;
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::policy::Policy;
 use crate::view::Node;
 
@@ -25,6 +26,9 @@ impl Engine {
         let (Some(record), Some(node)) = (self.record(), self.primary_node()) else {
             return Ruling::Wait;
         };
+        if self.defect.is(Mutant::EmptyPrimary) {
+            return Ruling::Keep;
+        }
         let Some(look) = &node.look else {
             return Ruling::Wait;
         };

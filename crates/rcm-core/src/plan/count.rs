@@ -3,10 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::candidate::{Contender, Ranking, Recorded, cold_start, rank};
+use crate::candidate::{Candidate, Contender, Ranking, Recorded, cold_start, rank};
 use crate::event::{Kind, Refused, Standing};
 use crate::id::{Address, NodeId};
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::plan::World;
 use crate::plan::hand::Hand;
 use crate::policy::Policy;
@@ -39,7 +40,20 @@ pub(super) fn count(
     let contenders: Vec<Contender> = sealed
         .filter_map(|hand| contender(hand, record, world))
         .collect();
-    let ranking = rank(&record.chain, contenders.iter().copied());
+    let mut ranking = rank(&record.chain, contenders.iter().copied());
+    if ranking.best().is_none() {
+        let kept = kept_their_data(&contenders, hands, world);
+        if let Some(best) = rank(&record.chain, kept).best() {
+            ranking.refused.retain(|(node, _)| *node != best.node());
+            ranking.candidates.push(best);
+        }
+    }
+    if world.lacks(Mutant::RawOffset) {
+        let offset = |candidate: &Candidate| candidate.position().offset;
+        ranking
+            .candidates
+            .sort_by_key(|candidate| core::cmp::Reverse(offset(candidate)));
+    }
     let expected = hands.values().filter(|hand| hand.expected);
     let waiting = expected
         .filter_map(Hand::waited_for_until)
@@ -69,6 +83,32 @@ pub(super) fn count(
         return Count::Waiting(patience_ends);
     }
     Count::Ready(ranking, missing)
+}
+
+/// A replica whose seal ended a full synchronisation before it began to load still holds what it
+/// held before. It is the last resort, because not every setting keeps that.
+fn kept_their_data(
+    contenders: &[Contender],
+    hands: &BTreeMap<NodeId, Hand>,
+    world: World<'_>,
+) -> Vec<Contender> {
+    let kept = |contender: &&Contender| {
+        let node = world.view.get(contender.node);
+        let empty = node
+            .and_then(|node| node.condition)
+            .is_none_or(|it| it.empty);
+        let hand = hands.get(&contender.node);
+        let loading = hand
+            .and_then(Hand::report)
+            .is_some_and(|report| report.replication.loading);
+        !empty && !loading && hand.is_some_and(|hand| !hand.was_loading)
+    };
+    let kept = contenders.iter().filter(kept);
+    kept.map(|contender| Contender {
+        incomplete: false,
+        ..*contender
+    })
+    .collect()
 }
 
 fn without_candidate(
@@ -139,7 +179,7 @@ fn address(node: NodeId, world: World<'_>) -> Address {
 fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender> {
     let report = hand.report()?;
     let node = world.view.get(hand.node())?;
-    let recorded = if record.knows(report.run_id) {
+    let recorded = if record.knows(report.run_id) || world.lacks(Mutant::AmnesiaVotes) {
         Recorded::SameProcess
     } else {
         let member = record.member_at(&node.address);

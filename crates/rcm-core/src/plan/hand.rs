@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::id::{ActionId, NodeId};
 use crate::lease::Held;
+use crate::mutant::Mutant;
 use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
@@ -28,6 +29,10 @@ pub(super) struct Hand {
     pub(super) expected: bool,
     /// It was receiving a whole data set.
     pub(super) was_syncing: bool,
+    /// It was loading one.
+    pub(super) was_loading: bool,
+    /// A seal was sent and not answered: it may be executed at any time.
+    unanswered: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +48,7 @@ enum State {
         since: Instant,
     },
     Sealed(Report),
-    /// The seal was sent and not answered: it may be executed at any time.
+    /// The seal was sent and not answered. Once the node answers again it is sealed again.
     Unknown,
     /// Nothing was sent.
     Unreached {
@@ -75,10 +80,15 @@ impl Hand {
             began: world.now,
             evict: following.is_none(),
             drain: drained_from
+                .filter(|_| !world.lacks(Mutant::NoDrain))
                 .zip(following)
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
             expected: known.is_some_and(super::super::view::Node::answers),
             was_syncing: following.is_some_and(|following| following.syncing),
+            was_loading: known
+                .and_then(|node| node.replication())
+                .is_some_and(|replication| replication.loading),
+            unanswered: false,
         }
     }
 
@@ -112,10 +122,7 @@ impl Hand {
 
     /// Whether a seal may be executed on the node, now or later.
     pub(super) const fn may_be_sealed(&self) -> bool {
-        matches!(
-            self.state,
-            State::Sealing { .. } | State::Sealed(_) | State::Unknown
-        )
+        self.unanswered || matches!(self.state, State::Sealing { .. } | State::Sealed(_))
     }
 
     /// Until when the count waits for this node.
@@ -146,6 +153,9 @@ impl Hand {
     }
 
     pub(super) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
+        if matches!(self.state, State::Unknown) && self.answers(world) {
+            self.state = State::Gripping(Grip::begin(self.target, world, out));
+        }
         if self.next_deadline().is_none_or(|at| at > world.now) {
             return;
         }
@@ -188,10 +198,16 @@ impl Hand {
                     self.seal(world, out);
                 }
             }
-            (State::Sealing { .. }, Outcome::Done(Done::Sealed(report))) => {
+            (
+                State::Sealing { .. },
+                Outcome::Done(Done::Sealed(report) | Done::Inspected(report)),
+            ) => {
                 self.state = State::Sealed(report);
             }
-            (State::Sealing { .. }, Outcome::Unknown) => self.state = State::Unknown,
+            (State::Sealing { .. }, Outcome::Unknown) => {
+                self.unanswered = true;
+                self.state = State::Unknown;
+            }
             // Refused (a loading node cannot be sealed), or the connection ended before it.
             (State::Inspecting(_) | State::Sealing { .. }, _) => {
                 self.state = State::Unreached { since: world.now };
@@ -216,15 +232,24 @@ impl Hand {
     }
 
     fn seal(&mut self, world: World<'_>, out: &mut Outbox) {
-        let deed = Deed::Seal {
-            node: self.target.node,
-            evict: self.evict,
+        let node = self.target.node;
+        let deed = match world.lacks(Mutant::NoSeal) {
+            true => Deed::Inspect { node },
+            false => Deed::Seal {
+                node,
+                evict: self.evict,
+            },
         };
         let seal = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);
         self.state = State::Sealing {
             seal,
             since: world.now,
         };
+    }
+
+    fn answers(&self, world: World<'_>) -> bool {
+        let node = world.view.get(self.target.node);
+        node.is_some_and(|node| node.answers())
     }
 
     fn drain_is_over(&self, world: World<'_>) -> bool {

@@ -18,6 +18,7 @@ pub use failover::{Failover, Progress};
 pub use outbox::Outbox;
 
 use crate::id::MonitorId;
+use crate::mutant::{Defect, Mutant};
 use crate::policy::Policy;
 use crate::time::Instant;
 use crate::view::View;
@@ -33,4 +34,12 @@ pub struct World<'a> {
     pub policy: &'a Policy,
     /// Who acts.
     pub me: &'a MonitorId,
+    /// The rule that is taken away, in a simulation.
+    pub defect: Defect,
+}
+
+impl World<'_> {
+    fn lacks(&self, rule: Mutant) -> bool {
+        self.defect.is(rule)
+    }
 }

@@ -2,11 +2,14 @@
 
 use alloc::vec::Vec;
 
+use super::office::PROMOTE_WITHIN;
 use super::{Failover, State};
+use crate::action::Deed;
 use crate::candidate::Candidate;
 use crate::event::Kind;
 use crate::id::Offset;
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::plan::count::{self, Count};
 use crate::plan::{Outbox, World, Writing};
 use crate::record::{Intent, Loss, Phase, Record};
@@ -42,6 +45,10 @@ impl Failover {
             fork: offset,
         };
         let loss = self.loss(best, world, out);
+        if world.lacks(Mutant::PromoteBeforeIntend) {
+            let deed = Deed::Promote { node: best.node() };
+            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
+        }
         let by = world.me.clone();
         let phase = Phase::Promoting { by, intent };
         let record = Record {
@@ -62,12 +69,19 @@ impl Failover {
     /// What choosing this node loses, as far as the last look at the old primary tells.
     fn loss(&self, best: Candidate, world: World<'_>, out: &mut Outbox) -> Option<Loss> {
         let seen = self.last_seen.filter(|seen| seen.run_id != best.run_id())?;
+        // Offsets of another lineage say nothing about this one.
+        let chain = &self.stored.record.chain;
+        chain.common_prefix(&best.position())?;
         let look_age = self.evidence_at.since(seen.at);
         let known_bytes = seen.offset.ahead_of(best.prefix());
         let since = u128::from(seen.rate) * look_age.as_micros() / 1_000_000;
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         let probable = Offset(seen.offset.0.saturating_add(since));
         let estimated_bytes = probable.ahead_of(best.prefix()).max(known_bytes);
+        let known_bytes = match world.lacks(Mutant::GuessedLoss) {
+            true => estimated_bytes,
+            false => known_bytes,
+        };
         out.tell(
             world.now,
             Kind::LossAccounted {

@@ -25,6 +25,7 @@ use crate::event::Kind;
 use crate::id::{ActionId, Address, Epoch, NodeId};
 use crate::lease::Held;
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::observation::Replication;
 use crate::record::{Intent, Phase, Record};
 use crate::rule::{Rule, Stage, TRANSITIONS};
@@ -223,6 +224,7 @@ impl Failover {
             Written::Done(stored) => self.stored = stored,
         }
         let announced = match &self.stored.record.phase {
+            Phase::Promoting { .. } if world.lacks(Mutant::ForgetIntent) => None,
             Phase::Promoting { intent, .. } => Some(intent.clone()),
             Phase::Claimed { .. } | Phase::Committed => None,
         };
@@ -302,7 +304,8 @@ impl Failover {
         let untouched = self
             .hands
             .get(&lost)
-            .is_none_or(|hand| !hand.may_be_sealed());
+            .is_none_or(|hand| !hand.may_be_sealed())
+            || world.lacks(Mutant::AbortAfterSeal);
         let well = world.view.get(lost).is_some_and(|node| {
             node.is_primary() && recorded.run_id.is_some() && node.run_id() == recorded.run_id
         });
@@ -354,7 +357,11 @@ fn claim(stored: &Stored, cause: Verdict, world: World<'_>, out: &mut Outbox) ->
         },
         Phase::Claimed { .. } | Phase::Committed => Phase::Claimed { by, cause },
     };
-    Writing::begin(stored.record.next(phase), stored.revision, world, out)
+    let mut record = stored.record.next(phase);
+    if world.lacks(Mutant::SameEpoch) {
+        record.epoch = stored.record.epoch;
+    }
+    Writing::begin(record, stored.revision, world, out)
 }
 
 fn tell_start(record: &Record, cause: Verdict, world: World<'_>, out: &mut Outbox) {

@@ -1,0 +1,88 @@
+//! Deliberate defects of the core, each the loss of one rule: the simulation has to notice them.
+//!
+//! Without the feature `mutants` a [`Defect`] is nothing, [`Defect::is`] is false and the hooks are
+//! compiled away; the program that is shipped never has them.
+
+/// One rule that is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// The positions of the nodes are read, and the nodes not sealed.
+    NoSeal,
+    /// Candidates are ranked by their offset alone.
+    RawOffset,
+    /// Replicas are sealed without the time to apply what they have received.
+    NoDrain,
+    /// A node is promoted while its announcement is still being written.
+    PromoteBeforeIntend,
+    /// A write that met a newer record counts as done.
+    NoCompare,
+    /// A restarted primary stays in office whatever it holds.
+    EmptyPrimary,
+    /// What the replicas say for an unreachable primary is ignored.
+    IgnoreVetoes,
+    /// A failover is abandoned although the primary may have been sealed.
+    AbortAfterSeal,
+    /// Nodes are attached to any primary that answers.
+    AttachToAnybody,
+    /// A claim does not take a new epoch.
+    SameEpoch,
+    /// Silence that could not have been heard counts as silence.
+    LateIsSilence,
+    /// A restarted node that lost data may be promoted.
+    AmnesiaVotes,
+    /// The estimate of the loss is told as known.
+    GuessedLoss,
+    /// An announced promotion is not looked for when a plan is continued.
+    ForgetIntent,
+    /// A rival primary is attached before newer looks at both have been had.
+    HastyRival,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::NoSeal,
+        Self::RawOffset,
+        Self::NoDrain,
+        Self::PromoteBeforeIntend,
+        Self::NoCompare,
+        Self::EmptyPrimary,
+        Self::IgnoreVetoes,
+        Self::AbortAfterSeal,
+        Self::AttachToAnybody,
+        Self::SameEpoch,
+        Self::LateIsSilence,
+        Self::AmnesiaVotes,
+        Self::GuessedLoss,
+        Self::ForgetIntent,
+        Self::HastyRival,
+    ];
+}
+
+/// The defect that an engine has, which is none outside the simulation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Defect {
+    #[cfg(feature = "mutants")]
+    mutant: Option<Mutant>,
+}
+
+impl Defect {
+    /// The defect of a mutant.
+    #[cfg(feature = "mutants")]
+    pub const fn of(mutant: Option<Mutant>) -> Self {
+        Self { mutant }
+    }
+
+    /// Whether the rule is taken away.
+    #[cfg(feature = "mutants")]
+    pub fn is(self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    /// Whether the rule is taken away.
+    #[cfg(not(feature = "mutants"))]
+    #[expect(clippy::unused_self, reason = "the same call as with the feature")]
+    pub const fn is(self, _mutant: Mutant) -> bool {
+        false
+    }
+}

@@ -1,0 +1,185 @@
+//! What a server does with what arrives in its sockets.
+
+use rcm_core::action::{Done, Failed, Outcome};
+use rcm_core::id::Address;
+use rcm_core::observation::{Deciders, Failure, Seen};
+
+use crate::node::Place;
+use crate::wire::{Conn, ConnId, NOBODY, Reply, Request, Script};
+use crate::world::World;
+
+impl World {
+    /// A request is in a server's socket: executed at once, or when the process runs again.
+    pub(crate) fn arrive(&mut self, node: usize, conn: ConnId, request: Request) {
+        let server = &mut self.servers[node];
+        if server.runs(self.now) && server.inbox.is_empty() {
+            self.execute(node, conn, request);
+        } else {
+            server.inbox.push_back((conn, request));
+        }
+    }
+
+    /// The process runs again: what has been waiting is executed.
+    pub(crate) fn wake(&mut self, node: usize) {
+        if self.rng.percent(50) {
+            self.apply(node);
+        }
+        while self.servers[node].runs(self.now) {
+            let Some((conn, request)) = self.servers[node].inbox.pop_front() else {
+                break;
+            };
+            self.execute(node, conn, request);
+        }
+        self.apply(node);
+    }
+
+    fn execute(&mut self, node: usize, conn: ConnId, request: Request) {
+        if self.conns.get(&conn).is_some_and(|conn| conn.killed) {
+            return;
+        }
+        let busy = self.servers[node].is_busy(self.now);
+        let reply = match request {
+            Request::Write { client, bytes } => {
+                if !busy {
+                    self.on_client_write(node, client, bytes);
+                }
+                return;
+            }
+            Request::Continue {
+                replica,
+                process,
+                attempt,
+            } => {
+                return self.on_continue(node, replica, process, attempt);
+            }
+            Request::Act(id, _) if busy => {
+                let text = String::from("BUSY Redis is busy running a script");
+                Reply::Outcome(id, Outcome::Failed(Failed::Refused(text)))
+            }
+            Request::Act(id, script) => Reply::Outcome(id, self.run_act(node, conn, script)),
+            Request::Name(epoch) => {
+                if let Some(conn) = self.conns.get_mut(&conn) {
+                    conn.acts = Some(epoch);
+                }
+                Reply::Named
+            }
+            Request::Ping | Request::Replication | Request::Server if busy => {
+                Reply::Seen(Err(Failure::Busy))
+            }
+            Request::Condition | Request::Clients if busy => Reply::Named,
+            Request::Ping => Reply::Seen(Ok(Seen::Alive)),
+            Request::Server => Reply::Seen(Ok(Seen::Identity(self.servers[node].identity()))),
+            Request::Replication => {
+                let replication = self.servers[node].replication(&self.addresses);
+                Reply::Seen(Ok(Seen::Replication(replication)))
+            }
+            Request::Condition => Reply::Seen(Ok(Seen::Condition(self.servers[node].condition()))),
+            Request::Clients => {
+                let process = self.servers[node].process;
+                let is_hand = |conn: &Conn| {
+                    conn.node == node
+                        && conn.process == process
+                        && conn.acts.is_some()
+                        && conn.closed_here.is_none()
+                };
+                let older_hands = self.conns.values().any(is_hand);
+                Reply::Seen(Ok(Seen::Deciders(Deciders {
+                    rivals: Vec::new(),
+                    older_hands,
+                })))
+            }
+        };
+        self.reply(conn, reply);
+    }
+
+    fn run_act(&mut self, node: usize, conn: ConnId, script: Script) -> Outcome {
+        let loading = self.servers[node].is_loading();
+        let refused = || {
+            let text = "LOADING Redis is loading the dataset in memory";
+            Outcome::Failed(Failed::Refused(text.to_owned()))
+        };
+        match script {
+            Script::Inspect => {
+                Outcome::Done(Done::Inspected(self.servers[node].report(&self.addresses)))
+            }
+            Script::Fence(epoch) => {
+                self.kill(node, |id, other| {
+                    id != conn && other.acts.is_some_and(|acts| acts < epoch)
+                });
+                Outcome::Done(Done::Fenced)
+            }
+            _ if loading => refused(),
+            Script::Seal { evict } => {
+                self.follow(node, &Address::tombstone(), true);
+                if evict {
+                    // Clients that are killed are not read any more.
+                    let is_client = |request: &Request| matches!(request, Request::Write { .. });
+                    self.servers[node]
+                        .inbox
+                        .retain(|(_, request)| !is_client(request));
+                    self.kill(node, |id, _| id != conn);
+                }
+                self.note([30, node as u64, 0], |world| {
+                    format!("{} is sealed", world.name(node))
+                });
+                Outcome::Done(Done::Sealed(self.servers[node].report(&self.addresses)))
+            }
+            Script::Promote => {
+                self.promote(node);
+                self.note([31, node as u64, 0], |world| {
+                    format!("{} is promoted", world.name(node))
+                });
+                Outcome::Done(Done::Promoted(self.servers[node].report(&self.addresses)))
+            }
+            Script::Attach(target) => {
+                self.follow(node, &target, true);
+                self.note([32, node as u64, 0], |world| {
+                    format!("{} is attached to {target}", world.name(node))
+                });
+                Outcome::Done(Done::Accepted)
+            }
+            Script::Persist => {
+                let place = &self.servers[node].place;
+                let configured = match place {
+                    Place::Primary => None,
+                    Place::Replica(follow) => Some(follow.target.clone()),
+                };
+                self.servers[node].configured = configured;
+                Outcome::Done(Done::Accepted)
+            }
+            Script::Cut => {
+                self.cut_link(node);
+                Outcome::Done(Done::Accepted)
+            }
+        }
+    }
+
+    /// Ends connections at the node's side: what waits in them is not executed any more.
+    fn kill(&mut self, node: usize, which: impl Fn(ConnId, &Conn) -> bool) {
+        let process = self.servers[node].process;
+        let mut killed = Vec::new();
+        for (&id, other) in &mut self.conns {
+            if other.node == node && other.process == process && !other.killed && which(id, other) {
+                other.killed = true;
+                killed.push(id);
+            }
+        }
+        for id in killed {
+            self.reply(id, Reply::End);
+        }
+    }
+
+    /// A client's write is in the socket of a server.
+    pub(crate) fn on_client_packet(
+        &mut self,
+        node: usize,
+        process: u64,
+        client: usize,
+        bytes: u64,
+    ) {
+        let server = &self.servers[node];
+        if server.up && server.host_up && server.process == process {
+            self.arrive(node, NOBODY, Request::Write { client, bytes });
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What has been seen in all runs together, and what never was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rcm_core::rule::{Edge, Rule, Stage, TRANSITIONS};
+use rcm_core::verdict::Verdict;
+
+/// Counts, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    /// Faults by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Everything else that is counted.
+    pub counts: BTreeMap<&'static str, u64>,
+    verdicts: BTreeSet<Verdict>,
+    rules: BTreeSet<Rule>,
+    stages: BTreeSet<(Stage, Stage)>,
+}
+
+/// Rules outside the failover plan.
+const DUTIES: [Rule; 8] = [
+    Rule::R200,
+    Rule::R210,
+    Rule::R220,
+    Rule::R230,
+    Rule::R240,
+    Rule::R250,
+    Rule::R260,
+    Rule::R270,
+];
+
+impl Coverage {
+    pub(crate) fn fault(&mut self, word: &'static str) {
+        *self.faults.entry(word).or_insert(0) += 1;
+    }
+
+    pub(crate) fn count(&mut self, word: &'static str) {
+        *self.counts.entry(word).or_insert(0) += 1;
+    }
+
+    pub(crate) fn verdict(&mut self, verdict: Verdict) {
+        self.verdicts.insert(verdict);
+    }
+
+    pub(crate) fn rule(&mut self, rule: Rule, _stage: Option<Stage>) {
+        self.rules.insert(rule);
+    }
+
+    pub(crate) fn staged(&mut self, from: Stage, to: Stage) {
+        if from != to {
+            self.stages.insert((from, to));
+        }
+    }
+
+    /// Adds what another run saw.
+    pub fn merge(&mut self, other: Self) {
+        for (word, count) in other.faults {
+            *self.faults.entry(word).or_insert(0) += count;
+        }
+        for (word, count) in other.counts {
+            *self.counts.entry(word).or_insert(0) += count;
+        }
+        self.verdicts.extend(other.verdicts);
+        self.rules.extend(other.rules);
+        self.stages.extend(other.stages);
+    }
+
+    /// Verdicts that were never reached.
+    pub fn missing_verdicts(&self) -> Vec<Verdict> {
+        Verdict::ALL
+            .into_iter()
+            .filter(|verdict| !self.verdicts.contains(verdict))
+            .collect()
+    }
+
+    /// Rules of the standing duties that were never followed.
+    pub fn missing_rules(&self) -> Vec<Rule> {
+        DUTIES
+            .into_iter()
+            .filter(|rule| !self.rules.contains(rule))
+            .collect()
+    }
+
+    /// Edges of the failover plan that were never taken. An edge within one stage, or one that
+    /// several rules share, is told by its rule.
+    pub fn missing_edges(&self) -> Vec<Edge> {
+        let taken = |&(rule, from, to): &Edge| {
+            let alone = TRANSITIONS
+                .iter()
+                .filter(|(_, f, t)| (*f, *t) == (from, to))
+                .count()
+                == 1;
+            if from == to || !alone {
+                self.rules.contains(&rule)
+            } else {
+                self.stages.contains(&(from, to))
+                    || (from == Stage::Idle && self.rules.contains(&rule))
+            }
+        };
+        TRANSITIONS
+            .iter()
+            .copied()
+            .filter(|edge| !taken(edge))
+            .collect()
+    }
+}

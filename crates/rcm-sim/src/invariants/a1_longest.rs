@@ -1,0 +1,52 @@
+//! A1: the node that is promoted holds the longest part of the committed history among the nodes
+//! that were sealed, and every node that was counted is really sealed.
+//!
+//! Nodes that may not be promoted do not count: priority zero, processes that lost data, and those
+//! in the middle of a synchronisation.
+
+use rcm_core::id::Address;
+
+use super::{Finding, broken};
+use crate::world::World;
+
+const NAME: &str = "A1 promoted is the longest of the sealed";
+
+pub(super) fn check(world: &World, chosen: &Address) -> Finding {
+    let Some(chosen) = world.at(chosen) else {
+        return Ok(());
+    };
+    let Some(reference) = world.committed_history() else {
+        return Ok(());
+    };
+    let best = world.servers[chosen].history.common(reference);
+    for &run_id in &world.truth.sealed {
+        let Some(node) = world.living(run_id) else {
+            continue;
+        };
+        let server = &world.servers[node];
+        if server.is_primary() {
+            let name = world.name(node);
+            return broken(NAME, format!("{name} was counted and is a primary"));
+        }
+        let sealed = server
+            .follow()
+            .is_some_and(|follow| follow.target.is_tombstone());
+        let by_hand = server
+            .follow()
+            .is_some_and(|follow| !follow.told_by_monitor);
+        if !sealed && !by_hand {
+            let name = world.name(node);
+            return broken(NAME, format!("{name} was counted and is not sealed"));
+        }
+        let eligible = server.priority > 0 && !server.is_loading() && !world.robbed.contains(&node);
+        let held = server.history.common(reference);
+        if eligible && held > best {
+            let (name, chosen) = (world.name(node), world.name(chosen));
+            return broken(
+                NAME,
+                format!("{name} holds {held} bytes, {chosen} was chosen with {best}"),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! A3: nobody is promoted whom the record does not announce, by address and process: otherwise a
+//! plan that ends at this step could not be finished by whoever reads the record.
+
+use rcm_core::record::Phase;
+
+use super::{Finding, broken};
+use crate::world::World;
+
+const NAME: &str = "A3 nobody is promoted unannounced";
+
+pub(super) fn check(world: &World, node: usize) -> Finding {
+    let announced = world
+        .store
+        .record
+        .as_ref()
+        .is_some_and(|record| match &record.phase {
+            Phase::Promoting { intent, .. } => intent.address == world.addresses[node],
+            Phase::Claimed { .. } | Phase::Committed => false,
+        });
+    if announced {
+        return Ok(());
+    }
+    broken(
+        NAME,
+        format!(
+            "{} is to be promoted and the record does not say so",
+            world.name(node)
+        ),
+    )
+}

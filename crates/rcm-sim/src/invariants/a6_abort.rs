@@ -1,0 +1,35 @@
+//! A6: a failover that is abandoned leaves the primary in office: it is one, and no seal is on its
+//! way to it or waits in its sockets.
+
+use rcm_core::id::Address;
+
+use super::{Finding, broken};
+use crate::wire::{Request, Script};
+use crate::world::World;
+
+const NAME: &str = "A6 an abort leaves the primary in office";
+
+pub(super) fn check(world: &World, primary: &Address) -> Finding {
+    let Some(node) = world.at(primary) else {
+        return Ok(());
+    };
+    let server = &world.servers[node];
+    if server.up && !server.is_primary() {
+        return broken(NAME, format!("{} is no primary any more", world.name(node)));
+    }
+    let is_seal = |request: &Request| matches!(request, Request::Act(_, Script::Seal { .. }));
+    let waits = server.inbox.iter().any(|(_, request)| is_seal(request));
+    let on_its_way = world.conns.values().any(|conn| {
+        conn.node == node
+            && conn.process == server.process
+            && !conn.killed
+            && conn.on_the_way().any(is_seal)
+    });
+    if waits || on_its_way {
+        return broken(
+            NAME,
+            format!("a seal is still on its way to {}", world.name(node)),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! A1, the other half: when a primary has crashed, what a replica has received is not thrown away by
+//! its seal as long as there is time to let the replica apply it.
+
+use std::time::Duration;
+
+use rcm_core::policy::Policy;
+use rcm_core::verdict::Verdict;
+
+use super::{Finding, broken};
+use crate::trace::{MS, Time};
+use crate::world::World;
+
+const NAME: &str = "A1 received bytes are applied before the seal";
+/// What the claim itself takes counts for nothing.
+const MARGIN: Time = 20 * MS;
+
+pub(super) fn check(world: &World, node: usize) -> Finding {
+    let Some((_, claimed_at)) = world.truth.claimed else {
+        return Ok(());
+    };
+    let within = Policy::DRAIN_WITHIN.saturating_sub(Duration::from_micros(MARGIN));
+    let early = u128::from(world.now - claimed_at) < within.as_micros();
+    if world.truth.cause != Some(Verdict::PrimaryCrashed) || !early {
+        return Ok(());
+    }
+    let server = &world.servers[node];
+    let runs = server.up && !server.stopped && server.script.is_none() && server.link_is_up();
+    let waiting = world.received_and_not_applied(node);
+    if runs && waiting > 0 {
+        let name = world.name(node);
+        return broken(
+            NAME,
+            format!("{name} is sealed with {waiting} pieces still to be applied"),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! I13: when everything works again the group has a primary that takes writes, and clients are sent
+//! to it, within the bound.
+
+use super::{Finding, broken};
+use crate::world::World;
+
+const NAME: &str = "I13 the group comes back";
+
+pub(super) fn check(world: &World) -> Finding {
+    let Some(engine) = &world.monitor.engine else {
+        return broken(NAME, "the monitor does not run".to_owned());
+    };
+    let status = engine.status();
+    let Some(node) = status
+        .primary
+        .as_ref()
+        .and_then(|address| world.at(address))
+    else {
+        return broken(NAME, format!("nobody is published; {}", status.verdict));
+    };
+    let server = &world.servers[node];
+    if server.up && server.is_primary() && !server.is_loading() {
+        return Ok(());
+    }
+    let halted = if status.halted { " and halted" } else { "" };
+    broken(
+        NAME,
+        format!(
+            "{} is published and takes no writes; {}{halted}",
+            world.name(node),
+            status.verdict
+        ),
+    )
+}

@@ -1,0 +1,26 @@
+//! I2: epochs only grow, and in one epoch at most one primary with one lineage is committed.
+
+use rcm_core::record::Record;
+
+use super::{Finding, broken};
+
+const NAME: &str = "I2 one primary per epoch, epochs grow";
+
+pub(super) fn check(before: Option<&Record>, after: &Record) -> Finding {
+    let Some(before) = before else { return Ok(()) };
+    if after.epoch < before.epoch {
+        return broken(
+            NAME,
+            format!("epoch {} after {}", after.epoch, before.epoch),
+        );
+    }
+    let other = after.primary != before.primary || after.chain.head() != before.chain.head();
+    if after.epoch == before.epoch && before.is_committed() && (other || !after.is_committed()) {
+        let (from, to) = (&before.primary.address, &after.primary.address);
+        return broken(
+            NAME,
+            format!("epoch {} was {from}'s and becomes {to}'s", after.epoch),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! `rcm-sim`: runs seeds and says what was seen.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::Parser;
+use rcm_core::mutant::Mutant;
+use rcm_sim::coverage::Coverage;
+use rcm_sim::mutants::{SEEDS, try_mutant};
+use rcm_sim::run::{Ran, run, shrink};
+use rcm_sim::world::Setup;
+
+/// Tries the failover core in a simulated world.
+#[derive(Debug, Parser)]
+struct Options {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 10_000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Run this seed alone.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the trace of that seed.
+    #[arg(long)]
+    trace: bool,
+    /// Only these of its faults happen, counted from zero.
+    #[arg(long, value_delimiter = ',')]
+    only: Option<Vec<usize>>,
+    /// Run with this deliberate defect of the core.
+    #[arg(long)]
+    mutant: Option<String>,
+    /// See whether every deliberate defect is noticed.
+    #[arg(long)]
+    mutants: bool,
+    /// A million seeds, other ones each night.
+    #[arg(long)]
+    nightly: bool,
+    /// How many threads.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+#[derive(Default)]
+struct Sum {
+    coverage: Coverage,
+    simulated: u64,
+    handled: u64,
+    seeds: u64,
+    broken: Vec<Ran>,
+}
+
+/// So many failing seeds are told in full.
+const TOLD: usize = 10;
+
+fn main() -> ExitCode {
+    let mut options = Options::parse();
+    if options.nightly {
+        options.seeds = 1_000_000;
+        options.from = night() * 1_000_000;
+    }
+    let mutant = match &options.mutant {
+        None => None,
+        Some(name) => match Mutant::ALL.iter().find(|it| format!("{it:?}") == *name) {
+            Some(mutant) => Some(*mutant),
+            None => {
+                eprintln!("no mutant {name}; there are {:?}", Mutant::ALL);
+                return ExitCode::from(2);
+            }
+        },
+    };
+    if let Some(seed) = options.seed {
+        return one(seed, mutant, &options);
+    }
+    if options.mutants {
+        return mutants(&options);
+    }
+    many(mutant, &options)
+}
+
+/// Which night it is, so that each tries other seeds.
+fn night() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(1, |since| since.as_secs() / 86_400)
+}
+
+fn one(seed: u64, mutant: Option<Mutant>, options: &Options) -> ExitCode {
+    let only = options.only.clone();
+    let ran = run(&Setup {
+        seed,
+        mutant,
+        text: options.trace,
+        only,
+    });
+    print!("{}", ran.text);
+    println!("seed {seed} {:?} hash {:016x}", ran.plot, ran.hash);
+    for (place, fault) in ran.faults.iter().enumerate() {
+        println!("  fault {place}: {fault:?}");
+    }
+    match ran.broken {
+        None => ExitCode::SUCCESS,
+        Some(broken) => {
+            println!("BROKEN {broken}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn many(mutant: Option<Mutant>, options: &Options) -> ExitCode {
+    let began = Instant::now();
+    let next = AtomicU64::new(options.from);
+    let end = options.from + options.seeds;
+    let sum = Mutex::new(Sum::default());
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads.max(1) {
+            scope.spawn(|| work(&next, end, mutant, &sum));
+        }
+    });
+    let mut sum = sum
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    sum.broken.sort_by_key(|ran| ran.seed);
+    tell(&sum, began.elapsed().as_secs_f64());
+    for ran in sum.broken.iter().take(TOLD) {
+        let setup = Setup {
+            seed: ran.seed,
+            mutant,
+            ..Setup::default()
+        };
+        let kept: Vec<String> = shrink(&setup).iter().map(ToString::to_string).collect();
+        if let Some(broken) = &ran.broken {
+            println!("BROKEN seed {} ({:?}) {broken}", ran.seed, ran.plot);
+        }
+        let only = if kept.is_empty() {
+            String::new()
+        } else {
+            format!(" --only {}", kept.join(","))
+        };
+        let defect = mutant.map_or(String::new(), |mutant| format!(" --mutant {mutant:?}"));
+        println!(
+            "  cargo run -p rcm-sim --release -- --seed {} --trace{only}{defect}",
+            ran.seed
+        );
+    }
+    if sum.broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn work(next: &AtomicU64, end: u64, mutant: Option<Mutant>, sum: &Mutex<Sum>) {
+    let mut own = Sum::default();
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            break;
+        }
+        let ran = run(&Setup {
+            seed,
+            mutant,
+            ..Setup::default()
+        });
+        own.seeds += 1;
+        own.simulated += ran.simulated;
+        own.handled += ran.handled;
+        own.coverage.merge(ran.coverage.clone());
+        if ran.broken.is_some() {
+            own.broken.push(ran);
+        }
+    }
+    let mut sum = sum
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    sum.seeds += own.seeds;
+    sum.simulated += own.simulated;
+    sum.handled += own.handled;
+    sum.coverage.merge(own.coverage);
+    sum.broken.append(&mut own.broken);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn tell(sum: &Sum, seconds: f64) {
+    let simulated = sum.simulated as f64 / 1e6;
+    println!(
+        "{} seeds in {seconds:.1} s ({:.0} a second), {simulated:.0} s simulated ({:.0} a second), {} inputs",
+        sum.seeds,
+        sum.seeds as f64 / seconds,
+        simulated / seconds,
+        sum.handled,
+    );
+    let counts = |title: &str, counts: &std::collections::BTreeMap<&str, u64>| {
+        let words: Vec<String> = counts
+            .iter()
+            .map(|(word, count)| format!("{word} {count}"))
+            .collect();
+        println!("{title}: {}", words.join(", "));
+    };
+    counts("seen", &sum.coverage.counts);
+    counts("faults", &sum.coverage.faults);
+    let verdicts: Vec<_> = sum
+        .coverage
+        .missing_verdicts()
+        .iter()
+        .map(|it| it.code())
+        .collect();
+    println!("verdicts never reached: {}", verdicts.join(", "));
+    println!("rules never followed: {:?}", sum.coverage.missing_rules());
+    println!(
+        "transitions never taken: {:?}",
+        sum.coverage.missing_edges()
+    );
+    println!(
+        "{} of {} seeds broke a promise",
+        sum.broken.len(),
+        sum.seeds
+    );
+}
+
+fn mutants(options: &Options) -> ExitCode {
+    let seeds = options.seeds.min(SEEDS);
+    let next = AtomicU64::new(0);
+    let trials = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads.max(1) {
+            scope.spawn(|| {
+                while let Ok(place) = usize::try_from(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(&mutant) = Mutant::ALL.get(place) else {
+                        break;
+                    };
+                    let trial = try_mutant(mutant, options.from, seeds);
+                    trials
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .push(trial);
+                }
+            });
+        }
+    });
+    let mut trials = trials
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    trials.sort_by_key(|trial| trial.mutant);
+    for trial in &trials {
+        let name = format!("{:?}", trial.mutant);
+        match trial.killed {
+            Some((seed, by)) => println!("{name:<20} killed   by seed {seed}: {by}"),
+            None => println!("{name:<20} SURVIVED {seeds} seeds"),
+        }
+    }
+    if trials.iter().all(|trial| trial.killed.is_some()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
