@@ -61,11 +61,11 @@ struct Options {
     #[arg(long, global = true, value_name = "NUMBER")]
     runs: Option<u32>,
     /// Who takes part, instead of the scenario's own choice; may be repeated. One of `ours`,
-    /// `redis-sentinel`, `valkey-sentinel`, with options: redis-sentinel:down-after=500ms,count=3
+    /// `redis-sentinel`, `valkey-sentinel`, with options: redis-sentinel:down-after=500ms,count=3 or ours:no-persist-roles
     #[arg(
         long = "contender",
         global = true,
-        value_name = "NAME[:OPTION=VALUE,..]"
+        value_name = "NAME[:OPTION[=VALUE],..]"
     )]
     contenders: Vec<Contender>,
     /// The data nodes: `system`, `redis-6.2`, `valkey-9`, or the path of a program
@@ -83,6 +83,9 @@ struct Options {
     /// Where the lines go
     #[arg(long, global = true, value_name = "FOLDER")]
     results: Option<PathBuf>,
+    /// Keeps the contenders' logs in this folder, a file per repetition
+    #[arg(long, global = true, value_name = "FOLDER")]
+    logs: Option<PathBuf>,
     /// Writes the tables into this file as well
     #[arg(long, global = true, value_name = "FILE")]
     summary: Option<PathBuf>,
@@ -126,6 +129,9 @@ fn measure(scenarios: &[Scenario], what: &str, options: &Options) -> anyhow::Res
         .collect::<anyhow::Result<Vec<_>>>()?;
     let results = options.results.clone();
     let results = results.unwrap_or_else(|| Path::new(FOLDER).join("results"));
+    if let Some(logs) = &options.logs {
+        fs::create_dir_all(logs).with_context(|| format!("cannot create {}", logs.display()))?;
+    }
     let mut journal = Journal::create(&results, what)?;
 
     let mut lines = Vec::new();
@@ -163,6 +169,7 @@ impl Options {
         Ok(Bed {
             server,
             tools: Tools { ours },
+            logs: self.logs.clone(),
             groups: self.groups.unwrap_or(if self.quick { 10 } else { 50 }),
             window: self.window.unwrap_or(Duration::from_secs(window)),
             fleet: OnceCell::new(),

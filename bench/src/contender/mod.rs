@@ -56,7 +56,10 @@ pub(crate) trait Running {
     /// Everything that was set, also by default.
     fn parameters(&self) -> BTreeMap<String, String>;
 
-    /// The end of its log, for the report of a failure.
+    /// All that it said.
+    fn log(&self) -> String;
+
+    /// The end of it, for the report of a failure.
     fn log_tail(&self) -> String;
 }
 
@@ -108,11 +111,9 @@ impl FromStr for Contender {
         };
         let words = options.split(',').filter(|option| !option.is_empty());
         let options = words
-            .map(|option| match option.split_once('=') {
-                Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-                None => bail!("{option:?} is not NAME=VALUE"),
-            })
-            .collect::<anyhow::Result<_>>()?;
+            .map(|option| option.split_once('=').unwrap_or((option, "")))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         match kind {
             Kind::Ours => ours::check(&options)?,
             Kind::RedisSentinel | Kind::ValkeySentinel => {
@@ -132,7 +133,10 @@ impl fmt::Display for Contender {
         out.write_str(self.kind.name())?;
         for (i, (name, value)) in self.options.iter().enumerate() {
             let before = if i == 0 { ':' } else { ',' };
-            write!(out, "{before}{name}={value}")?;
+            write!(out, "{before}{name}")?;
+            if !value.is_empty() {
+                write!(out, "={value}")?;
+            }
         }
         Ok(())
     }
@@ -146,7 +150,7 @@ mod tests {
     fn a_contender_is_shown_as_it_is_written() {
         for text in [
             "ours",
-            "ours:hang-after=1s",
+            "ours:hang-after=1s,no-persist-roles",
             "redis-sentinel:count=1,down-after=500ms,quorum=1",
             "valkey-sentinel",
         ] {
@@ -162,7 +166,6 @@ mod tests {
                 "keepalived",
                 "\"keepalived\" is none of ours, redis-sentinel, valkey-sentinel",
             ),
-            ("redis-sentinel:fast", "\"fast\" is not NAME=VALUE"),
             (
                 "redis-sentinel:fast=yes",
                 "a Sentinel has no option \"fast\"",

@@ -59,11 +59,10 @@ impl Ours {
         }
         if let [group] = groups {
             command.arg("--name").arg(&group.name);
-            command.args(
-                options
-                    .iter()
-                    .map(|(name, value)| format!("--{name}={value}")),
-            );
+            command.args(options.iter().map(|(name, value)| match value.as_str() {
+                "" => format!("--{name}"),
+                value => format!("--{name}={value}"),
+            }));
             command.args(DOORS);
             command.arg("--state-dir").arg(folder.path().join("state"));
             command.args(group.nodes.iter().map(ToString::to_string));
@@ -108,6 +107,10 @@ impl Running for Ours {
 
     fn parameters(&self) -> BTreeMap<String, String> {
         self.options.clone()
+    }
+
+    fn log(&self) -> String {
+        self.program.log()
     }
 
     fn log_tail(&self) -> String {

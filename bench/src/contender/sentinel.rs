@@ -154,6 +154,11 @@ impl Running for Sentinels {
         all.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
+    fn log(&self) -> String {
+        let logs = self.processes.iter().map(|its| its.log_tail(usize::MAX));
+        logs.collect::<Vec<_>>().join("\n")
+    }
+
     fn log_tail(&self) -> String {
         let tails = self.processes.iter().map(|process| process.log_tail(8));
         tails.collect::<Vec<_>>().join("\n")

@@ -17,15 +17,12 @@ use super::{Watch, Worker};
 
 const WRITE_EVERY: Duration = Duration::from_millis(1);
 
-/// A write without an answer for so long is tried again on a new connection.
-const GIVE_UP_AFTER: Duration = Duration::from_millis(10);
+/// A write without an answer for so long is tried again on a new connection. By then the watch knows
+/// that the primary is mute. Not shorter: a primary that writes to its disk is mute for a while.
+const GIVE_UP_AFTER: Duration = Duration::from_millis(100);
 
 /// Until the next try when there is no primary, or it does not take the write.
 const TRY_AGAIN_AFTER: Duration = Duration::from_micros(200);
-
-/// The same when it is mute: the connections of many tries must not fill its queue, which would make
-/// it look like a lost machine to those who are to judge it.
-const TRY_MUTE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// How many writes are looked for at once in the end.
 const CHUNK: usize = 500;
@@ -97,12 +94,12 @@ fn write(watch: &Watch, stopping: &AtomicBool) -> Vec<Written> {
     let mut due = Instant::now();
     for number in 0.. {
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        while let Err(obstacle) = try_once(&mut connection, watch, number) {
+        while !try_once(&mut connection, watch, number) {
             connection = None;
             if stopping.load(Ordering::Relaxed) {
                 return all;
             }
-            obstacle.wait(watch, stopping);
+            thread::sleep(TRY_AGAIN_AFTER);
         }
         let acknowledged = Instant::now();
         all.push(Written {
@@ -118,47 +115,17 @@ fn write(watch: &Watch, stopping: &AtomicBool) -> Vec<Written> {
     all
 }
 
-/// Why a write was not acknowledged.
-enum Obstacle {
-    NotTaken,
-    /// By this primary.
-    Mute(usize),
-}
-
-impl Obstacle {
-    /// Until the next try is worth it.
-    fn wait(&self, watch: &Watch, stopping: &AtomicBool) {
-        let start = Instant::now();
-        thread::sleep(TRY_AGAIN_AFTER);
-        if let Self::Mute(primary) = *self {
-            while start.elapsed() < TRY_MUTE_AGAIN_AFTER
-                && watch.primary() == Some(primary)
-                && !stopping.load(Ordering::Relaxed)
-            {
-                thread::sleep(TRY_AGAIN_AFTER);
-            }
-        }
+/// Whether it was acknowledged. If not, the connection is of no use any more.
+fn try_once(connection: &mut Option<Client>, watch: &Watch, number: u64) -> bool {
+    if connection.is_none()
+        && let Some(primary) = watch.primary()
+    {
+        *connection = Client::connect(watch.addresses()[primary], GIVE_UP_AFTER).ok();
     }
-}
-
-fn try_once(
-    connection: &mut Option<(usize, Client)>,
-    watch: &Watch,
-    number: u64,
-) -> Result<(), Obstacle> {
-    if connection.is_none() {
-        let primary = watch.primary().ok_or(Obstacle::NotTaken)?;
-        let address = watch.addresses()[primary];
-        let client = Client::connect(address, GIVE_UP_AFTER);
-        *connection = client.ok().map(|client| (primary, client));
-    }
-    let (primary, client) = connection.as_mut().ok_or(Obstacle::NotTaken)?;
-    let start = Instant::now();
-    match client.command(&["SET", &key(number), "written"]) {
-        Ok(Reply::Simple(ok)) if ok == "OK" => Ok(()),
-        Err(_) if start.elapsed() >= GIVE_UP_AFTER => Err(Obstacle::Mute(*primary)),
-        Ok(_) | Err(_) => Err(Obstacle::NotTaken),
-    }
+    let reply = connection
+        .as_mut()
+        .map(|client| client.command(&["SET", &key(number), "written"]));
+    matches!(reply, Some(Ok(Reply::Simple(ok))) if ok == "OK")
 }
 
 fn key(number: u64) -> String {

@@ -5,6 +5,7 @@ mod stage;
 mod takeover;
 
 use std::cell::OnceCell;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use redis_cluster_monitor::local::Binary;
@@ -33,6 +34,8 @@ pub(crate) enum Scenario {
 pub(crate) struct Bed {
     pub(crate) server: Binary,
     pub(crate) tools: Tools,
+    /// Where the contenders' logs are kept, if they are.
+    pub(crate) logs: Option<PathBuf>,
     /// Of the idle scenario.
     pub(crate) groups: usize,
     /// How long the idle scenario looks.

@@ -1,5 +1,7 @@
 //! A group of three under a writer, with a contender that is ready for what comes.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,7 @@ const VALUE: usize = 64 * 1024;
 /// Ends in the order of its fields: first those who would react to the end of the others.
 pub(super) struct Stage {
     contender: Box<dyn Running>,
+    log: Option<PathBuf>,
     writer: Option<Writer>,
     pub(super) watch: Arc<Watch>,
     pub(super) group: Group,
@@ -56,6 +59,10 @@ impl Stage {
         line.parameters
             .insert("replicas".into(), REPLICAS.to_string());
         fill(&group, heap)?;
+        // After the first sync a primary sends nothing until the replica's first sign, up to a second
+        // later. That has no part in what is measured.
+        group.nodes()[0].text(&["SET", "begin", "now"])?;
+        group.wait_until_in_step(0, IN_STEP_DEADLINE)?;
 
         let watched = Watched {
             name: "mymaster".into(),
@@ -67,6 +74,11 @@ impl Stage {
             line.parameters.insert(format!("contender.{name}"), value);
         }
 
+        let file = format!(
+            "{}-{}-{}.log",
+            line.scenario, line.repetition, line.contender
+        );
+        let log = bed.logs.as_ref().map(|folder| folder.join(file));
         let watch = Arc::new(Watch::start(group.addresses()));
         let begun = Instant::now();
         watch.wait(begun, TAKEOVER_DEADLINE, "everybody in place", |roles| {
@@ -77,6 +89,7 @@ impl Stage {
         })?;
         let stage = Self {
             contender,
+            log,
             writer: Some(Writer::start(Arc::clone(&watch))),
             watch,
             group,
@@ -175,6 +188,16 @@ impl Stage {
     }
 }
 
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(path) = &self.log
+            && let Err(error) = fs::write(path, self.contender.log())
+        {
+            eprintln!("cannot write {}: {error}", path.display());
+        }
+    }
+}
+
 /// Moments that are spread evenly over a period, the same ones for every contender.
 fn phase(repetition: u32) -> Duration {
     let golden = (5_f64.sqrt() - 1.0) / 2.0;
@@ -191,7 +214,6 @@ fn fill(group: &Group, heap: usize) -> anyhow::Result<()> {
         stop::check()?;
         client.text(&[b"SET", format!("fill:{number}").as_bytes(), &value])?;
     }
-    group.wait_until_in_step(0, IN_STEP_DEADLINE)?;
     Ok(())
 }
 
