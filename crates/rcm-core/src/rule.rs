@@ -15,7 +15,7 @@ pub enum Rule {
     F105,
     /// Claimed: get hold of every node.
     F110,
-    /// Before anything was sealed the primary turned out to be well: settle the epoch, act no more.
+    /// Before anything was done to the primary it turned out to be well: settle the epoch.
     F115,
     /// An announced promotion was found: look at that node first.
     F120,
@@ -53,6 +53,8 @@ pub enum Rule {
     R240,
     /// A restarted primary holds all that its replicas hold: adopt it under a new epoch.
     R250,
+    /// The primary's stream got another name without a restart: adopt it under a new epoch.
+    R255,
     /// An unfinished claim found the primary well: settle the epoch.
     R260,
     /// The old primary was met again: the loss is known exactly, or never will be.

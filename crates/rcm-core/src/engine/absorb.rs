@@ -274,10 +274,8 @@ impl Engine {
                     self.watch(member.address, false);
                 }
                 self.watch(record.primary.address.clone(), false);
-                if !record.roles_persisted && self.policy.persist_roles {
-                    self.unpersisted = self.view.nodes().map(|node| node.id).collect();
-                }
                 self.know(Stored { record, revision });
+                self.owe_persistence();
             }
             Outcome::Done(Done::Read { record: None, .. }) => {
                 self.store = Store {
@@ -327,10 +325,14 @@ impl Engine {
         self.disputed_since = None;
         self.brisk_until = self.now + BRISK;
         self.know(stored);
-        let primary = self.primary_node().map(|node| node.id);
-        let unwritten = self.record().is_some_and(|record| !record.roles_persisted);
-        if self.policy.persist_roles && unwritten {
-            self.unpersisted.extend(primary);
+        self.owe_persistence();
+    }
+
+    /// Roles changed, and the files of the nodes may still say the old ones.
+    fn owe_persistence(&mut self) {
+        let owed = self.record().is_some_and(|record| !record.roles_persisted);
+        if owed && self.policy.persist_roles {
+            self.unpersisted = self.view.nodes().map(|node| node.id).collect();
         }
     }
 
@@ -387,7 +389,7 @@ impl Engine {
             DutyEnd::Superseded => self.read_record(),
             DutyEnd::Failed(text) => {
                 let pause = if duty.has_attached() || *duty.need() == Need::Persist {
-                    self.unpersisted.remove(&id);
+                    self.unpersisted.insert(id);
                     TRY_AGAIN * 20
                 } else {
                     TRY_AGAIN

@@ -182,6 +182,8 @@ impl Engine {
             },
             None => Record::first(primary, chain, Vec::new()),
         };
+        // Somebody else's change is in nobody's configuration file for sure.
+        record.roles_persisted &= how != Adoption::ChangedByHand;
         record.members = self.members(node, how, &record);
         self.write(record, |writing| Plan::Adoption { writing, rule, how });
     }
@@ -248,9 +250,7 @@ impl Engine {
 
     fn members(&self, primary: &Node, how: Adoption, record: &Record) -> Vec<Member> {
         let belongs = |node: &&Node| {
-            let silent = node.listed && node.replication().is_none();
             node.id == primary.id
-                || silent
                 || descends(node, record)
                 || self
                     .record()

@@ -116,7 +116,7 @@ impl Engine {
         if verdict.calls_for() == Response::FailOver && self.preview(primary).best().is_none() {
             verdict = Verdict::NoCandidate;
         }
-        self.set_verdict(verdict, failure, tally);
+        self.set_verdict(self.besides(verdict), failure, tally);
         if verdict == Verdict::Healthy {
             self.settle_office(primary);
         } else if verdict == Verdict::PrimaryRestarted {
@@ -130,6 +130,15 @@ impl Engine {
             if verdict.calls_for() == Response::FailOver {
                 self.replace(primary, verdict);
             }
+        }
+    }
+
+    /// A healthy primary is not the whole story.
+    fn besides(&self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Healthy if !self.rivals.is_empty() => Verdict::RivalController,
+            Verdict::Healthy if self.store_failed => Verdict::StoreUnwritable,
+            other => other,
         }
     }
 
@@ -147,10 +156,10 @@ impl Engine {
         if unfinished {
             self.adopt(primary, Rule::R260, Adoption::Kept);
         } else if !met {
-            self.adopt(primary, Rule::R250, Adoption::Found);
+            self.adopt(primary, Rule::R230, Adoption::Met);
         } else if id.is_some_and(|id| id != record.chain.head()) {
             // Its stream got a new name without a restart: no replica for an hour, or a command.
-            self.adopt(primary, Rule::R250, Adoption::Kept);
+            self.adopt(primary, Rule::R255, Adoption::Renamed);
         }
     }
 
@@ -158,6 +167,11 @@ impl Engine {
         self.disputed_since.get_or_insert(self.now);
         match self.rule_on_restart() {
             Ruling::Keep => self.adopt(primary, Rule::R250, Adoption::Restarted),
+            Ruling::KeepUntraced => {
+                self.adopt(primary, Rule::R250, Adoption::RestartedWithoutLineage);
+            }
+            // Without a candidate there is nothing to claim for.
+            Ruling::Replace if self.verdict == Verdict::NoCandidate => {}
             Ruling::Replace => self.replace(primary, Verdict::PrimaryRestarted),
             Ruling::Wait => {
                 self.ripens_at = self.disputed_since.map(|s| s + Policy::COLD_START_AFTER);
@@ -198,14 +212,7 @@ impl Engine {
         if node.run_id() == self.run_id_in_office(node) {
             return self.replace_demoted(primary);
         }
-        self.disputed_since.get_or_insert(self.now);
-        if self.rule_on_restart() == Ruling::Keep {
-            self.adopt(primary, Rule::R250, Adoption::Restarted);
-        } else {
-            self.ripens_at = self
-                .disputed_since
-                .map(|since| since + Policy::COLD_START_AFTER);
-        }
+        self.replace_or_keep(primary);
     }
 
     fn replace(&mut self, primary: NodeId, cause: Verdict) {

@@ -10,7 +10,7 @@ use crate::id::{NodeId, Offset, RunId};
 use crate::mutant::Mutant;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
-use crate::record::Record;
+use crate::record::{Member, Record};
 use crate::rule::Rule;
 use crate::verdict::{Verdict, Warning};
 use crate::view::Node;
@@ -61,7 +61,7 @@ impl Engine {
             self.duties.insert(node, duty);
         }
         self.note_restored();
-        self.note_persisted();
+        self.note_facts();
     }
 
     fn judge_node(&self, node: &Node) -> Judged {
@@ -219,22 +219,32 @@ impl Engine {
         }
     }
 
-    /// All who answer have written their role down: so has the record, then.
-    fn note_persisted(&mut self) {
-        let Some(record) = self.record().filter(|record| !record.roles_persisted) else {
+    /// Facts that change nobody's role are written down once the group is at rest: who belongs to
+    /// it, and that all who answer have written their roles down.
+    fn note_facts(&mut self) {
+        let at_rest = self.duties.is_empty() && self.plan.is_none();
+        let (Some(record), Some(primary)) = (self.record(), self.primary_in_office()) else {
             return;
         };
-        let answering = self
+        if !at_rest || self.restoring_since.is_some() {
+            return;
+        }
+        let owing = |node: &Node| node.answers() && self.unpersisted.contains(&node.id);
+        let roles_persisted = record.roles_persisted || !self.view.nodes().any(owing);
+        let mut members = record.members.clone();
+        for node in self
             .view
             .nodes()
-            .filter(|node| node.answers())
-            .any(|node| self.unpersisted.contains(&node.id));
-        let settled = self.duties.is_empty() && self.restoring_since.is_none();
-        if !settled || answering || self.plan.is_some() || self.primary_in_office().is_none() {
+            .filter(|node| receives(&self.view, primary, node))
+        {
+            note_member(&mut members, node);
+        }
+        if roles_persisted == record.roles_persisted && members == record.members {
             return;
         }
         let record = Record {
-            roles_persisted: true,
+            roles_persisted,
+            members,
             ..record.clone()
         };
         self.write(record, Plan::Note);
@@ -272,4 +282,27 @@ fn is_chained(node: &Node, record: &Record) -> bool {
         .and_then(|member| member.upstream.as_ref());
     node.following()
         .is_some_and(|following| Some(&following.primary) == upstream)
+}
+
+/// A node that receives the stream belongs to the group, as the process that it is now.
+fn note_member(members: &mut Vec<Member>, node: &Node) {
+    let known = members
+        .iter_mut()
+        .find(|member| member.address == node.address);
+    if known
+        .as_ref()
+        .is_some_and(|member| member.run_id == node.run_id())
+    {
+        return;
+    }
+    let offset = node.offset().map(|(offset, _)| offset).unwrap_or_default();
+    match known {
+        Some(member) => (member.run_id, member.offset) = (node.run_id(), offset),
+        None => members.push(Member {
+            address: node.address.clone(),
+            run_id: node.run_id(),
+            offset,
+            upstream: None,
+        }),
+    }
 }
