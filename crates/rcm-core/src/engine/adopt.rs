@@ -117,6 +117,24 @@ pub(super) fn successor<'a>(view: &'a View, record: &Record) -> Option<&'a Node>
     accepted.then_some(node)
 }
 
+/// When nobody holds anything of the committed history any more: the only primary, when it holds
+/// data and every member answers and follows it. Nothing is left that taking it over could lose.
+pub(super) fn accepted_by_all<'a>(view: &'a View, record: &Record) -> Option<&'a Node> {
+    let mut primaries = view.nodes().filter(|node| node.is_primary());
+    let (node, None) = (primaries.next()?, primaries.next()) else {
+        return None;
+    };
+    let holds_data = node.condition.is_some_and(|condition| !condition.empty);
+    let lost = view.nodes().all(|node| !descends(node, record));
+    let members = record.members.iter();
+    let followed = members
+        .map(|member| view.at_address(&member.address))
+        .all(|member| {
+            member.is_some_and(|other| other.id == node.id || receives(view, node, other))
+        });
+    (holds_data && lost && followed && is_recorded(node, record)).then_some(node)
+}
+
 /// Whether the record and the nodes have anything in common; `None` while too little is known.
 pub(super) fn has_common_ground(view: &View, record: &Record) -> Option<bool> {
     let answering: Vec<&Node> = view.nodes().filter(|node| node.answers()).collect();

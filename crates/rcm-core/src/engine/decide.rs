@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::adopt::{has_common_ground, successor};
+use super::adopt::{accepted_by_all, has_common_ground, successor};
 use super::belonging::is_recorded;
 use super::restart::Ruling;
 use super::{Engine, Plan, Reading};
@@ -194,9 +194,15 @@ impl Engine {
         if node.run_id() == self.run_id_in_office(node) {
             return self.replace_demoted(primary);
         }
-        self.disputed_since.get_or_insert(self.now);
+        let since = *self.disputed_since.get_or_insert(self.now);
+        let record = self.record();
+        let accepted = record.and_then(|record| accepted_by_all(&self.view, record));
+        let accepted = accepted.map(|node| node.id);
+        let waited = self.now >= since + Policy::COLD_START_AFTER;
         if self.rule_on_restart() == Ruling::Keep {
             self.adopt(primary, Rule::R250, Adoption::Restarted);
+        } else if let Some(node) = accepted.filter(|_| waited) {
+            self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         } else {
             self.ripens_at = self
                 .disputed_since
