@@ -67,6 +67,8 @@ pub(crate) struct Follow {
     pub(crate) target: Address,
     /// The monitor told it to.
     pub(crate) told_by_monitor: bool,
+    /// The process that was meant.
+    pub(crate) meant: Option<Process>,
     pub(crate) link: LinkState,
     /// Counts attempts, so that late answers to older ones are known.
     pub(crate) attempt: u64,

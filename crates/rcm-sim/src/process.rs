@@ -90,6 +90,7 @@ impl World {
             Some(target) => Place::Replica(Follow {
                 target,
                 told_by_monitor: false,
+                meant: None,
                 link: LinkState::Down,
                 attempt: 0,
             }),

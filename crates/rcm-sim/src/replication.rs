@@ -57,12 +57,14 @@ impl World {
         self.leave_office(node);
         self.drop_link(node);
         self.drop_replicas(node);
+        let meant = self.at(target).map(|target| self.servers[target].process);
         let attempt = self.servers[node]
             .follow()
             .map_or(0, |follow| follow.attempt);
         self.servers[node].place = Place::Replica(Follow {
             target: target.clone(),
             told_by_monitor: by_monitor,
+            meant,
             link: LinkState::Down,
             attempt,
         });
