@@ -292,20 +292,11 @@ impl Engine {
             let eligible = seen && (node.id != lost || node.following().is_some());
             eligible && hopeful && node.refuses_us.is_none()
         };
-        let nodes: Vec<&Node> = self.view.nodes().filter(may_answer).collect();
-        let ranking = |spare_syncing: bool| {
-            let contenders = nodes.iter();
-            rank(
-                &record.chain,
-                contenders.filter_map(|node| contender(node, record, spare_syncing)),
-            )
-        };
-        let whole = ranking(true);
-        if whole.best().is_some() {
-            return whole;
-        }
-        // A seal in time ends a full synchronisation, and what the replica held is kept.
-        ranking(false)
+        let contenders = self.view.nodes().filter(may_answer);
+        rank(
+            &record.chain,
+            contenders.filter_map(|node| contender(node, record)),
+        )
     }
 
     pub(super) fn set_verdict(
@@ -382,15 +373,15 @@ impl Engine {
     }
 }
 
-fn contender(node: &Node, record: &Record, spare_syncing: bool) -> Option<Contender> {
+fn contender(node: &Node, record: &Record) -> Option<Contender> {
     let seen = node.replication()?;
-    let syncing = seen.following().is_some_and(|following| following.syncing);
     Some(Contender {
         node: node.id,
         run_id: node.run_id()?,
         position: Position::from(seen),
         priority: seen.following().map_or(100, |following| following.priority),
-        incomplete: seen.loading || (spare_syncing && syncing),
+        // A seal in time ends a full synchronisation, and what the replica held is kept.
+        incomplete: seen.loading,
         recorded: recorded(node, record),
     })
 }

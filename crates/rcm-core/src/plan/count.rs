@@ -41,13 +41,6 @@ pub(super) fn count(
         .filter_map(|hand| contender(hand, record, world))
         .collect();
     let mut ranking = rank(&record.chain, contenders.iter().copied());
-    if ranking.best().is_none() {
-        let kept = kept_their_data(&contenders, hands, world);
-        if let Some(best) = rank(&record.chain, kept).best() {
-            ranking.refused.retain(|(node, _)| *node != best.node());
-            ranking.candidates.push(best);
-        }
-    }
     if world.lacks(Mutant::RawOffset) {
         let offset = |candidate: &Candidate| candidate.position().offset;
         ranking
@@ -83,32 +76,6 @@ pub(super) fn count(
         return Count::Waiting(patience_ends);
     }
     Count::Ready(ranking, missing)
-}
-
-/// A replica whose seal ended a full synchronisation before it began to load still holds what it
-/// held before. It is the last resort, because not every setting keeps that.
-fn kept_their_data(
-    contenders: &[Contender],
-    hands: &BTreeMap<NodeId, Hand>,
-    world: World<'_>,
-) -> Vec<Contender> {
-    let kept = |contender: &&Contender| {
-        let node = world.view.get(contender.node);
-        let empty = node
-            .and_then(|node| node.condition)
-            .is_none_or(|it| it.empty);
-        let hand = hands.get(&contender.node);
-        let loading = hand
-            .and_then(Hand::report)
-            .is_some_and(|report| report.replication.loading);
-        !empty && !loading && hand.is_some_and(|hand| !hand.was_loading)
-    };
-    let kept = contenders.iter().filter(kept);
-    kept.map(|contender| Contender {
-        incomplete: false,
-        ..*contender
-    })
-    .collect()
 }
 
 fn without_candidate(
@@ -187,6 +154,9 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
             Recorded::OtherProcess(member.offset)
         })
     };
+    // A seal in time ends a full synchronisation before the data set is replaced, unless the node is
+    // set to empty itself first.
+    let emptied = hand.was_syncing && node.condition.is_none_or(|condition| condition.empty);
     Some(Contender {
         node: node.id,
         run_id: report.run_id,
@@ -195,7 +165,7 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
             .replication
             .following()
             .map_or(100, |following| following.priority),
-        incomplete: hand.was_syncing || report.replication.loading,
+        incomplete: report.replication.loading || hand.was_loading || emptied,
         recorded,
     })
 }
