@@ -52,7 +52,8 @@ impl Engine {
                 return Ruling::Wait;
             }
             others += 1;
-            if receives(&self.view, node, other) {
+            // Nobody follows a node that is a replica itself, though a circle may look like it.
+            if node.is_primary() && receives(&self.view, node, other) {
                 followers += 1;
             } else {
                 best = best.max(prefix(other));
