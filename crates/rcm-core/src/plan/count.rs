@@ -89,6 +89,15 @@ fn without_candidate(
     if since + Policy::SEAL_WITHIN > world.now {
         return Count::Waiting(since + Policy::SEAL_WITHIN);
     }
+    // Once everybody is sealed and counted, nobody can come who holds more.
+    let all_are_in = contenders.len() >= record.members.len();
+    if let Some(best) = best_of_those_that_lost(contenders, record).filter(|_| all_are_in) {
+        let patience_ends = since + Policy::COLD_START_AFTER;
+        if patience_ends > world.now {
+            return Count::Waiting(patience_ends);
+        }
+        return cold_start_with(best, ranking);
+    }
     let in_office = lost.and_then(|lost| cold_start(&record.chain, contenders, lost));
     let holds_data = |node: NodeId| {
         let condition = world.view.get(node).and_then(|node| node.condition);
@@ -98,17 +107,29 @@ fn without_candidate(
         return Count::Nobody(ranking);
     };
     // Somebody who is still away may be traceable.
-    let all_are_in = contenders.len() >= record.members.len();
     let patience_ends = since + Policy::COLD_START_AFTER;
     if !all_are_in && patience_ends > world.now {
         return Count::Waiting(patience_ends);
     }
+    cold_start_with(kept, ranking)
+}
+
+fn cold_start_with(kept: Candidate, ranking: Ranking) -> Count {
     let mut refused = ranking.refused;
     refused.retain(|(node, _)| *node != kept.node());
     Count::ColdStart(Ranking {
         candidates: alloc::vec![kept],
         refused,
     })
+}
+
+/// The node that holds the most of the history, although it once held more.
+fn best_of_those_that_lost(contenders: &[Contender], record: &Record) -> Option<Candidate> {
+    let forgiven = contenders.iter().map(|contender| Contender {
+        recorded: Recorded::SameProcess,
+        ..*contender
+    });
+    rank(&record.chain, forgiven).best()
 }
 
 /// The event that tells who was picked among whom.
