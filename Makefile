@@ -3,7 +3,7 @@
 CARGO ?= cargo
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
 
 demo: toolchain ## start three real servers, kill the primary again and again, and watch
 	@scripts/servers system
@@ -26,10 +26,20 @@ fix: toolchain ## repair what lint can repair by itself
 	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	$(CARGO) fmt --all
 
+bench: toolchain ## measure failovers against Sentinel's, side by side; takes an hour
+	@scripts/servers system
+	$(CARGO) build --release --package redis-cluster-monitor
+	$(CARGO) run --release --manifest-path bench/Cargo.toml -- all --summary bench/results/latest.md
+
+bench-quick: toolchain ## the same with few repetitions, in five minutes
+	@scripts/servers system
+	$(CARGO) build --release --package redis-cluster-monitor
+	$(CARGO) run --release --manifest-path bench/Cargo.toml -- all --quick
+
 servers: ## fetch the servers that the tests run against
 	@scripts/servers test
 
 toolchain:
 	@scripts/toolchain
 
-.PHONY: help demo check test lint doc fix servers toolchain
+.PHONY: help demo check test lint doc fix bench bench-quick servers toolchain

@@ -3,6 +3,9 @@
 //! Actions say what, never how: the commands on the wire are the driver's business. Every action
 //! has an id, an epoch and a deadline; silence becomes [`Outcome::Unknown`] at the deadline.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+
 use crate::id::{ActionId, Address, Epoch, NodeId, Revision, RunId};
 use crate::observation::Replication;
 use crate::record::Record;
@@ -44,7 +47,7 @@ pub enum Deed {
     /// Write the record if the stored one still has the revision `expect`.
     Write {
         /// The record to be written.
-        record: alloc::boxed::Box<Record>,
+        record: Box<Record>,
         /// What it replaces.
         expect: Revision,
     },
@@ -158,7 +161,7 @@ pub enum Done {
     /// The record as stored now.
     Read {
         /// The record, if there is one.
-        record: Option<alloc::boxed::Box<Record>>,
+        record: Option<Box<Record>>,
         /// Its revision.
         revision: Revision,
     },
@@ -195,5 +198,5 @@ pub enum Failed {
     /// The stored record has another revision.
     Conflict,
     /// It was refused, with this text.
-    Refused(alloc::string::String),
+    Refused(String),
 }

@@ -4,6 +4,7 @@
 //! so that a newer monitor can find it and kill it before it acts itself.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::id::{DeploymentId, Epoch, GroupName, MonitorId};
@@ -125,8 +126,8 @@ pub fn older_hands<'a>(
 }
 
 /// The names of other deciders in a `CLIENT LIST`, each once, at most `limit`.
-pub fn rivals(owner: &Owner, list: &str, limit: usize) -> alloc::vec::Vec<String> {
-    let mut names: alloc::vec::Vec<String> = alloc::vec::Vec::new();
+pub fn rivals(owner: &Owner, list: &str, limit: usize) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
     for (_, name) in clients(list) {
         if owner.recognise(name) == Stranger::Rival && !names.iter().any(|known| known == name) {
             names.push(name.into());

@@ -462,7 +462,3 @@ impl Node {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "view_tests.rs"]
-mod tests;

@@ -19,6 +19,10 @@ const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3600);
 impl Clock {
     /// A clock that begins now. One per process, so that its instants can be compared.
     #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that all others ask"
+    )]
     pub fn start() -> Self {
         Self {
             start: std::time::Instant::now(),
@@ -26,6 +30,10 @@ impl Clock {
     }
 
     /// The time that it is.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that all others ask"
+    )]
     pub fn now(self) -> Instant {
         self.at(std::time::Instant::now())
     }
@@ -53,6 +61,15 @@ impl Clock {
         let missing = u64::try_from(nanos - into).unwrap_or(u64::MAX);
         now + Duration::from_nanos(missing)
     }
+}
+
+/// The time of day, for people who read logs; never for a decision.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that all others ask"
+)]
+pub fn time_of_day() -> std::time::SystemTime {
+    std::time::SystemTime::now()
 }
 
 #[cfg(test)]

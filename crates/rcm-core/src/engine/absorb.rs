@@ -11,6 +11,7 @@ use crate::policy::{Nodes, Policy};
 use crate::rule::Rule;
 use crate::view::Node;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// How long the nodes are looked at often after something was done to them.
@@ -54,10 +55,11 @@ impl Engine {
         let was = (before.trouble.failure(), before.refuses_us);
         let role_before = before
             .replication()
-            .map(|replication| replication.is_primary());
-        let identity = match &observation.seen {
-            Seen::Identity(identity) => Some(identity.clone()),
-            _ => None,
+            .map(super::super::observation::Replication::is_primary);
+        let identity = if let Seen::Identity(identity) = &observation.seen {
+            Some(identity.clone())
+        } else {
+            None
         };
         self.view.apply(observation);
         if let Some(identity) = identity {
@@ -71,15 +73,16 @@ impl Engine {
         }
         let role = node
             .replication()
-            .map(|replication| replication.is_primary());
+            .map(super::super::observation::Replication::is_primary);
         let now_down = (node.trouble.failure(), node.refuses_us);
         if node.answers() && (!answered || role != role_before) {
             self.out.tell(self.now, up(node));
-        } else if failed && now_down != was {
-            if let Some(failure) = now_down.0.or(now_down.1) {
-                let node = node.address.clone();
-                self.out.tell(self.now, Kind::NodeDown { node, failure });
-            }
+        } else if failed
+            && now_down != was
+            && let Some(failure) = now_down.0.or(now_down.1)
+        {
+            let node = node.address.clone();
+            self.out.tell(self.now, Kind::NodeDown { node, failure });
         }
         self.discover(id);
     }
@@ -159,7 +162,7 @@ impl Engine {
             return;
         };
         let teller = node.address.clone();
-        let unknown: alloc::vec::Vec<Address> = replicas
+        let unknown: Vec<Address> = replicas
             .iter()
             .map(|attached| &attached.address)
             .filter(|address| address.port() != 0 && self.view.at_address(address).is_none())

@@ -185,10 +185,9 @@ impl Engine {
         let Some(chain) = self.chain_with(node, how) else {
             return;
         };
-        let run_id = match how {
-            Adoption::NamedByReplicas => None,
-            _ => node.run_id(),
-        };
+        // A primary that its replicas only name has never been met.
+        let met = how != Adoption::NamedByReplicas;
+        let run_id = node.run_id().filter(|_| met);
         let primary = Primary {
             address: node.address.clone(),
             run_id,
@@ -240,14 +239,14 @@ impl Engine {
     }
 
     fn chain_with(&self, node: &Node, how: Adoption) -> Option<Chain> {
-        let named: Option<ReplicationId> = match how {
+        let named: Option<ReplicationId> = if how == Adoption::NamedByReplicas {
             // The primary was never met; its replicas carry its stream.
-            Adoption::NamedByReplicas => self
-                .view
-                .nodes()
-                .find_map(|node| node.replication().filter(|seen| seen.following().is_some()))
-                .map(|seen| seen.id),
-            _ => node.replication().map(|seen| seen.id),
+            let mut replicas = self.view.nodes().filter_map(Node::replication);
+            replicas
+                .find(|seen| seen.following().is_some())
+                .map(|seen| seen.id)
+        } else {
+            node.replication().map(|seen| seen.id)
         };
         let id = named?;
         let Some(record) = self.record() else {

@@ -1,6 +1,7 @@
 //! What to do next: one thing at a time, the most urgent first.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -116,16 +117,19 @@ impl Engine {
             verdict = Verdict::NoCandidate;
         }
         self.set_verdict(verdict, failure, tally);
-        match verdict {
-            Verdict::Healthy => self.settle_office(primary),
-            Verdict::PrimaryRestarted => self.replace_or_keep(primary),
-            Verdict::PrimaryClaimsReplica => self.replace_demoted(primary),
-            Verdict::NoCandidate => self.hope(primary),
-            _ if verdict.calls_for() == Response::FailOver => {
-                self.disputed_since = None;
+        if verdict == Verdict::Healthy {
+            self.settle_office(primary);
+        } else if verdict == Verdict::PrimaryRestarted {
+            self.replace_or_keep(primary);
+        } else if verdict == Verdict::PrimaryClaimsReplica {
+            self.replace_demoted(primary);
+        } else if verdict == Verdict::NoCandidate {
+            self.hope(primary);
+        } else {
+            self.disputed_since = None;
+            if verdict.calls_for() == Response::FailOver {
                 self.replace(primary, verdict);
             }
-            _ => self.disputed_since = None,
         }
     }
 
@@ -156,7 +160,7 @@ impl Engine {
             Ruling::Keep => self.adopt(primary, Rule::R250, Adoption::Restarted),
             Ruling::Replace => self.replace(primary, Verdict::PrimaryRestarted),
             Ruling::Wait => {
-                self.ripens_at = self.disputed_since.map(|s| s + Policy::COLD_START_AFTER)
+                self.ripens_at = self.disputed_since.map(|s| s + Policy::COLD_START_AFTER);
             }
         }
     }
@@ -320,7 +324,7 @@ impl Engine {
     }
 
     fn see_rivals(&mut self) {
-        let mut names: Vec<alloc::string::String> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         for (deciders, _) in self.view.nodes().filter_map(|node| node.deciders.as_ref()) {
             for name in &deciders.rivals {
                 if !names.contains(name) {
@@ -348,16 +352,7 @@ impl Engine {
     }
 
     fn set_pace(&mut self) {
-        let uneasy = match self.verdict {
-            Verdict::PrimarySuspected
-            | Verdict::PrimaryUnreachableButReplicating
-            | Verdict::PrimaryRestarted
-            | Verdict::PrimaryClaimsReplica
-            | Verdict::PrimaryCrashed
-            | Verdict::PrimarySilent
-            | Verdict::PrimaryHung => true,
-            _ => false,
-        };
+        let uneasy = self.verdict.calls_for() != Response::LeaveAlone;
         let busy = self.plan.is_some() || !self.duties.is_empty();
         let uneasy = uneasy || busy || self.now < self.brisk_until;
         let pace = if uneasy { Pace::Suspicion } else { Pace::Calm };

@@ -106,11 +106,10 @@ impl Engine {
         let long_broken = broken_for.is_some_and(|time| time >= Policy::REPAIR_AFTER);
         match follows(&self.view, primary, following, &look.replication) {
             Follows::Primary => self.judge_persistence(node),
-            Follows::Tombstone => attach,
             Follows::Member if long_broken || !is_chained(node, record) => attach,
             Follows::Member => Judged::Content,
             Follows::LostMember if following.link_up => Judged::Content,
-            Follows::LostMember => attach,
+            Follows::Tombstone | Follows::LostMember => attach,
             Follows::Outsider => match may_be_changed(node, record) {
                 Some(true) if self.now.since(self.stray_since(node)) >= Policy::REPAIR_AFTER => {
                     attach
@@ -249,7 +248,7 @@ impl Engine {
                 found.push(Warning {
                     verdict,
                     node: node.id,
-                })
+                });
             };
             if self.not_persistent.contains(&node.id) {
                 warn(Verdict::RoleNotPersistent);

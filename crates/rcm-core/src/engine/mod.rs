@@ -16,6 +16,7 @@ mod duties;
 mod publish;
 mod restart;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -137,7 +138,7 @@ enum Reading {
 /// What is under way; at most one of these at a time.
 #[derive(Debug)]
 enum Plan {
-    Failover(alloc::boxed::Box<Failover>),
+    Failover(Box<Failover>),
     Adoption {
         writing: Writing,
         rule: Rule,

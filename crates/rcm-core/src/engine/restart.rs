@@ -92,7 +92,7 @@ impl Engine {
             .disputed_since
             .is_some_and(|since| self.now >= since + Policy::COLD_START_AFTER);
         let nobody_else = known <= 1;
-        if (nobody_else || (waited && others == 0)) && (has_data || nobody_else) {
+        if nobody_else || (waited && others == 0 && has_data) {
             return Ruling::Keep;
         }
         if waited && others > 0 {

@@ -410,11 +410,19 @@ impl Kind {
 
     /// How much an operator should care.
     pub const fn severity(&self) -> Severity {
+        if let Self::VerdictChanged {
+            to: Verdict::Healthy,
+            ..
+        } = self
+        {
+            return Severity::Info;
+        }
         match self {
             Self::FailoverStalled { .. } | Self::StoreFailed { .. } | Self::Halted(_) => {
                 Severity::Error
             }
-            Self::NodeDown { .. }
+            Self::VerdictChanged { .. }
+            | Self::NodeDown { .. }
             | Self::SameServer { .. }
             | Self::WarningRaised { .. }
             | Self::WouldAct { .. }
@@ -428,10 +436,6 @@ impl Kind {
             | Self::BringBackFailed { .. }
             | Self::RivalControllers { .. }
             | Self::ObserverLate { .. } => Severity::Warning,
-            Self::VerdictChanged { to, .. } => match to {
-                Verdict::Healthy => Severity::Info,
-                _ => Severity::Warning,
-            },
             Self::PrimaryUp { .. }
             | Self::ReplicaUp { .. }
             | Self::NodeDiscovered { .. }

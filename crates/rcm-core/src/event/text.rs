@@ -1,6 +1,6 @@
 //! The one line of text of each event.
 
-use super::*;
+use super::{Adoption, Halt, Human, Kind, Obstacle, Refused, Tally, Verdict, fmt};
 
 impl fmt::Display for Kind {
     #[expect(
@@ -334,6 +334,20 @@ const fn remedy(verdict: Verdict) -> &'static str {
         Verdict::RivalPrimary => {
             "says that it is a primary too: make all but one a replica with REPLICAOF"
         }
-        _ => "needs a look",
+        Verdict::Healthy
+        | Verdict::PrimarySuspected
+        | Verdict::PrimaryCrashed
+        | Verdict::PrimarySilent
+        | Verdict::PrimaryHung
+        | Verdict::PrimaryBusy
+        | Verdict::PrimaryRestarted
+        | Verdict::PrimaryClaimsReplica
+        | Verdict::PrimaryUnreachableButReplicating
+        | Verdict::RivalController
+        | Verdict::NoCandidate
+        | Verdict::ColdStart
+        | Verdict::MonitorsWithoutQuorum
+        | Verdict::ObserverLate
+        | Verdict::StoreUnwritable => "needs a look",
     }
 }

@@ -13,6 +13,10 @@ use crate::time::Instant;
 
 /// One node in the hands of a failover.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, none of them a state"
+)]
 pub(super) struct Hand {
     target: Target,
     state: State,
@@ -79,7 +83,7 @@ impl Hand {
                 .filter(|_| !world.lacks(Mutant::NoDrain))
                 .zip(following)
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
-            expected: known.is_some_and(|node| node.answers()),
+            expected: known.is_some_and(super::super::view::Node::answers),
             was_syncing: following.is_some_and(|following| following.syncing),
             was_loading: known
                 .and_then(|node| node.replication())
@@ -208,8 +212,13 @@ impl Hand {
             (State::Inspecting(_) | State::Sealing { .. }, _) => {
                 self.state = State::Unreached { since: world.now };
             }
-            (State::Draining { .. } | State::Sealed(_) | State::Unknown, _)
-            | (State::Unreached { .. }, _) => {}
+            (
+                State::Draining { .. }
+                | State::Sealed(_)
+                | State::Unknown
+                | State::Unreached { .. },
+                _,
+            ) => {}
         }
         Ok(())
     }

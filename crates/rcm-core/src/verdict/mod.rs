@@ -172,5 +172,4 @@ impl fmt::Display for Verdict {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -128,7 +128,7 @@ impl Case<'_> {
         let tally = self.tally(began, Policy::DRAIN_WITHIN);
         let failure = self.node.trouble.failure();
         if tally.vetoes > 0 {
-            return self.replicating(failure, tally);
+            return Self::replicating(failure, tally);
         }
         let trouble = &self.node.trouble;
         let mute_is_gone_at = trouble.mute_since.map(|since| since + MUTE_IS_GONE);
@@ -163,7 +163,7 @@ impl Case<'_> {
         let tally = self.tally(began, delay.min(Policy::DRAIN_WITHIN));
         let failure = Some(Failure::Silent);
         if tally.vetoes > 0 {
-            return self.replicating(failure, tally);
+            return Self::replicating(failure, tally);
         }
         if tally.confirms > 0 {
             return self.at(began + delay, Verdict::PrimarySilent, failure, tally);
@@ -190,7 +190,7 @@ impl Case<'_> {
         let tally = self.tally(began, (delay / 2).min(Policy::DRAIN_WITHIN));
         let failure = Some(Failure::Mute);
         if tally.vetoes > 0 {
-            return self.replicating(failure, tally);
+            return Self::replicating(failure, tally);
         }
         self.at(began + delay, Verdict::PrimaryHung, failure, tally)
     }
@@ -199,7 +199,7 @@ impl Case<'_> {
         Tally::of(self.view, self.node.id, silence, margin)
     }
 
-    fn replicating(&self, failure: Option<Failure>, tally: Tally) -> Judgement {
+    fn replicating(failure: Option<Failure>, tally: Tally) -> Judgement {
         Judgement {
             failure,
             tally: Some(tally),

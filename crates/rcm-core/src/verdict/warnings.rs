@@ -28,7 +28,7 @@ pub fn warnings(view: &View, primary: Option<NodeId>, now: Instant) -> Vec<Warni
             found.push(Warning {
                 verdict,
                 node: node.id,
-            })
+            });
         };
         if node
             .refuses_us

@@ -3,6 +3,9 @@
 //! Each file of `tests/scripts/` is one story. `UPDATE_GOLDENFILES=1 cargo test -p rcm-core` writes
 //! the answers anew; read the difference before you keep it.
 
+#![expect(clippy::unwrap_used, reason = "a story fails where it is told wrongly")]
+
+mod docs;
 mod layers;
 mod story;
 
@@ -44,9 +47,10 @@ fn difference(told: &str, seen: &str) -> String {
         lines[same..]
             .iter()
             .take(12)
-            .map(|l| format!("  {l}\n"))
-            .collect()
+            .copied()
+            .collect::<Vec<_>>()
+            .join("\n")
     };
-    let (told, seen): (String, String) = (show(&told), show(&seen));
-    format!("line {}, told:\n{told}seen:\n{seen}", same + 1)
+    let (told, seen) = (show(&told), show(&seen));
+    format!("line {}, told:\n{told}\nseen:\n{seen}", same + 1)
 }

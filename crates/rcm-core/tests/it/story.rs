@@ -29,7 +29,7 @@ pub(crate) struct Story {
     revision: Revision,
     unanswered: BTreeSet<String>,
     silent_actions: bool,
-    promotions: u64,
+    promotions: usize,
     output: String,
 }
 
@@ -435,7 +435,7 @@ impl Story {
             }
             Deed::Promote { node } => {
                 self.promotions += 1;
-                let id = replid(["B", "C", "D", "E", "F"][(self.promotions as usize - 1) % 5]);
+                let id = replid(["B", "C", "D", "E", "F"][(self.promotions - 1) % 5]);
                 self.on(node, "promote", |node| {
                     let fork = (node.replication.id, node.replication.offset);
                     node.replication.previous = Some(fork);

@@ -84,7 +84,9 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = report.tick(), if !config.report_every.is_zero() => {
-                groups.iter().for_each(|group| telemetry::summary(&group.status().borrow()));
+                for group in &groups {
+                    telemetry::summary(&group.status().borrow());
+                }
             }
             Some(_) = halts.join_next() => {
                 if halts.is_empty() {
@@ -144,7 +146,7 @@ fn reporting_period(report_every: Duration) -> Duration {
 async fn halted(name: GroupName, mut status: Receiver<Arc<Status>>, state_folder: PathBuf) {
     if status.wait_for(|status| status.halted).await.is_err() {
         // Its task ends only with the program.
-        std::future::pending().await
+        return std::future::pending().await;
     }
     tracing::error!(
         group = name.as_str(),

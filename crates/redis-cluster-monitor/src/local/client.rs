@@ -1,9 +1,12 @@
 //! A tiny blocking client: one command, one reply.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use bytes::BytesMut;
+use rcm_resp::{Decoder, Frame, Limits, encode_command};
 
 use super::Error;
 
@@ -12,7 +15,8 @@ use super::Error;
 #[derive(Debug)]
 pub struct Client {
     address: SocketAddr,
-    stream: BufReader<TcpStream>,
+    stream: TcpStream,
+    decoder: Decoder,
 }
 
 /// What a server answered.
@@ -34,25 +38,45 @@ impl Client {
             stream.set_read_timeout(Some(timeout))?;
             stream.set_write_timeout(Some(timeout))?;
             stream.set_nodelay(true)?;
-            Ok(BufReader::new(stream))
+            Ok(stream)
         };
         let stream = open().map_err(|source| Error::Connection { address, source })?;
-        Ok(Self { address, stream })
+        let decoder = Decoder::new(Limits::reply());
+        Ok(Self {
+            address,
+            stream,
+            decoder,
+        })
     }
 
     /// Sends one command and reads its reply. An error reply of the server is a reply.
     pub fn command(&mut self, words: &[impl AsRef<[u8]>]) -> Result<Reply, Error> {
-        let exchange = self.stream.get_mut().write_all(&encode(words));
-        exchange
-            .and_then(|()| read_reply(&mut self.stream))
-            .map_err(|source| {
-                // It may be closed already, which is just as well.
-                self.stream.get_ref().shutdown(Shutdown::Both).ok();
-                Error::Connection {
-                    address: self.address,
-                    source,
-                }
-            })
+        self.exchange(words).map(reply_of).map_err(|source| {
+            // It may be closed already, which is just as well.
+            self.stream.shutdown(Shutdown::Both).ok();
+            Error::Connection {
+                address: self.address,
+                source,
+            }
+        })
+    }
+
+    fn exchange(&mut self, words: &[impl AsRef<[u8]>]) -> io::Result<Frame> {
+        let mut wire = BytesMut::new();
+        encode_command(words, &mut wire);
+        self.stream.write_all(&wire)?;
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+            if let Some(frame) = self.decoder.next_frame().map_err(invalid)? {
+                return Ok(frame);
+            }
+            let count = self.stream.read(&mut chunk)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.decoder.feed(&chunk[..count]);
+        }
     }
 
     /// As [`Self::command`], for a command that answers with text; an error reply is an error.
@@ -102,98 +126,24 @@ fn name(words: &[impl AsRef<[u8]>]) -> String {
         .unwrap_or_default()
 }
 
-fn encode(words: &[impl AsRef<[u8]>]) -> Vec<u8> {
-    let mut wire = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words.iter().map(AsRef::as_ref) {
-        wire.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        wire.extend_from_slice(word);
-        wire.extend_from_slice(b"\r\n");
-    }
-    wire
-}
-
-fn read_reply(input: &mut impl BufRead) -> io::Result<Reply> {
-    let wrong = |line: &str| io::Error::new(io::ErrorKind::InvalidData, format!("reply {line:?}"));
-    let mut line = String::new();
-    if input.read_line(&mut line)? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let text = line.strip_suffix("\r\n").ok_or_else(|| wrong(&line))?;
-    let (kind, text) = text.split_at_checked(1).ok_or_else(|| wrong(&line))?;
-    let number = || text.parse::<i64>().map_err(|_| wrong(&line));
-    Ok(match kind {
-        "+" => Reply::Simple(text.to_owned()),
-        "-" => Reply::Error(text.to_owned()),
-        ":" => Reply::Integer(number()?),
-        "$" => match u64::try_from(number()?) {
-            Ok(length) => {
-                let mut bytes = Vec::new();
-                input.take(length).read_to_end(&mut bytes)?;
-                let mut end = [0; 2];
-                input.read_exact(&mut end)?;
-                Reply::Bulk(bytes)
-            }
-            Err(_) => Reply::Null,
-        },
-        "*" => match u64::try_from(number()?) {
-            Ok(count) => Reply::Array(
-                (0..count)
-                    .map(|_| read_reply(input))
-                    .collect::<Result<_, _>>()?,
-            ),
-            Err(_) => Reply::Null,
-        },
-        _ => return Err(wrong(&line)),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(wire: &str, expected: &Reply) {
-        assert_eq!(
-            read_reply(&mut wire.as_bytes()).unwrap(),
-            *expected,
-            "{wire:?}"
-        );
-    }
-
-    #[test]
-    fn every_kind_of_reply_is_read() {
-        check("+OK\r\n", &Reply::Simple("OK".into()));
-        check(
-            "-LOADING in memory\r\n",
-            &Reply::Error("LOADING in memory".into()),
-        );
-        check(":-7\r\n", &Reply::Integer(-7));
-        check("$4\r\na\r\nb\r\n", &Reply::Bulk(b"a\r\nb".into()));
-        check("$-1\r\n", &Reply::Null);
-        check("*-1\r\n", &Reply::Null);
-        let nested = vec![
-            Reply::Array(vec![Reply::Integer(1)]),
-            Reply::Bulk(Vec::new()),
-        ];
-        check("*2\r\n*1\r\n:1\r\n$0\r\n\r\n", &Reply::Array(nested));
-    }
-
-    #[test]
-    fn a_reply_cut_short_is_an_error() {
-        for wire in [
-            "",
-            "+OK",
-            "$4\r\nab",
-            "*2\r\n:1\r\n",
-            "\r\n",
-            "?\r\n",
-            ":x\r\n",
-        ] {
-            assert!(read_reply(&mut wire.as_bytes()).is_err(), "{wire:?}");
+fn reply_of(frame: Frame) -> Reply {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match frame {
+        Frame::Simple(bytes) => Reply::Simple(text(&bytes)),
+        Frame::Error(bytes) | Frame::BulkError(bytes) => Reply::Error(text(&bytes)),
+        Frame::Integer(number) => Reply::Integer(number),
+        Frame::Bulk(bytes) | Frame::BigNumber(bytes) | Frame::Verbatim { text: bytes, .. } => {
+            Reply::Bulk(bytes.to_vec())
         }
-    }
-
-    #[test]
-    fn commands_are_arrays_of_bulk_strings() {
-        assert_eq!(encode(&["GET", "a b"]), b"*2\r\n$3\r\nGET\r\n$3\r\na b\r\n");
+        Frame::Null | Frame::NullArray => Reply::Null,
+        Frame::Array(frames) | Frame::Set(frames) | Frame::Push(frames) => {
+            Reply::Array(frames.into_iter().map(reply_of).collect())
+        }
+        Frame::Map(pairs) => {
+            let flat = pairs.into_iter().flat_map(|(key, value)| [key, value]);
+            Reply::Array(flat.map(reply_of).collect())
+        }
+        Frame::Double(number) => Reply::Bulk(number.to_string().into_bytes()),
+        Frame::Boolean(truth) => Reply::Integer(i64::from(truth)),
     }
 }

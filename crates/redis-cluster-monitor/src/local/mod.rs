@@ -38,6 +38,10 @@ pub fn wait_for(
 }
 
 /// As [`wait_for`], for a condition that can find out that it will never hold.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the wait that all others use; servers have their own time"
+)]
 fn try_for(
     deadline: Duration,
     what: &str,

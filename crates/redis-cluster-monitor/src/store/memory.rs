@@ -30,9 +30,10 @@ impl Memory {
     /// process.
     pub fn anonymous() -> Self {
         let name = format!("{:x}", std::process::id());
-        let deployment = name.parse().expect("hexadecimal digits are a name");
-        let monitor = name.parse().expect("hexadecimal digits are a name");
-        Self::new(deployment, monitor)
+        match (name.parse(), name.parse()) {
+            (Ok(deployment), Ok(monitor)) => Self::new(deployment, monitor),
+            _ => unreachable!("hexadecimal digits are a name"),
+        }
     }
 
     /// The same records, as another monitor sees them.

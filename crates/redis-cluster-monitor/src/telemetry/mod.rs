@@ -6,7 +6,6 @@ mod line;
 mod summary;
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::time::SystemTime;
 
 use clap::ValueEnum;
 use rcm_core::event::{Event, Severity};
@@ -19,6 +18,7 @@ use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
+use crate::clock;
 use line::Line;
 
 pub use summary::text as summary_text;
@@ -116,7 +116,7 @@ struct Lines {
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut line = Line::new(SystemTime::now(), *event.metadata().level());
+        let mut line = Line::new(clock::time_of_day(), *event.metadata().level());
         event.record(&mut line);
         let text = match self.format {
             LogFormat::Text => line.text(self.colour),

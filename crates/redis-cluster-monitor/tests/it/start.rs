@@ -1,5 +1,6 @@
 //! What the monitor finds when it starts, and what it refuses.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::TcpListener;
 
@@ -235,7 +236,8 @@ fn many_groups() -> Result {
             .map(|node| format!("{node:?}"))
             .collect();
         let nodes: Vec<String> = nodes.iter().map(|node| format!("\"{node}\"")).collect();
-        file += &format!("[groups.g{number}]\nnodes = [{}]\n", nodes.join(", "));
+        let nodes = nodes.join(", ");
+        writeln!(file, "[groups.g{number}]\nnodes = [{nodes}]").unwrap();
     }
     let path = state.path().with_extension("toml");
     std::fs::write(&path, file).unwrap();

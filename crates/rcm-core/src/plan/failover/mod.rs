@@ -140,8 +140,9 @@ impl Failover {
     /// When the plan wants to be woken although nothing happens.
     pub fn next_deadline(&self, world: World<'_>) -> Option<Instant> {
         match &self.state {
-            State::Claiming(writing) | State::Committing(writing) => writing.next_deadline(),
-            State::Intending { writing, .. } => writing.next_deadline(),
+            State::Claiming(writing)
+            | State::Committing(writing)
+            | State::Intending { writing, .. } => writing.next_deadline(),
             State::Resuming(resuming) => Some(resuming.until),
             State::Promoting { .. } => None,
             State::Sealing { since } => {
@@ -192,8 +193,9 @@ impl Failover {
     /// Lets time pass.
     pub fn tick(&mut self, world: World<'_>, out: &mut Outbox) -> Progress {
         match &mut self.state {
-            State::Claiming(writing) | State::Committing(writing) => writing.tick(world, out),
-            State::Intending { writing, .. } => writing.tick(world, out),
+            State::Claiming(writing)
+            | State::Committing(writing)
+            | State::Intending { writing, .. } => writing.tick(world, out),
             State::Promoting { .. } => {}
             State::Resuming(resuming) => {
                 if resuming.until <= world.now {

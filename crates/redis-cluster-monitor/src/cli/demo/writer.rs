@@ -117,6 +117,10 @@ impl Drop for Writer {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a writer has a rate, and waits for nothing else"
+)]
 fn write(status: &watch::Receiver<Arc<Status>>, ledger: &Mutex<Ledger>, stop: &AtomicBool) {
     let mut client: Option<(SocketAddr, Client)> = None;
     let mut due = now();

@@ -1,0 +1,111 @@
+//! Everything that is measured. The names are those in the files: new ones may come, old ones keep
+//! their meaning.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of one number; its unit is its last word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Figure {
+    /// From the kill to the first refused connect: what the operating system needs to end it.
+    RefusedMs,
+    /// From the fault to the first replica that answers ROLE as a primary.
+    PromotedMs,
+    /// The same from the first refused connect.
+    PromotedAfterRefusedMs,
+    /// The longest wait of a write, from the time at which it was to be sent to its
+    /// acknowledgement, tries in vain included.
+    OutageMs,
+    /// From the fault until every surviving replica follows the new primary with its link up.
+    FollowingMs,
+    /// Writes that were acknowledged, to anybody at any time, and are not on the last primary.
+    LostWrites,
+    /// From the return of the old primary (its first answer, or SIGCONT) until it is a replica.
+    /// Meanwhile it takes writes that will be lost.
+    StalePrimaryMs,
+    /// From the return of the old primary until its link to the new one is up.
+    RejoinedMs,
+    /// CPU time of all processes of the contender together, in the window.
+    CpuMs,
+    /// The same per process, on average.
+    CpuPerProcessMs,
+    /// Resident memory of all processes of the contender together, at the end of the window.
+    MemoryMb,
+    /// The same per process, on average.
+    MemoryPerProcessMb,
+    /// CPU time that all servers together used more in the window than without a contender.
+    ServersCpuMs,
+    /// How many processes the contender has.
+    Processes,
+}
+
+impl Figure {
+    /// As in the files.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::RefusedMs => "refused_ms",
+            Self::PromotedMs => "promoted_ms",
+            Self::PromotedAfterRefusedMs => "promoted_after_refused_ms",
+            Self::OutageMs => "outage_ms",
+            Self::FollowingMs => "following_ms",
+            Self::LostWrites => "lost_writes",
+            Self::StalePrimaryMs => "stale_primary_ms",
+            Self::RejoinedMs => "rejoined_ms",
+            Self::CpuMs => "cpu_ms",
+            Self::CpuPerProcessMs => "cpu_per_process_ms",
+            Self::MemoryMb => "memory_mb",
+            Self::MemoryPerProcessMb => "memory_per_process_mb",
+            Self::ServersCpuMs => "servers_cpu_ms",
+            Self::Processes => "processes",
+        }
+    }
+
+    /// Whether it is the contender that makes it small or large, so that a ratio means something.
+    pub(crate) fn is_compared(self) -> bool {
+        !matches!(self, Self::RefusedMs | Self::Processes | Self::LostWrites)
+    }
+}
+
+/// What was measured in one repetition. One that failed has those that came before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Figures(BTreeMap<Figure, f64>);
+
+impl Figures {
+    pub(crate) fn put(&mut self, figure: Figure, value: f64) {
+        // Microseconds are what a clock and a poll every 200 of them can honestly tell.
+        self.0.insert(figure, (value * 1000.0).round() / 1000.0);
+    }
+
+    pub(crate) fn put_duration(&mut self, figure: Figure, duration: Duration) {
+        self.put(figure, duration.as_secs_f64() * 1000.0);
+    }
+
+    pub(crate) fn get(&self, figure: Figure) -> Option<f64> {
+        self.0.get(&figure).copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Figure, f64)> {
+        self.0.iter().map(|(&figure, &value)| (figure, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_in_the_files() {
+        for figure in [
+            Figure::PromotedAfterRefusedMs,
+            Figure::MemoryPerProcessMb,
+            Figure::Processes,
+        ] {
+            let json = serde_json::to_string(&figure).unwrap();
+            assert_eq!(json, format!("{:?}", figure.name()));
+        }
+    }
+}

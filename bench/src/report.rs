@@ -1,0 +1,314 @@
+//! Tables for the terminal, which are Markdown as well.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::raw::{Figure, Line};
+
+const HEADER: [&str; 8] = [
+    "contender",
+    "figure",
+    "n",
+    "median",
+    "p99",
+    "max",
+    "p25 - p75",
+    "to ours",
+];
+
+/// The sample of one figure of one contender, in ascending order, never empty.
+struct Sample(Vec<f64>);
+
+/// What may be compared with each other: all but the contender is the same.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Section {
+    scenario: String,
+    server: String,
+    parameters: String,
+}
+
+/// One table per scenario.
+pub(crate) fn render(lines: &[Line]) -> String {
+    let mut sections: BTreeMap<Section, Vec<&Line>> = BTreeMap::new();
+    for line in lines {
+        sections.entry(Section::of(line)).or_default().push(line);
+    }
+    let mut text = String::new();
+    for (section, lines) in &sections {
+        let Section {
+            scenario,
+            server,
+            parameters,
+        } = section;
+        let notes = [server.as_str(), parameters.as_str()];
+        let notes: Vec<_> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+        text += &["\n### ", scenario, ": ", &notes.join(", "), "\n\n"].concat();
+        text += &table(&rows(lines));
+        text += &failures(lines);
+    }
+    text + &machine(lines)
+}
+
+/// The most telling figures of one line.
+pub(crate) fn summary(line: &Line) -> String {
+    if let Some(failure) = &line.failure {
+        return format!("failed: {}", failure.lines().next().unwrap_or_default());
+    }
+    let shown = line.figures.iter().filter(|(figure, _)| {
+        use Figure::{
+            CpuMs, FollowingMs, LostWrites, MemoryMb, OutageMs, PromotedAfterRefusedMs, PromotedMs,
+            StalePrimaryMs,
+        };
+        [
+            PromotedMs,
+            PromotedAfterRefusedMs,
+            OutageMs,
+            FollowingMs,
+            LostWrites,
+            StalePrimaryMs,
+            CpuMs,
+            MemoryMb,
+        ]
+        .contains(figure)
+    });
+    let words = shown.map(|(figure, value)| format!("{} {}", figure.name(), number(value)));
+    words.collect::<Vec<_>>().join("  ")
+}
+
+impl Section {
+    fn of(line: &Line) -> Self {
+        let shared = line.parameters.iter();
+        let shared = shared.filter(|(name, _)| !name.starts_with("contender."));
+        let words: Vec<_> = shared
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        Self {
+            scenario: line.scenario.clone(),
+            server: line.versions.server.clone(),
+            parameters: words.join(", "),
+        }
+    }
+}
+
+impl Sample {
+    /// The sample of a figure, if anybody measured it.
+    fn of(lines: &[&Line], figure: Figure, contender: &str) -> Option<Self> {
+        let its = lines.iter().filter(|line| line.contender == contender);
+        let mut values: Vec<_> = its.filter_map(|line| line.figures.get(figure)).collect();
+        values.sort_by(f64::total_cmp);
+        (!values.is_empty()).then_some(Self(values))
+    }
+
+    fn median(&self) -> f64 {
+        let (len, half) = (self.0.len(), self.0.len() / 2);
+        if len.is_multiple_of(2) {
+            f64::midpoint(self.0[half - 1], self.0[half])
+        } else {
+            self.0[half]
+        }
+    }
+
+    /// The smallest value that is not exceeded by `percent` of all.
+    fn percentile(&self, percent: usize) -> f64 {
+        let rank = (self.0.len() * percent).div_ceil(100);
+        self.0[rank.max(1) - 1]
+    }
+}
+
+fn rows(lines: &[&Line]) -> Vec<[String; 8]> {
+    let contenders = in_order(lines.iter().map(|line| line.contender.as_str()));
+    let mut figures: Vec<_> = lines.iter().flat_map(|line| line.figures.iter()).collect();
+    figures.sort_by_key(|(figure, _)| *figure);
+    figures.dedup_by_key(|(figure, _)| *figure);
+    let ours = contenders.iter().find(|name| is_ours(name));
+
+    let mut rows = Vec::new();
+    for (figure, _) in figures {
+        let our_median = ours
+            .and_then(|name| Sample::of(lines, figure, name))
+            .map(|sample| sample.median());
+        for &contender in &contenders {
+            let Some(sample) = Sample::of(lines, figure, contender) else {
+                continue;
+            };
+            let ratio = our_median
+                .filter(|ours| figure.is_compared() && *ours > 0.0 && !is_ours(contender))
+                .map(|ours| format!("{} x", number(sample.median() / ours)));
+            rows.push([
+                contender.to_owned(),
+                figure.name().to_owned(),
+                sample.0.len().to_string(),
+                number(sample.median()),
+                number(sample.percentile(99)),
+                number(sample.percentile(100)),
+                format!(
+                    "{} - {}",
+                    number(sample.percentile(25)),
+                    number(sample.percentile(75))
+                ),
+                ratio.unwrap_or_default(),
+            ]);
+        }
+    }
+    rows
+}
+
+fn is_ours(contender: &str) -> bool {
+    contender.split(':').next() == Some("ours")
+}
+
+fn table(rows: &[[String; 8]]) -> String {
+    let all = || std::iter::once(HEADER.map(str::to_owned)).chain(rows.iter().cloned());
+    let mut widths = [0; 8];
+    for row in all() {
+        for (width, cell) in widths.iter_mut().zip(&row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let line = |row: [String; 8]| {
+        let cells = row.into_iter().zip(widths).enumerate();
+        // Words to the left, numbers to the right.
+        let cells = cells.map(|(column, (cell, width))| match column {
+            0 | 1 => format!("| {cell:<width$} "),
+            _ => format!("| {cell:>width$} "),
+        });
+        cells.collect::<String>() + "|\n"
+    };
+    let rules = widths.into_iter().enumerate().map(|(column, width)| {
+        let end = if column < 2 { "-" } else { ":" };
+        format!("|{}{end}", "-".repeat(width + 1))
+    });
+    let rule = rules.collect::<String>() + "|\n";
+    line(HEADER.map(str::to_owned)) + &rule + &rows.iter().cloned().map(line).collect::<String>()
+}
+
+fn failures(lines: &[&Line]) -> String {
+    let mut text = String::new();
+    for contender in in_order(lines.iter().map(|line| line.contender.as_str())) {
+        let its: Vec<_> = lines
+            .iter()
+            .filter(|line| line.contender == contender)
+            .collect();
+        let failed: Vec<_> = its
+            .iter()
+            .filter_map(|line| line.failure.as_deref())
+            .collect();
+        if let Some(last) = failed.last().and_then(|failure| failure.lines().next()) {
+            let (failed, all) = (failed.len(), its.len());
+            writeln!(
+                text,
+                "\n{contender}: {failed} of {all} not completed, last: {last}"
+            )
+            .expect("a string takes everything");
+        }
+    }
+    text
+}
+
+fn machine(lines: &[Line]) -> String {
+    let Some(line) = lines.last() else {
+        return "nothing was measured\n".to_owned();
+    };
+    let (machine, versions) = (&line.machine, &line.versions);
+    let mut contenders: Vec<_> = lines
+        .iter()
+        .filter(|line| !line.versions.contender.is_empty())
+        .map(|line| {
+            let name = line.contender.split(':').next().unwrap_or_default();
+            format!("{name} is {}", line.versions.contender)
+        })
+        .collect();
+    contenders.sort();
+    contenders.dedup();
+    format!(
+        "\n{}, {} CPUs ({}), {} MB, kernel {}; source {}; {}; {}\n",
+        machine.system,
+        machine.cpus,
+        machine.cpu,
+        machine.memory_mb,
+        versions.kernel,
+        versions.source,
+        contenders.join("; "),
+        line.time,
+    )
+}
+
+/// Without repetitions, as they came first.
+fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    seen
+}
+
+/// Three digits or more.
+fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        _ if value.fract() == 0.0 => 0,
+        size if size < 10.0 => 2,
+        size if size < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(contender: &str, repetition: u32, promoted: f64) -> Line {
+        let mut line = Line::begin("crash", contender, repetition);
+        line.figures.put(Figure::PromotedMs, promoted);
+        line
+    }
+
+    #[test]
+    fn rivals_are_compared_with_ours() {
+        let lines = [
+            line("ours", 1, 3.0),
+            line("redis-sentinel", 1, 1200.0),
+            line("ours", 2, 5.0),
+            line("redis-sentinel", 2, 1600.0),
+        ];
+        let text = render(&lines);
+        let row = |cells: [&str; 8]| cells.join("|");
+        let squeezed: String = text.chars().filter(|c| *c != ' ').collect();
+        for row in [
+            row(["ours", "promoted_ms", "2", "4", "5", "5", "3-5", ""]),
+            row([
+                "redis-sentinel",
+                "promoted_ms",
+                "2",
+                "1400",
+                "1600",
+                "1600",
+                "1200-1600",
+                "350x",
+            ]),
+        ] {
+            assert!(squeezed.contains(&format!("|{row}|")), "{row} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn failures_are_not_hidden() {
+        let mut failed = line("redis-sentinel", 1, 1.0);
+        failed.failure = Some("it did not come\nmore".into());
+        let text = render(&[failed]);
+        assert!(
+            text.contains("redis-sentinel: 1 of 1 not completed, last: it did not come\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn percentiles_are_values_of_the_sample() {
+        let sample = Sample((1..=200).map(f64::from).collect());
+        assert_eq!(sample.percentile(99).to_string(), "198");
+        assert_eq!(sample.percentile(100).to_string(), "200");
+        assert_eq!(sample.median().to_string(), "100.5");
+    }
+}
