@@ -136,7 +136,12 @@ pub(super) fn accepted_by_all<'a>(view: &'a View, record: &Record) -> Option<&'a
 }
 
 /// Whether the record and the nodes have anything in common; `None` while too little is known.
-pub(super) fn has_common_ground(view: &View, record: &Record) -> Option<bool> {
+/// `patience_ended`: recorded nodes that nobody listed are not waited for any longer.
+pub(super) fn has_common_ground(
+    view: &View,
+    record: &Record,
+    patience_ended: bool,
+) -> Option<bool> {
     let answering: Vec<&Node> = view.nodes().filter(|node| node.answers()).collect();
     let common = answering.iter().any(|node| {
         node.run_id().is_some_and(|run_id| record.knows(run_id)) || descends(node, record)
@@ -145,7 +150,8 @@ pub(super) fn has_common_ground(view: &View, record: &Record) -> Option<bool> {
         return Some(true);
     }
     // Who is still away may be the one that is known.
-    if view.nodes().any(|node| node.listed && !node.answers()) {
+    let awaited = |node: &Node| node.listed || (is_recorded(node, record) && !patience_ended);
+    if view.nodes().any(|node| awaited(node) && !node.answers()) {
         return None;
     }
     // After a restart of everything no id is left. Then the recorded primary, being the only one

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::adopt::{accepted_by_all, has_common_ground, successor};
-use super::belonging::is_recorded;
+use super::belonging::{descends, is_recorded};
 use super::restart::Ruling;
 use super::{Engine, Plan, Reading};
 use crate::action::{Deed, Pace};
@@ -68,7 +68,8 @@ impl Engine {
     fn judge(&mut self) {
         let Some(record) = self.record() else { return };
         if !self.grounded {
-            match has_common_ground(&self.view, record) {
+            let patience_ended = self.now >= self.started + Policy::COLD_START_AFTER;
+            match has_common_ground(&self.view, record, patience_ended) {
                 Some(true) => self.grounded = true,
                 Some(false) => return self.halt(Halt::ForeignRecord),
                 None => return self.judge_silence(),
@@ -203,15 +204,33 @@ impl Engine {
         let accepted = record.and_then(|record| accepted_by_all(&self.view, record));
         let accepted = accepted.map(|node| node.id);
         let waited = self.now >= since + Policy::COLD_START_AFTER;
-        if self.rule_on_restart() == Ruling::Keep {
+        // Nobody can come any more who holds more.
+        let all_are_in = waited && record.is_some_and(|record| self.all_answer(record));
+        let keeps_data = node.is_primary() && node.condition.is_some_and(|it| !it.empty);
+        if self.rule_on_restart() == Ruling::Keep || (all_are_in && keeps_data) {
             self.adopt(primary, Rule::R250, Adoption::Restarted);
         } else if let Some(node) = accepted.filter(|_| waited) {
             self.adopt(node, Rule::R240, Adoption::ChangedByHand);
+        } else if all_are_in && self.somebody_descends() {
+            self.replace(primary, Verdict::PrimaryRestarted);
         } else {
             self.ripens_at = self
                 .disputed_since
                 .map(|since| since + Policy::COLD_START_AFTER);
         }
+    }
+
+    fn somebody_descends(&self) -> bool {
+        let record = self.record();
+        let mut nodes = self.view.nodes();
+        record.is_some_and(|record| nodes.any(|node| descends(node, record)))
+    }
+
+    fn all_answer(&self, record: &Record) -> bool {
+        let members = record.members.iter();
+        members
+            .map(|member| self.view.at_address(&member.address))
+            .all(|node| node.is_some_and(Node::answers))
     }
 
     fn replace(&mut self, primary: NodeId, cause: Verdict) {

@@ -67,7 +67,7 @@ impl Engine {
             };
         }
         if !node.is_primary() {
-            return if best.is_some() {
+            return if best.max(prefix(node)).is_some() {
                 Ruling::Replace
             } else {
                 Ruling::Wait
