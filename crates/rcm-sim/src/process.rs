@@ -31,6 +31,7 @@ impl World {
         server.stopped = false;
         server.script = None;
         server.loading_until = None;
+        server.settle_in();
         server.inbox.clear();
     }
 
