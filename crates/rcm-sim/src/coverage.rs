@@ -38,8 +38,8 @@ impl Coverage {
         *self.counts.entry(word).or_insert(0) += 1;
     }
 
-    pub(crate) fn verdict(&mut self, verdict: Verdict) {
-        self.verdicts.insert(verdict);
+    pub(crate) fn verdicts(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
+        self.verdicts.extend(verdicts);
     }
 
     pub(crate) fn rule(&mut self, rule: Rule, _stage: Option<Stage>) {

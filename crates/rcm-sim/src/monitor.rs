@@ -9,6 +9,7 @@ use rcm_core::event::Event as Told;
 use rcm_core::id::NodeId;
 use rcm_core::lease::Lease;
 use rcm_core::policy::{Nodes, Policy};
+use rcm_core::verdict::Verdict;
 
 use crate::hand::Workers;
 use crate::link::Link;
@@ -159,7 +160,10 @@ impl World {
         let due = engine.next_deadline();
         let status = engine.status();
         let published = status.primary.clone();
-        self.coverage.verdict(status.verdict);
+        let warnings = status.warnings.iter().map(|warning| warning.verdict);
+        let trouble = (!status.store_writable).then_some(Verdict::StoreUnwritable);
+        let seen = [status.verdict].into_iter().chain(warnings).chain(trouble);
+        self.coverage.verdicts(seen);
         let counts = (told.len(), actions.len());
         self.check_published();
         self.check_bounds(counts, due);
@@ -195,6 +199,9 @@ impl World {
             let rule = event.rule.map_or(String::new(), |rule| format!("{rule} "));
             format!("* {rule}{}: {}", event.kind.code(), event.kind)
         });
+        if event.kind.code() == Verdict::ObserverLate.code() {
+            self.coverage.verdicts([Verdict::ObserverLate]);
+        }
         if let Some(rule) = event.rule {
             self.coverage.rule(rule, stage);
         }

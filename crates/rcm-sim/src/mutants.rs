@@ -25,7 +25,12 @@ pub fn try_mutant(mutant: Mutant, from: u64, seeds: u64) -> Trial {
             mutant: Some(mutant),
             ..Setup::default()
         };
-        run(&setup).broken.map(|broken| (seed, broken.invariant))
+        let broken = run(&setup).broken?;
+        let whole = run(&Setup {
+            mutant: None,
+            ..setup
+        });
+        whole.broken.is_none().then_some((seed, broken.invariant))
     });
     Trial { mutant, killed }
 }

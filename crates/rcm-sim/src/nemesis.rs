@@ -215,8 +215,9 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
     let first = 3 * S + rng.range(0, 2 * S);
     match plot {
         Plot::Calm => {
-            for _ in 0..rng.range(0, 6) {
-                let when = When::At(first + rng.range(0, 8 * S));
+            // One after the other: together they would be a longer delay.
+            for place in 0..rng.range(0, 3) {
+                let when = When::At(first + place * 7 * S + rng.range(0, S));
                 faults.push(Fault {
                     when,
                     whom: any(rng, nodes),

@@ -49,6 +49,8 @@ pub(crate) struct Server {
     pub(crate) configured: Option<Address>,
     /// As of 7.0: a primary finds its replication id in its dump.
     pub(crate) remembers_id: bool,
+    /// What it is loading; its place in the replication changes at the end of that.
+    pub(crate) received: Option<Dump>,
     /// The dump on its disk.
     pub(crate) dump: Option<Dump>,
     pub(crate) last_ping: Time,
@@ -67,6 +69,8 @@ pub(crate) struct Follow {
     pub(crate) target: Address,
     /// The monitor told it to.
     pub(crate) told_by_monitor: bool,
+    /// The process that was meant.
+    pub(crate) meant: Option<Process>,
     pub(crate) link: LinkState,
     /// Counts attempts, so that late answers to older ones are known.
     pub(crate) attempt: u64,
@@ -114,6 +118,7 @@ impl Server {
             priority: 100,
             configured: None,
             remembers_id,
+            received: None,
             dump: None,
             last_ping: 0,
         }
@@ -176,6 +181,16 @@ impl Server {
         self.backlog_from = self
             .backlog_from
             .max((self.offset + 1).saturating_sub(self.backlog_size));
+    }
+
+    /// The load is over: the data set has its place.
+    pub(crate) fn settle_in(&mut self) {
+        if let Some(dump) = self.received.take() {
+            self.id = dump.id;
+            self.previous = None;
+            self.offset = dump.offset;
+            self.backlog_from = dump.offset + 1;
+        }
     }
 
     pub(crate) fn dump_now(&self) -> Dump {

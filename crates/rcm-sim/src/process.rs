@@ -31,6 +31,7 @@ impl World {
         server.stopped = false;
         server.script = None;
         server.loading_until = None;
+        server.settle_in();
         server.inbox.clear();
     }
 
@@ -90,6 +91,7 @@ impl World {
             Some(target) => Place::Replica(Follow {
                 target,
                 told_by_monitor: false,
+                meant: None,
                 link: LinkState::Down,
                 attempt: 0,
             }),

@@ -57,12 +57,14 @@ impl World {
         self.leave_office(node);
         self.drop_link(node);
         self.drop_replicas(node);
+        let meant = self.at(target).map(|target| self.servers[target].process);
         let attempt = self.servers[node]
             .follow()
             .map_or(0, |follow| follow.attempt);
         self.servers[node].place = Place::Replica(Follow {
             target: target.clone(),
             told_by_monitor: by_monitor,
+            meant,
             link: LinkState::Down,
             attempt,
         });
@@ -376,11 +378,8 @@ impl World {
         let until = self.now + self.rng.range(5 * MS, 200 * MS);
         self.drop_replicas(replica);
         let server = &mut self.servers[replica];
-        server.id = dump.id;
-        server.previous = None;
-        server.offset = dump.offset;
-        server.backlog_from = dump.offset + 1;
-        server.history = dump.history;
+        server.history = dump.history.clone();
+        server.received = Some(dump);
         server.loading_until = Some(until);
         let process = server.process;
         self.schedule(
@@ -401,6 +400,7 @@ impl World {
             return self.schedule(self.now + LATER, Event::Loaded { node, process });
         }
         server.loading_until = None;
+        server.settle_in();
         let synced = server.follow().map(|follow| follow.link);
         match synced {
             Some(LinkState::Syncing(id)) if self.streams.contains_key(&id) => {

@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::connect::Attempt;
 use crate::coverage::Coverage;
 use crate::history::Branch;
-use crate::invariants::{Broken, Finding, Truth};
+use crate::invariants::{Broken, Finding, Truth, i13_liveness};
 use crate::monitor::Monitor;
 use crate::nemesis::{Disk, Fault, Plot, Step, When, plan};
 use crate::network::Network;
@@ -287,6 +287,7 @@ impl World {
                 server.place = Place::Replica(Follow {
                     target: self.addresses[0].clone(),
                     told_by_monitor: false,
+                    meant: None,
                     link: LinkState::Down,
                     attempt: 0,
                 });
@@ -434,6 +435,11 @@ impl World {
             Err(broken) => {
                 self.settled_since = None;
                 if self.now >= self.heal_at + BOUND {
+                    if i13_liveness::is_left_to_the_operator(self) {
+                        self.coverage.count("left to the operator");
+                        self.finished = true;
+                        return;
+                    }
                     return self.demand(Err(broken));
                 }
             }

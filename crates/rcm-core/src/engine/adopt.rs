@@ -117,8 +117,31 @@ pub(super) fn successor<'a>(view: &'a View, record: &Record) -> Option<&'a Node>
     accepted.then_some(node)
 }
 
+/// When nobody holds anything of the committed history any more: the only primary, when it holds
+/// data and every member answers and follows it. Nothing is left that taking it over could lose.
+pub(super) fn accepted_by_all<'a>(view: &'a View, record: &Record) -> Option<&'a Node> {
+    let mut primaries = view.nodes().filter(|node| node.is_primary());
+    let (node, None) = (primaries.next()?, primaries.next()) else {
+        return None;
+    };
+    let holds_data = node.condition.is_some_and(|condition| !condition.empty);
+    let lost = view.nodes().all(|node| !descends(node, record));
+    let members = record.members.iter();
+    let followed = members
+        .map(|member| view.at_address(&member.address))
+        .all(|member| {
+            member.is_some_and(|other| other.id == node.id || receives(view, node, other))
+        });
+    (holds_data && lost && followed && is_recorded(node, record)).then_some(node)
+}
+
 /// Whether the record and the nodes have anything in common; `None` while too little is known.
-pub(super) fn has_common_ground(view: &View, record: &Record) -> Option<bool> {
+/// `patience_ended`: recorded nodes that nobody listed are not waited for any longer.
+pub(super) fn has_common_ground(
+    view: &View,
+    record: &Record,
+    patience_ended: bool,
+) -> Option<bool> {
     let answering: Vec<&Node> = view.nodes().filter(|node| node.answers()).collect();
     let common = answering.iter().any(|node| {
         node.run_id().is_some_and(|run_id| record.knows(run_id)) || descends(node, record)
@@ -127,7 +150,8 @@ pub(super) fn has_common_ground(view: &View, record: &Record) -> Option<bool> {
         return Some(true);
     }
     // Who is still away may be the one that is known.
-    if view.nodes().any(|node| node.listed && !node.answers()) {
+    let awaited = |node: &Node| node.listed || (is_recorded(node, record) && !patience_ended);
+    if view.nodes().any(|node| awaited(node) && !node.answers()) {
         return None;
     }
     // After a restart of everything no id is left. Then the recorded primary, being the only one

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::adopt::{has_common_ground, successor};
-use super::belonging::is_recorded;
+use super::adopt::{accepted_by_all, has_common_ground, successor};
+use super::belonging::{descends, is_recorded};
 use super::restart::Ruling;
 use super::{Engine, Plan, Reading};
 use crate::action::{Deed, Pace};
@@ -68,7 +68,8 @@ impl Engine {
     fn judge(&mut self) {
         let Some(record) = self.record() else { return };
         if !self.grounded {
-            match has_common_ground(&self.view, record) {
+            let patience_ended = self.now >= self.started + Policy::COLD_START_AFTER;
+            match has_common_ground(&self.view, record, patience_ended) {
                 Some(true) => self.grounded = true,
                 Some(false) => return self.halt(Halt::ForeignRecord),
                 None => return self.judge_silence(),
@@ -212,7 +213,39 @@ impl Engine {
         if node.run_id() == self.run_id_in_office(node) {
             return self.replace_demoted(primary);
         }
-        self.replace_or_keep(primary);
+        let since = *self.disputed_since.get_or_insert(self.now);
+        let record = self.record();
+        let accepted = record.and_then(|record| accepted_by_all(&self.view, record));
+        let accepted = accepted.map(|node| node.id);
+        let waited = self.now >= since + Policy::COLD_START_AFTER;
+        // Nobody can come any more who holds more.
+        let all_are_in = waited && record.is_some_and(|record| self.all_answer(record));
+        let keeps_data = node.is_primary() && node.condition.is_some_and(|it| !it.empty);
+        let ruling = self.rule_on_restart();
+        if ruling == Ruling::Keep {
+            self.adopt(primary, Rule::R250, Adoption::Restarted);
+        } else if ruling == Ruling::KeepUntraced || (all_are_in && keeps_data) {
+            self.adopt(primary, Rule::R250, Adoption::RestartedWithoutLineage);
+        } else if let Some(node) = accepted.filter(|_| waited) {
+            self.adopt(node, Rule::R240, Adoption::ChangedByHand);
+        } else if all_are_in && self.somebody_descends() {
+            self.replace(primary, Verdict::PrimaryRestarted);
+        } else {
+            self.ripens_at = Some(since + Policy::COLD_START_AFTER);
+        }
+    }
+
+    fn somebody_descends(&self) -> bool {
+        let record = self.record();
+        let mut nodes = self.view.nodes();
+        record.is_some_and(|record| nodes.any(|node| descends(node, record)))
+    }
+
+    fn all_answer(&self, record: &Record) -> bool {
+        let members = record.members.iter();
+        members
+            .map(|member| self.view.at_address(&member.address))
+            .all(|node| node.is_some_and(Node::answers))
     }
 
     fn replace(&mut self, primary: NodeId, cause: Verdict) {
@@ -297,20 +330,11 @@ impl Engine {
             let eligible = seen && (node.id != lost || node.following().is_some());
             eligible && hopeful && node.refuses_us.is_none()
         };
-        let nodes: Vec<&Node> = self.view.nodes().filter(may_answer).collect();
-        let ranking = |spare_syncing: bool| {
-            let contenders = nodes.iter();
-            rank(
-                &record.chain,
-                contenders.filter_map(|node| contender(node, record, spare_syncing)),
-            )
-        };
-        let whole = ranking(true);
-        if whole.best().is_some() {
-            return whole;
-        }
-        // A seal in time ends a full synchronisation, and what the replica held is kept.
-        ranking(false)
+        let contenders = self.view.nodes().filter(may_answer);
+        rank(
+            &record.chain,
+            contenders.filter_map(|node| contender(node, record)),
+        )
     }
 
     pub(super) fn set_verdict(
@@ -378,15 +402,15 @@ impl Engine {
     }
 }
 
-fn contender(node: &Node, record: &Record, spare_syncing: bool) -> Option<Contender> {
+fn contender(node: &Node, record: &Record) -> Option<Contender> {
     let seen = node.replication()?;
-    let syncing = seen.following().is_some_and(|following| following.syncing);
     Some(Contender {
         node: node.id,
         run_id: node.run_id()?,
         position: Position::from(seen),
         priority: seen.following().map_or(100, |following| following.priority),
-        incomplete: seen.loading || (spare_syncing && syncing),
+        // A seal in time ends a full synchronisation, and what the replica held is kept.
+        incomplete: seen.loading,
         recorded: recorded(node, record),
     })
 }

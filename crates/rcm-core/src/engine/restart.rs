@@ -52,7 +52,8 @@ impl Engine {
             {
                 return Ruling::Wait;
             }
-            if receives(&self.view, node, other) {
+            // Nobody follows a node that is a replica itself, though a circle may look like it.
+            if node.is_primary() && receives(&self.view, node, other) {
                 followers += 1;
             } else {
                 best = best.max(prefix(other));
@@ -66,7 +67,7 @@ impl Engine {
             };
         }
         if !node.is_primary() {
-            return if best.is_some() {
+            return if best.max(prefix(node)).is_some() {
                 Ruling::Replace
             } else {
                 Ruling::Wait

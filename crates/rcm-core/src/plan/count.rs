@@ -41,13 +41,6 @@ pub(super) fn count(
         .filter_map(|hand| contender(hand, record, world))
         .collect();
     let mut ranking = rank(&record.chain, contenders.iter().copied());
-    if ranking.best().is_none() {
-        let kept = kept_their_data(&contenders, hands, world);
-        if let Some(best) = rank(&record.chain, kept).best() {
-            ranking.refused.retain(|(node, _)| *node != best.node());
-            ranking.candidates.push(best);
-        }
-    }
     if world.lacks(Mutant::RawOffset) {
         let offset = |candidate: &Candidate| candidate.position().offset;
         ranking
@@ -85,32 +78,6 @@ pub(super) fn count(
     Count::Ready(ranking, missing)
 }
 
-/// A replica whose seal ended a full synchronisation before it began to load still holds what it
-/// held before. It is the last resort, because not every setting keeps that.
-fn kept_their_data(
-    contenders: &[Contender],
-    hands: &BTreeMap<NodeId, Hand>,
-    world: World<'_>,
-) -> Vec<Contender> {
-    let kept = |contender: &&Contender| {
-        let node = world.view.get(contender.node);
-        let empty = node
-            .and_then(|node| node.condition)
-            .is_none_or(|it| it.empty);
-        let hand = hands.get(&contender.node);
-        let loading = hand
-            .and_then(Hand::report)
-            .is_some_and(|report| report.replication.loading);
-        !empty && !loading && hand.is_some_and(|hand| !hand.was_loading)
-    };
-    let kept = contenders.iter().filter(kept);
-    kept.map(|contender| Contender {
-        incomplete: false,
-        ..*contender
-    })
-    .collect()
-}
-
 fn without_candidate(
     ranking: Ranking,
     contenders: &[Contender],
@@ -122,6 +89,15 @@ fn without_candidate(
     if since + Policy::SEAL_WITHIN > world.now {
         return Count::Waiting(since + Policy::SEAL_WITHIN);
     }
+    // Once everybody is sealed and counted, nobody can come who holds more.
+    let all_are_in = contenders.len() >= record.members.len();
+    if let Some(best) = best_of_those_that_lost(contenders, record).filter(|_| all_are_in) {
+        let patience_ends = since + Policy::COLD_START_AFTER;
+        if patience_ends > world.now {
+            return Count::Waiting(patience_ends);
+        }
+        return cold_start_with(best, ranking);
+    }
     let in_office = lost.and_then(|lost| cold_start(&record.chain, contenders, lost));
     let holds_data = |node: NodeId| {
         let condition = world.view.get(node).and_then(|node| node.condition);
@@ -131,17 +107,29 @@ fn without_candidate(
         return Count::Nobody(ranking);
     };
     // Somebody who is still away may be traceable.
-    let all_are_in = contenders.len() >= record.members.len();
     let patience_ends = since + Policy::COLD_START_AFTER;
     if !all_are_in && patience_ends > world.now {
         return Count::Waiting(patience_ends);
     }
+    cold_start_with(kept, ranking)
+}
+
+fn cold_start_with(kept: Candidate, ranking: Ranking) -> Count {
     let mut refused = ranking.refused;
     refused.retain(|(node, _)| *node != kept.node());
     Count::ColdStart(Ranking {
         candidates: alloc::vec![kept],
         refused,
     })
+}
+
+/// The node that holds the most of the history, although it once held more.
+fn best_of_those_that_lost(contenders: &[Contender], record: &Record) -> Option<Candidate> {
+    let forgiven = contenders.iter().map(|contender| Contender {
+        recorded: Recorded::SameProcess,
+        ..*contender
+    });
+    rank(&record.chain, forgiven).best()
 }
 
 /// The event that tells who was picked among whom.
@@ -187,6 +175,11 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
             Recorded::OtherProcess(member.offset)
         })
     };
+    // A seal in time ends a full synchronisation before the data set is replaced, unless the node is
+    // set to empty itself first.
+    let emptied = hand.was_syncing && node.condition.is_none_or(|condition| condition.empty);
+    // It takes its place in the new stream only at the end of the load.
+    let failed_to_load = hand.was_loading == Some(Position::from(&report.replication));
     Some(Contender {
         node: node.id,
         run_id: report.run_id,
@@ -195,7 +188,7 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
             .replication
             .following()
             .map_or(100, |following| following.priority),
-        incomplete: hand.was_syncing || report.replication.loading,
+        incomplete: report.replication.loading || failed_to_load || emptied,
         recorded,
     })
 }

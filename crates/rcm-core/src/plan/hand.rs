@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::id::{ActionId, NodeId};
 use crate::lease::Held;
+use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
@@ -29,8 +30,8 @@ pub(super) struct Hand {
     pub(super) expected: bool,
     /// It was receiving a whole data set.
     pub(super) was_syncing: bool,
-    /// It was loading one.
-    pub(super) was_loading: bool,
+    /// Where it stood while it was loading one.
+    pub(super) was_loading: Option<Position>,
     /// A seal was sent and not answered: it may be executed at any time.
     unanswered: bool,
 }
@@ -87,7 +88,8 @@ impl Hand {
             was_syncing: following.is_some_and(|following| following.syncing),
             was_loading: known
                 .and_then(|node| node.replication())
-                .is_some_and(|replication| replication.loading),
+                .filter(|replication| replication.loading)
+                .map(Position::from),
             unanswered: false,
         }
     }

@@ -158,6 +158,8 @@ impl Case<'_> {
     /// one replica must confirm.
     fn silent(&self, began: Instant) -> Judgement {
         let delay = self.policy.silent_after;
+        // A mute process whose kernel still accepted a connection was not silent until then.
+        let began = began.max(self.node.trouble.accepted_at.unwrap_or(began));
         let tally = self.tally(began, delay.min(Policy::DRAIN_WITHIN));
         let failure = Some(Failure::Silent);
         if tally.vetoes > 0 {

@@ -22,6 +22,8 @@ use rcm_core::time::Instant;
 pub(crate) struct Story {
     engine: Option<Engine>,
     now: Duration,
+    /// The nodes that the operator named; all of them unless the story says how many.
+    listed: Vec<String>,
     nodes: BTreeMap<String, Node>,
     stored: Option<Record>,
     revision: Revision,
@@ -141,6 +143,7 @@ impl Story {
 
     fn start(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<(), Box<dyn Error>> {
         let policy = Self::policy(args)?;
+        let listed: Option<usize> = args.lookup_parse("listed")?;
         let names = Self::names(args);
         for (name, number) in names.iter().zip(1..) {
             let replication = look::Replication {
@@ -164,18 +167,19 @@ impl Story {
             };
             self.nodes.insert(name.clone(), node);
         }
-        self.begin(&names, policy)
+        self.listed = names[..listed.unwrap_or(names.len())].to_vec();
+        self.begin(policy)
     }
 
     /// The monitor ends and starts again, on the same store.
     fn restart(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<(), Box<dyn Error>> {
         let policy = Self::policy(args)?;
-        let names = self.nodes.keys().cloned().collect::<Vec<_>>();
-        self.begin(&names, policy)
+        self.begin(policy)
     }
 
-    fn begin(&mut self, names: &[String], policy: Policy) -> Result<(), Box<dyn Error>> {
-        let nodes = Nodes::new(names.iter().map(|name| address(name)).collect())?;
+    fn begin(&mut self, policy: Policy) -> Result<(), Box<dyn Error>> {
+        let listed = self.listed.iter();
+        let nodes = Nodes::new(listed.map(|name| address(name)).collect())?;
         let me = Identity {
             group: "mymaster".parse()?,
             monitor: "m1".parse()?,

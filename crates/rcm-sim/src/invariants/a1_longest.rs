@@ -1,10 +1,11 @@
 //! A1: the node that is promoted holds the longest part of the committed history among the nodes
 //! that were sealed, and every node that was counted is really sealed.
 //!
-//! Nodes that may not be promoted do not count: priority zero, processes that lost data, and those
-//! in the middle of a synchronisation.
+//! Nodes that may not be promoted do not count: priority zero, processes that lost data or the name
+//! of their lineage, and those that load.
 
 use rcm_core::id::Address;
+use rcm_core::lineage::Position;
 
 use super::{Finding, broken};
 use crate::world::World;
@@ -38,7 +39,14 @@ pub(super) fn check(world: &World, chosen: &Address) -> Finding {
             let name = world.name(node);
             return broken(NAME, format!("{name} was counted and is not sealed"));
         }
-        let eligible = server.priority > 0 && !server.is_loading() && !world.robbed.contains(&node);
+        let traceable = world.store.record.as_ref().is_some_and(|record| {
+            let position = Position::from(&server.replication(&world.addresses));
+            record.chain.common_prefix(&position).is_some()
+        });
+        let eligible = traceable
+            && server.priority > 0
+            && !server.is_loading()
+            && !world.robbed.contains(&node);
         let held = server.history.common(reference);
         if eligible && held > best {
             let (name, chosen) = (world.name(node), world.name(chosen));

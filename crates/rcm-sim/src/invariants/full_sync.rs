@@ -1,5 +1,6 @@
 //! A4: no full resynchronisation away from the longest surviving history by our own action: a node
-//! that we attached never gives up more of the committed history than its new primary holds.
+//! that we attached never gives up more of the committed history than its new primary holds. What a
+//! primary that restarts later does to its replicas is not our action.
 
 use super::{Finding, broken};
 use crate::world::World;
@@ -7,9 +8,9 @@ use crate::world::World;
 const NAME: &str = "A4 no full resync away from the longest history";
 
 pub(crate) fn check(world: &World, primary: usize, replica: usize) -> Finding {
-    let told = world.servers[replica]
-        .follow()
-        .is_some_and(|follow| follow.told_by_monitor);
+    let told = world.servers[replica].follow().is_some_and(|follow| {
+        follow.told_by_monitor && follow.meant == Some(world.servers[primary].process)
+    });
     let Some(reference) = world.committed_history().filter(|_| told) else {
         return Ok(());
     };

@@ -1,5 +1,10 @@
 //! I13: when everything works again the group has a primary that takes writes, and clients are sent
 //! to it, within the bound.
+//!
+//! It does not hold when nobody that lives holds anything of the committed history: then there is
+//! nothing that the monitor could go by, and the operator has to choose.
+
+use rcm_core::lineage::Position;
 
 use super::{Finding, broken};
 use crate::world::World;
@@ -31,4 +36,13 @@ pub(super) fn check(world: &World) -> Finding {
             status.verdict
         ),
     )
+}
+
+pub(crate) fn is_left_to_the_operator(world: &World) -> bool {
+    let Some(record) = &world.store.record else {
+        return false;
+    };
+    let living = world.servers.iter().filter(|server| server.up);
+    let mut positions = living.map(|server| Position::from(&server.replication(&world.addresses)));
+    positions.all(|position| record.chain.common_prefix(&position).is_none())
 }

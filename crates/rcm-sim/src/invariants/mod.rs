@@ -12,7 +12,7 @@ mod drained;
 pub(crate) mod full_sync;
 mod i10_status;
 mod i12_no_false_alarm;
-mod i13_liveness;
+pub(crate) mod i13_liveness;
 mod i14_bounds;
 mod i2_epochs;
 pub(crate) mod prefix;

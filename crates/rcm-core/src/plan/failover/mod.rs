@@ -27,7 +27,7 @@ use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::observation::Replication;
-use crate::record::{Intent, Phase, Record};
+use crate::record::{Intent, Member, Phase, Record};
 use crate::rule::{Rule, Stage, TRANSITIONS};
 use crate::time::Instant;
 use crate::verdict::Verdict;
@@ -358,10 +358,30 @@ fn claim(stored: &Stored, cause: Verdict, world: World<'_>, out: &mut Outbox) ->
         Phase::Claimed { .. } | Phase::Committed => Phase::Claimed { by, cause },
     };
     let mut record = stored.record.next(phase);
+    record.members.extend(newcomers(&stored.record, world));
     if world.lacks(Mutant::SameEpoch) {
         record.epoch = stored.record.epoch;
     }
     Writing::begin(record, stored.revision, world, out)
+}
+
+/// Nodes that were met since the last commit. They are going to be sealed, so whoever continues has
+/// to know of them.
+fn newcomers(record: &Record, world: World<'_>) -> impl Iterator<Item = Member> {
+    let unknown = |node: &&Node| {
+        let known = record.member_at(&node.address).is_some()
+            || node.run_id().is_some_and(|run_id| record.knows(run_id));
+        !known && is_ours(node, record)
+    };
+    world.view.nodes().filter(unknown).map(|node| Member {
+        address: node.address.clone(),
+        run_id: node.run_id(),
+        offset: node
+            .replication()
+            .and_then(|seen| record.chain.common_prefix(&Position::from(seen)))
+            .unwrap_or_default(),
+        upstream: None,
+    })
 }
 
 fn tell_start(record: &Record, cause: Verdict, world: World<'_>, out: &mut Outbox) {
