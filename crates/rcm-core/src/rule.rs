@@ -21,9 +21,7 @@ pub enum Rule {
     F120,
     /// The announced node was promoted: commit it.
     F122,
-    /// The announced node was not promoted and is unchanged: promote it again.
-    F124,
-    /// The announced node cannot be had: seal and rank all.
+    /// The announced node was not promoted, or cannot be had: seal and rank all.
     F126,
     /// A node is held and has applied what it received: seal it.
     F130,
@@ -93,7 +91,6 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F120, Stage::Claiming, Stage::Resuming),
     (Rule::F105, Stage::Resuming, Stage::Idle),
     (Rule::F122, Stage::Resuming, Stage::Committing),
-    (Rule::F124, Stage::Resuming, Stage::Promoting),
     (Rule::F126, Stage::Resuming, Stage::Sealing),
     (Rule::F130, Stage::Sealing, Stage::Sealing),
     (Rule::F140, Stage::Sealing, Stage::Intending),

@@ -99,10 +99,9 @@ impl Engine {
         let (Some(id), Some(report)) = (node, outcome.report()) else {
             return;
         };
-        let same = self
-            .view
-            .get(id)
-            .is_some_and(|node| node.run_id() == Some(report.run_id));
+        // A node that a seal met before its link did is the same, too.
+        let met = self.view.get(id).and_then(Node::run_id);
+        let same = met.is_none_or(|run_id| run_id == report.run_id);
         if same {
             self.view.apply(Observation {
                 node: id,
@@ -115,18 +114,22 @@ impl Engine {
 
     /// A process introduced itself: it may be one that is known under another address.
     fn meet(&mut self, id: NodeId, identity: &Identity) {
+        let met_before = self.record().is_some();
         if !identity.can_replicate
-            && let Some(node) = self.view.get(id)
+            && !met_before
+            && let Some(node) = self.view.get(id).filter(|node| node.listed)
         {
             let node = node.address.clone();
             self.halt(crate::event::Halt::CannotReplicate { node });
             return;
         }
+        let same = |node: &&Node| node.id != id && node.run_id() == Some(identity.run_id);
         let twin = self
             .view
             .nodes()
-            .find(|node| node.id != id && node.run_id() == Some(identity.run_id) && node.answers())
-            .map(|node| (node.id, node.address.clone()));
+            .filter(same)
+            .find(|node| node.trouble.is_none());
+        let twin = twin.map(|node| (node.id, node.address.clone()));
         let Some(node) = self.view.get_mut(id) else {
             return;
         };
@@ -192,6 +195,10 @@ impl Engine {
         });
         if let Some((node, address)) = gone.map(|node| (node.id, node.address.clone())) {
             self.view.remove(node);
+            self.settled.remove(&node);
+            self.retry_at.remove(&node);
+            self.failures.remove(&node);
+            self.told_failed.remove(&node);
             self.out.order(Epoch(0), Deed::Unwatch { node });
             self.out
                 .tell(self.now, Kind::NodeForgotten { node: address });
@@ -340,6 +347,12 @@ impl Engine {
         let Some(mut duty) = self.duties.remove(&node) else {
             return;
         };
+        if !self.still_stands(duty.need()) {
+            // The office was lost meanwhile: nobody is attached to whoever is there now.
+            let epoch = self.epoch();
+            self.out.order(epoch, Deed::Close { node });
+            return;
+        }
         let (world, out) = self.split();
         let end = duty.step(outcome, world, out);
         if end.is_final() {
@@ -347,10 +360,21 @@ impl Engine {
             let epoch = self.epoch();
             self.out.order(epoch, Deed::Close { node });
         }
-        self.brisk_until = self.now + BRISK;
+        if !matches!(end, DutyEnd::Failed(_)) {
+            self.brisk_until = self.now + BRISK;
+        }
         self.after_duty(node, &duty, end.clone());
         if !end.is_final() {
             self.duties.insert(node, duty);
+        }
+    }
+
+    fn still_stands(&self, need: &Need) -> bool {
+        match need {
+            Need::SealAndAttach(address) | Need::Attach(address) => self
+                .primary_in_office()
+                .is_some_and(|primary| primary.endpoint() == *address),
+            Need::Persist => true,
         }
     }
 
@@ -371,6 +395,7 @@ impl Engine {
             }
             DutyEnd::Attached { primary, .. } => {
                 self.told_failed.remove(&id);
+                self.failures.remove(&id);
                 let kind = Kind::NodeAttached { node, primary };
                 self.out.tell_rule(self.now, Rule::R210, kind);
             }
@@ -388,11 +413,14 @@ impl Engine {
             }
             DutyEnd::Superseded => self.read_record(),
             DutyEnd::Failed(text) => {
+                let failures = self.failures.entry(id).or_default();
+                *failures = failures.saturating_add(1);
+                let backoff = 1_u32 << (*failures - 1).min(6);
                 let pause = if duty.has_attached() || *duty.need() == Need::Persist {
                     self.unpersisted.insert(id);
                     TRY_AGAIN * 20
                 } else {
-                    TRY_AGAIN
+                    TRY_AGAIN * backoff
                 };
                 self.retry_at.insert(id, self.now + self.rng.jitter(pause));
                 if !text.is_empty() && self.told_failed.insert(id) {

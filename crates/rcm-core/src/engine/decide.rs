@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::adopt::{accepted_by_all, has_common_ground, successor};
-use super::belonging::{descends, is_recorded};
 use super::restart::Ruling;
 use super::{Engine, Plan, Reading};
 use crate::action::{Deed, Pace};
@@ -82,6 +81,10 @@ impl Engine {
             primary: node.id,
             run_id: self.run_id_in_office(node),
         };
+        if matches!(self.record(), Some(record) if !may_be_abandoned(record)) {
+            // Announced is announced: the node may have been promoted and have taken writes.
+            return self.replace(subject.primary, Verdict::PrimarySuspected);
+        }
         let judgement = diagnose(&self.view, subject, &self.policy, self.now);
         self.act_on(subject.primary, judgement);
     }
@@ -238,7 +241,7 @@ impl Engine {
     fn somebody_descends(&self) -> bool {
         let record = self.record();
         let mut nodes = self.view.nodes();
-        record.is_some_and(|record| nodes.any(|node| descends(node, record)))
+        record.is_some_and(|record| nodes.any(|node| record.is_ancestor_of(node)))
     }
 
     fn all_answer(&self, record: &Record) -> bool {
@@ -420,8 +423,13 @@ fn recorded(node: &Node, record: &Record) -> Recorded {
         return Recorded::SameProcess;
     }
     let at = |address: &Address| record.member_at(address).map(|member| member.offset);
-    match at(&node.address).filter(|_| is_recorded(node, record)) {
+    match at(&node.address).filter(|_| record.includes(node)) {
         Some(offset) => Recorded::OtherProcess(offset),
         None => Recorded::Unknown,
     }
+}
+
+/// A promotion that was announced may have been carried out; anything before it has changed nobody.
+const fn may_be_abandoned(record: &Record) -> bool {
+    matches!(record.phase, Phase::Claimed { .. } | Phase::Committed)
 }

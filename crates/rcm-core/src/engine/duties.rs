@@ -81,17 +81,19 @@ impl Engine {
         if node.id == primary.id {
             return self.judge_persistence(node);
         }
+        if node.run_id() == primary.run_id() {
+            // The same process under another address.
+            return Judged::Content;
+        }
+        // The office may have changed hands since the node was first seen as a primary.
         let newer_than_node = |primary: &Node| {
-            primary
-                .look
-                .as_ref()
-                .is_some_and(|seen| seen.asked_at >= look.asked_at)
+            let looked = primary.look.as_ref().map(|seen| seen.asked_at);
+            looked >= node.role_since
         };
         if node.is_primary() {
             return match may_be_changed(node, record) {
                 None => Judged::LookCloser,
                 Some(false) => Judged::Foreign,
-                // The office may have changed hands between the two looks.
                 Some(true) if !newer_than_node(primary) && !self.defect.is(Mutant::HastyRival) => {
                     Judged::LookCloser
                 }
@@ -104,19 +106,25 @@ impl Engine {
         let attach = Judged::Needs(Need::Attach(primary.endpoint()));
         let broken_for = node.down_since.map(|since| self.now.since(since));
         let long_broken = broken_for.is_some_and(|time| time >= Policy::REPAIR_AFTER);
-        match follows(&self.view, primary, following, &look.replication) {
-            Follows::Primary => self.judge_persistence(node),
-            Follows::Member if long_broken || !is_chained(node, record) => attach,
-            Follows::Member => Judged::Content,
-            Follows::LostMember if following.link_up => Judged::Content,
-            Follows::Tombstone | Follows::LostMember => attach,
-            Follows::Outsider => match may_be_changed(node, record) {
-                Some(true) if self.now.since(self.stray_since(node)) >= Policy::REPAIR_AFTER => {
-                    attach
-                }
-                Some(true) | None => Judged::Content,
-                Some(false) => Judged::Foreign,
-            },
+        let whom = follows(&self.view, primary, following, &look.replication);
+        if whom == Follows::Primary {
+            return self.judge_persistence(node);
+        }
+        let stray_for = self.now.since(self.stray_since(node));
+        let settled = stray_for >= Policy::REPAIR_AFTER;
+        let wants = match whom {
+            Follows::Primary => false,
+            Follows::Tombstone => true,
+            Follows::Member => long_broken || (settled && !is_chained(node, record)),
+            Follows::LostMember => !following.link_up,
+            Follows::Outsider => settled,
+        };
+        // Whoever is attached loses what only it has.
+        match may_be_changed(node, record) {
+            Some(true) if wants => attach,
+            None if wants => Judged::LookCloser,
+            Some(true) | None => Judged::Content,
+            Some(false) => Judged::Foreign,
         }
     }
 
@@ -147,10 +155,12 @@ impl Engine {
     /// still tells where it stood.
     fn meet_old_primary(&mut self, id: NodeId, need: &Need) {
         let Need::Attach(_) = need else { return };
-        let met = self
-            .view
-            .get(id)
-            .and_then(|node| Some((node.run_id()?, node.offset()?.0)));
+        let head = self.record().map(|record| record.chain.head());
+        let met = self.view.get(id).and_then(|node| {
+            // On the new stream its offset no longer tells how far it had come on the old one.
+            let seen = node.replication().filter(|seen| Some(seen.id) != head)?;
+            Some((node.run_id()?, seen.offset))
+        });
         if let Some((run_id, offset)) = met {
             self.settle_loss(id, run_id, offset);
         }
@@ -230,7 +240,10 @@ impl Engine {
             return;
         }
         let owing = |node: &Node| node.answers() && self.unpersisted.contains(&node.id);
-        let roles_persisted = record.roles_persisted || !self.view.nodes().any(owing);
+        let refused = |node: &Node| self.not_persistent.contains(&node.id);
+        let written = self.policy.persist_roles
+            && !self.view.nodes().any(|node| owing(node) || refused(node));
+        let roles_persisted = record.roles_persisted || written;
         let mut members = record.members.clone();
         for node in self
             .view

@@ -91,6 +91,8 @@ pub struct Engine {
     /// Looks that began before this show a node as it was before the last work on it.
     settled: BTreeMap<NodeId, Instant>,
     retry_at: BTreeMap<NodeId, Instant>,
+    /// How often in a row a node could not be brought back.
+    failures: BTreeMap<NodeId, u32>,
     told_failed: BTreeSet<NodeId>,
     unpersisted: BTreeSet<NodeId>,
     not_persistent: BTreeSet<NodeId>,
@@ -199,6 +201,7 @@ impl Engine {
             duties: BTreeMap::new(),
             settled: BTreeMap::new(),
             retry_at: BTreeMap::new(),
+            failures: BTreeMap::new(),
             told_failed: BTreeSet::new(),
             unpersisted: BTreeSet::new(),
             not_persistent: BTreeSet::new(),
@@ -269,6 +272,9 @@ impl Engine {
 
     /// When [`Input::Tick`] is due, if nothing else comes before.
     pub fn next_deadline(&self) -> Instant {
+        if self.halted.is_some() {
+            return self.now + HEARTBEAT;
+        }
         let plan = match &self.plan {
             Some(Plan::Failover(failover)) => failover.next_deadline(self.world()),
             Some(Plan::Adoption { writing, .. } | Plan::Note(writing)) => writing.next_deadline(),

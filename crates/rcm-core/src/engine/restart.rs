@@ -48,7 +48,7 @@ impl Engine {
             if other
                 .look
                 .as_ref()
-                .is_none_or(|seen| seen.asked_at < look.asked_at)
+                .is_none_or(|seen| Some(seen.asked_at) < node.role_since)
             {
                 return Ruling::Wait;
             }

@@ -122,9 +122,14 @@ pub fn testimony(node: &Node, silence: Instant, margin: Duration) -> Testimony {
         return Testimony::Veto;
     }
     if !look.replication.link_up() {
+        // A link that was broken all along says nothing new.
+        let fresh = node
+            .down_since
+            .is_some_and(|since| since + Policy::INFO_EVERY >= silence);
         return match cut {
             Some(cut) if look.asked_at < cut + CUT_SETTLES => Testimony::Abstain,
-            _ => Testimony::Confirm,
+            _ if fresh => Testimony::Confirm,
+            _ => Testimony::Abstain,
         };
     }
     let was_moving = node.motion.is_some_and(|motion| {
