@@ -26,7 +26,7 @@ use crate::view::Node;
 
 impl Engine {
     pub(super) fn decide(&mut self) {
-        if self.halted.is_some() {
+        if self.halted.is_some() && !self.is_ours_after_all() {
             return;
         }
         self.see_rivals();
@@ -37,6 +37,18 @@ impl Engine {
             Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } => {}
         }
         self.set_pace();
+    }
+
+    /// A record that had nothing in common with those who answered may know one who came later.
+    fn is_ours_after_all(&mut self) -> bool {
+        let ours = self.halted == Some(Halt::ForeignRecord)
+            && self
+                .record()
+                .is_some_and(|record| has_common_ground(&self.view, record, true) == Some(true));
+        if ours {
+            self.halted = None;
+        }
+        ours
     }
 
     fn proceed(&mut self) {
