@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::candidate::{Candidate, Contender, Ranking, Recorded, cold_start, rank};
 use crate::event::{Kind, Refused, Standing};
-use crate::id::{Address, NodeId};
+use crate::id::{Address, NodeId, Offset};
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::plan::World;
@@ -177,7 +177,8 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
     };
     // A seal in time ends a full synchronisation before the data set is replaced, unless the node is
     // set to empty itself first.
-    let emptied = hand.was_syncing && node.condition.is_none_or(|condition| condition.empty);
+    let empty = node.condition.is_none_or(|condition| condition.empty);
+    let emptied = hand.was_syncing && empty && report.replication.offset > Offset(0);
     // It takes its place in the new stream only at the end of the load.
     let failed_to_load = hand.was_loading == Some(Position::from(&report.replication));
     Some(Contender {
