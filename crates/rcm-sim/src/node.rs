@@ -88,6 +88,7 @@ pub(crate) enum LinkState {
 #[derive(Clone, Debug)]
 pub(crate) struct Dump {
     pub(crate) id: ReplicationId,
+    pub(crate) previous: Option<(ReplicationId, u64)>,
     pub(crate) offset: u64,
     pub(crate) history: History,
 }
@@ -187,7 +188,7 @@ impl Server {
     pub(crate) fn settle_in(&mut self) {
         if let Some(dump) = self.received.take() {
             self.id = dump.id;
-            self.previous = None;
+            self.previous = dump.previous;
             self.offset = dump.offset;
             self.backlog_from = dump.offset + 1;
         }
@@ -196,6 +197,7 @@ impl Server {
     pub(crate) fn dump_now(&self) -> Dump {
         Dump {
             id: self.id,
+            previous: None,
             offset: self.offset,
             history: self.history.clone(),
         }
