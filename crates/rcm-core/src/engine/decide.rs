@@ -159,7 +159,7 @@ impl Engine {
         let id = node.replication().map(|seen| seen.id);
         if unfinished {
             self.adopt(primary, Rule::R260, Adoption::Kept);
-        } else if !met {
+        } else if !met && node.run_id().is_some() {
             self.adopt(primary, Rule::R250, Adoption::Found);
         } else if id.is_some_and(|id| id != record.chain.head()) {
             // Its stream got a new name without a restart: no replica for an hour, or a command.
