@@ -69,6 +69,8 @@ pub(crate) struct Follow {
     pub(crate) target: Address,
     /// The monitor told it to.
     pub(crate) told_by_monitor: bool,
+    /// The process that was asked to let it continue and has not answered.
+    pub(crate) asked: Option<Process>,
     /// The process that was meant.
     pub(crate) meant: Option<Process>,
     pub(crate) link: LinkState,

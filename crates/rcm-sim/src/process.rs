@@ -96,6 +96,7 @@ impl World {
                 target,
                 told_by_monitor: false,
                 meant: None,
+                asked: None,
                 link: LinkState::Down,
                 attempt: 0,
             }),
