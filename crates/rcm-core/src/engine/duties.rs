@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::belonging::{Follows, follows, may_be_changed, receives};
+use super::belonging::{Follows, follows, is_recorded, may_be_changed, receives};
 use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
@@ -10,7 +10,7 @@ use crate::id::{NodeId, Offset, RunId};
 use crate::mutant::Mutant;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
-use crate::record::Record;
+use crate::record::{Member, Record};
 use crate::rule::Rule;
 use crate::verdict::{Verdict, Warning};
 use crate::view::Node;
@@ -61,6 +61,7 @@ impl Engine {
             self.duties.insert(node, duty);
         }
         self.note_restored();
+        self.note_newcomers();
         self.note_persisted();
     }
 
@@ -219,6 +220,27 @@ impl Engine {
         }
     }
 
+    /// Replicas that were discovered are written down: whoever starts next has to know them even
+    /// when the primary that told of them is gone.
+    fn note_newcomers(&mut self) {
+        let (Some(record), Some(primary)) = (self.record(), self.primary_in_office()) else {
+            return;
+        };
+        let new = |node: &&Node| {
+            node.id != primary.id
+                && node.answers()
+                && !is_recorded(node, record)
+                && receives(&self.view, primary, node)
+        };
+        let newcomers: Vec<Member> = self.view.nodes().filter(new).map(member).collect();
+        if newcomers.is_empty() || self.plan.is_some() {
+            return;
+        }
+        let mut record = record.clone();
+        record.members.extend(newcomers);
+        self.write(record, Plan::Note);
+    }
+
     /// All who answer have written their role down: so has the record, then.
     fn note_persisted(&mut self) {
         let Some(record) = self.record().filter(|record| !record.roles_persisted) else {
@@ -262,6 +284,15 @@ impl Engine {
             }
         }
         found
+    }
+}
+
+fn member(node: &Node) -> Member {
+    Member {
+        address: node.address.clone(),
+        run_id: node.run_id(),
+        offset: node.offset().map(|(offset, _)| offset).unwrap_or_default(),
+        upstream: None,
     }
 }
 
