@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::candidate::{Candidate, Contender, Ranking, Recorded, cold_start, rank};
 use crate::event::{Kind, Refused, Standing};
-use crate::id::{Address, NodeId, Offset};
+use crate::id::{Address, NodeId};
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::plan::World;
@@ -175,11 +175,8 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
             Recorded::OtherProcess(member.offset)
         })
     };
-    // A seal in time ends a full synchronisation before the data set is replaced, unless the node is
-    // set to empty itself first.
-    let empty = node.condition.is_none_or(|condition| condition.empty);
-    let emptied = hand.was_syncing && empty && report.replication.offset > Offset(0);
-    // It takes its place in the new stream only at the end of the load.
+    // A seal in time ends a full synchronisation, and what the node held is kept. If it began to
+    // load, it takes its place in the new stream only at the end of that.
     let failed_to_load = hand.was_loading == Some(Position::from(&report.replication));
     Some(Contender {
         node: node.id,
@@ -189,7 +186,7 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
             .replication
             .following()
             .map_or(100, |following| following.priority),
-        incomplete: report.replication.loading || failed_to_load || emptied,
+        incomplete: report.replication.loading || failed_to_load,
         recorded,
     })
 }

@@ -28,9 +28,7 @@ pub(super) struct Hand {
     drain: bool,
     /// It answered shortly before the claim, so the count waits for it.
     pub(super) expected: bool,
-    /// It was receiving a whole data set.
-    pub(super) was_syncing: bool,
-    /// Where it stood while it was loading one.
+    /// Where it stood while it was loading a whole data set.
     pub(super) was_loading: Option<Position>,
     /// A seal was sent and not answered: it may be executed at any time.
     unanswered: bool,
@@ -85,7 +83,6 @@ impl Hand {
                 .zip(following)
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
             expected: known.is_some_and(super::super::view::Node::answers),
-            was_syncing: following.is_some_and(|following| following.syncing),
             was_loading: known
                 .and_then(|node| node.replication())
                 .filter(|replication| replication.loading)
