@@ -42,6 +42,8 @@ struct Session {
     conn: ConnId,
     asked: VecDeque<(Ask, Time)>,
     answered: bool,
+    /// It has said who it is.
+    identified: bool,
     is_primary: bool,
     next_look: Time,
     next_probe: Time,
@@ -267,6 +269,7 @@ impl World {
             conn,
             asked: VecDeque::new(),
             answered,
+            identified: false,
             is_primary: false,
             next_look: 0,
             next_probe: 0,
@@ -345,7 +348,12 @@ impl World {
         let probes = pace == Pace::Calm && session.is_primary;
         let mut asks = Vec::new();
         if session.next_look <= now {
-            asks.push(Ask::Replication);
+            // It may have been too busy to say who it is.
+            if session.identified {
+                asks.push(Ask::Replication);
+            } else if session.asked.is_empty() {
+                asks.extend([Ask::Server, Ask::Replication]);
+            }
             session.schedule(now, pace, probe_every);
         } else if probes && session.next_probe <= now {
             asks.push(Ask::Ping);
@@ -472,8 +480,14 @@ impl World {
             return;
         };
         session.answered = true;
-        if let Some(Seen::Replication(replication)) = &seen {
-            session.is_primary = replication.is_primary();
+        let seen = match seen {
+            Some(Seen::Replication(_)) if !session.identified => Some(Seen::Alive),
+            seen => seen,
+        };
+        match &seen {
+            Some(Seen::Identity(_)) => session.identified = true,
+            Some(Seen::Replication(replication)) => session.is_primary = replication.is_primary(),
+            _ => {}
         }
         let fresh = std::mem::replace(&mut session.fresh, Fresh::Idle);
         if fresh != Fresh::Idle {

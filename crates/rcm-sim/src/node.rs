@@ -69,6 +69,8 @@ pub(crate) struct Follow {
     pub(crate) target: Address,
     /// The monitor told it to.
     pub(crate) told_by_monitor: bool,
+    /// The process that was asked to let it continue and has not answered.
+    pub(crate) asked: Option<Process>,
     /// The process that was meant.
     pub(crate) meant: Option<Process>,
     pub(crate) link: LinkState,
@@ -88,6 +90,7 @@ pub(crate) enum LinkState {
 #[derive(Clone, Debug)]
 pub(crate) struct Dump {
     pub(crate) id: ReplicationId,
+    pub(crate) previous: Option<(ReplicationId, u64)>,
     pub(crate) offset: u64,
     pub(crate) history: History,
 }
@@ -187,7 +190,7 @@ impl Server {
     pub(crate) fn settle_in(&mut self) {
         if let Some(dump) = self.received.take() {
             self.id = dump.id;
-            self.previous = None;
+            self.previous = dump.previous;
             self.offset = dump.offset;
             self.backlog_from = dump.offset + 1;
         }
@@ -196,6 +199,7 @@ impl Server {
     pub(crate) fn dump_now(&self) -> Dump {
         Dump {
             id: self.id,
+            previous: None,
             offset: self.offset,
             history: self.history.clone(),
         }

@@ -1,7 +1,7 @@
 //! How processes and hosts end, stop and come back.
 
 use crate::nemesis::Disk;
-use crate::node::{BUSY_THRESHOLD, Follow, LinkState, Place, Process};
+use crate::node::{BUSY_THRESHOLD, Dump, Follow, LinkState, Place, Process};
 use crate::trace::{MS, Time};
 use crate::world::{Event, World};
 
@@ -77,27 +77,35 @@ impl World {
         let known = found.filter(|_| disk != Disk::OnlyData);
         let is_replica = server.configured.is_some();
         let known = known.filter(|_| is_replica || server.remembers_id);
-        server.offset = known.as_ref().map_or(0, |dump| dump.offset);
-        server.previous = None;
+        // Until it has loaded its dump it does not know its place.
         server.id = fresh;
-        match known {
-            Some(dump) if is_replica => server.id = dump.id,
-            Some(dump) => server.previous = Some((dump.id, dump.offset)),
-            None => {}
-        }
-        server.backlog_from = server.offset + 1;
+        server.previous = None;
+        server.offset = 0;
+        server.backlog_from = 1;
+        server.received = known.map(|dump| match is_replica {
+            true => dump,
+            false => Dump {
+                id: fresh,
+                previous: Some((dump.id, dump.offset)),
+                ..dump
+            },
+        });
         server.place = match server.configured.clone() {
             None => Place::Primary,
             Some(target) => Place::Replica(Follow {
                 target,
                 told_by_monitor: false,
                 meant: None,
+                asked: None,
                 link: LinkState::Down,
                 attempt: 0,
             }),
         };
         let until = self.now + loading;
         server.loading_until = (loading > 0).then_some(until);
+        if loading == 0 {
+            server.settle_in();
+        }
         self.note([80, node as u64, next], |world| {
             format!(
                 "{} starts again with {disk:?} on its disk",

@@ -65,6 +65,7 @@ impl World {
             target: target.clone(),
             told_by_monitor: by_monitor,
             meant,
+            asked: None,
             link: LinkState::Down,
             attempt,
         });
@@ -168,6 +169,7 @@ impl World {
             return;
         };
         follow.attempt += 1;
+        follow.asked = None;
         follow.link = LinkState::Connecting;
         let attempt = follow.attempt;
         self.schedule(
@@ -217,6 +219,10 @@ impl World {
             process,
             attempt,
         };
+        let asked = self.servers[target].process;
+        if let Some(follow) = self.servers[node].follow_mut() {
+            follow.asked = Some(asked);
+        }
         self.arrive(target, NOBODY, request);
     }
 
@@ -542,7 +548,14 @@ impl World {
                     self.link_lost(node);
                 }
             }
-            Some(LinkState::Connecting) => {}
+            Some(LinkState::Connecting) => {
+                // Whoever was asked is gone: the connection ends.
+                let asked = server.follow().and_then(|follow| follow.asked);
+                let lives = |process| self.servers.iter().any(|it| it.up && it.process == process);
+                if asked.is_some_and(|process| !lives(process)) {
+                    self.attempt(node);
+                }
+            }
             None => {
                 let due = self.now >= server.last_ping + PING_EVERY;
                 if due && !server.attached.is_empty() {

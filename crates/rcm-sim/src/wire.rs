@@ -53,6 +53,13 @@ struct Lane<T> {
 }
 
 impl<T> Lane<T> {
+    /// What is lost is repeated later, all of it together.
+    fn hold(&mut self, now: Time) {
+        if self.held_until <= now {
+            self.held_until = now + REPEATED_AFTER;
+        }
+    }
+
     const fn new() -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -169,7 +176,7 @@ impl World {
         }
         let server = &self.servers[node];
         if !self.net.passes(Party::Monitor, Party::Node(node)) || !server.host_up {
-            conn.up.held_until = self.now + REPEATED_AFTER;
+            conn.up.hold(self.now);
         }
         if conn.up.held_until > self.now {
             let at = conn.up.held_until;
@@ -204,7 +211,7 @@ impl World {
                 conn.down.waiting.clear();
                 return;
             }
-            conn.down.held_until = self.now + REPEATED_AFTER;
+            conn.down.hold(self.now);
         }
         if conn.closed_here.is_some() {
             return;

@@ -288,6 +288,7 @@ impl World {
                     target: self.addresses[0].clone(),
                     told_by_monitor: false,
                     meant: None,
+                    asked: None,
                     link: LinkState::Down,
                     attempt: 0,
                 });

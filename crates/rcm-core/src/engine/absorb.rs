@@ -347,26 +347,31 @@ impl Engine {
         let Some(mut duty) = self.duties.remove(&node) else {
             return;
         };
-        if !self.still_stands(duty.need()) {
-            // The office was lost meanwhile: nobody is attached to whoever is there now.
-            let epoch = self.epoch();
-            self.out.order(epoch, Deed::Close { node });
-            return;
+        if !self.still_stands(duty.need()) && duty.will_attach() {
+            // The primary was lost meanwhile, or is another process: nobody is sent to it.
+            if let Outcome::Done(Done::Sealed(report)) = outcome {
+                self.after_duty(node, &duty, DutyEnd::Sealed(report));
+            }
+            return self.end_duty(node, &duty, DutyEnd::Failed(String::new()));
         }
         let (world, out) = self.split();
         let end = duty.step(outcome, world, out);
         if end.is_final() {
-            self.settled.insert(node, self.now);
-            let epoch = self.epoch();
-            self.out.order(epoch, Deed::Close { node });
+            return self.end_duty(node, &duty, end);
         }
+        self.brisk_until = self.now + BRISK;
+        self.after_duty(node, &duty, end);
+        self.duties.insert(node, duty);
+    }
+
+    fn end_duty(&mut self, node: NodeId, duty: &Duty, end: DutyEnd) {
+        self.settled.insert(node, self.now);
+        let epoch = self.epoch();
+        self.out.order(epoch, Deed::Close { node });
         if !matches!(end, DutyEnd::Failed(_)) {
             self.brisk_until = self.now + BRISK;
         }
-        self.after_duty(node, &duty, end.clone());
-        if !end.is_final() {
-            self.duties.insert(node, duty);
-        }
+        self.after_duty(node, duty, end);
     }
 
     fn still_stands(&self, need: &Need) -> bool {

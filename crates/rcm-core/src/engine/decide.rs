@@ -25,7 +25,7 @@ use crate::view::Node;
 
 impl Engine {
     pub(super) fn decide(&mut self) {
-        if self.halted.is_some() {
+        if self.halted.is_some() && !self.is_ours_after_all() {
             return;
         }
         self.see_rivals();
@@ -36,6 +36,18 @@ impl Engine {
             Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } => {}
         }
         self.set_pace();
+    }
+
+    /// A record that had nothing in common with those who answered may know one who came later.
+    fn is_ours_after_all(&mut self) -> bool {
+        let ours = self.halted == Some(Halt::ForeignRecord)
+            && self
+                .record()
+                .is_some_and(|record| has_common_ground(&self.view, record, true) == Some(true));
+        if ours {
+            self.halted = None;
+        }
+        ours
     }
 
     fn proceed(&mut self) {
@@ -159,7 +171,7 @@ impl Engine {
         let id = node.replication().map(|seen| seen.id);
         if unfinished {
             self.adopt(primary, Rule::R260, Adoption::Kept);
-        } else if !met {
+        } else if !met && node.run_id().is_some() {
             self.adopt(primary, Rule::R230, Adoption::Met);
         } else if id.is_some_and(|id| id != record.chain.head()) {
             // Its stream got a new name without a restart: no replica for an hour, or a command.

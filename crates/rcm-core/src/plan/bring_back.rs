@@ -115,6 +115,12 @@ impl Duty {
         &self.need
     }
 
+    /// Whether attaching the node still lies ahead.
+    pub const fn will_attach(&self) -> bool {
+        let before = matches!(self.state, State::Gripping(_) | State::Sealing(_));
+        before && !matches!(self.need, Need::Persist)
+    }
+
     /// Whether the node has been attached already.
     pub const fn has_attached(&self) -> bool {
         self.attached

@@ -179,10 +179,8 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
             Recorded::OtherProcess(member.offset)
         })
     };
-    // A seal in time ends a full synchronisation before the data set is replaced, unless the node is
-    // set to empty itself first.
-    let emptied = hand.was_syncing && node.condition.is_none_or(|condition| condition.empty);
-    // It takes its place in the new stream only at the end of the load.
+    // A seal in time ends a full synchronisation, and what the node held is kept. If it began to
+    // load, it takes its place in the new stream only at the end of that.
     let failed_to_load = hand.was_loading == Some(Position::from(&report.replication));
     Some(Contender {
         node: node.id,
@@ -192,7 +190,7 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
             .replication
             .following()
             .map_or(100, |following| following.priority),
-        incomplete: report.replication.loading || failed_to_load || emptied,
+        incomplete: report.replication.loading || failed_to_load,
         recorded,
     })
 }

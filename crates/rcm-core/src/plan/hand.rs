@@ -30,9 +30,7 @@ pub(super) struct Hand {
     drained_to: Option<Offset>,
     /// It answered shortly before the claim, so the count waits for it.
     pub(super) expected: bool,
-    /// It was receiving a whole data set.
-    pub(super) was_syncing: bool,
-    /// Where it stood while it was loading one.
+    /// Where it stood while it was loading a whole data set.
     pub(super) was_loading: Option<Position>,
     /// A seal was sent and not answered: it may be executed at any time.
     unanswered: bool,
@@ -89,7 +87,6 @@ impl Hand {
                 .zip(following)
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
             expected: known.is_some_and(|node| node.answers() || !node.was_tried()),
-            was_syncing: following.is_some_and(|following| following.syncing),
             was_loading: known
                 .and_then(|node| node.replication())
                 .filter(|replication| replication.loading)

@@ -1,12 +1,13 @@
 //! I13: when everything works again the group has a primary that takes writes, and clients are sent
 //! to it, within the bound.
 //!
-//! It does not hold when nobody that lives holds anything of the committed history: then there is
+//! It does not hold when nobody that lives and may be promoted holds anything of the committed history: then there is
 //! nothing that the monitor could go by, and the operator has to choose.
 
 use rcm_core::lineage::Position;
 
 use super::{Finding, broken};
+use crate::node::Server;
 use crate::world::World;
 
 const NAME: &str = "I13 the group comes back";
@@ -42,7 +43,8 @@ pub(crate) fn is_left_to_the_operator(world: &World) -> bool {
     let Some(record) = &world.store.record else {
         return false;
     };
-    let living = world.servers.iter().filter(|server| server.up);
+    let may_lead = |server: &&Server| server.up && (server.priority > 0 || server.is_primary());
+    let living = world.servers.iter().filter(may_lead);
     let mut positions = living.map(|server| Position::from(&server.replication(&world.addresses)));
     positions.all(|position| record.chain.common_prefix(&position).is_none())
 }
