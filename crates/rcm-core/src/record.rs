@@ -156,11 +156,10 @@ impl Record {
             .find(|member| member.address == *address)
     }
 
-    /// Whether a node was recorded as a member: by its process, or by its address if the operator
-    /// listed it. An address that was only discovered may belong to somebody else by now.
+    /// Whether a node was recorded as a member, by its process or by its address.
     pub fn includes(&self, node: &Node) -> bool {
-        let by_address = node.listed && self.member_at(&node.address).is_some();
-        by_address || node.run_id().is_some_and(|run_id| self.knows(run_id))
+        self.member_at(&node.address).is_some()
+            || node.run_id().is_some_and(|run_id| self.knows(run_id))
     }
 
     /// Whether a node's data descends from the committed history.
