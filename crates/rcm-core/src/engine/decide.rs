@@ -151,10 +151,14 @@ impl Engine {
 
     /// A healthy primary is not the whole story.
     fn besides(&self, verdict: Verdict) -> Verdict {
-        match verdict {
-            Verdict::Healthy if !self.rivals.is_empty() => Verdict::RivalController,
-            Verdict::Healthy if self.store_failed => Verdict::StoreUnwritable,
-            other => other,
+        if verdict != Verdict::Healthy {
+            verdict
+        } else if !self.rivals.is_empty() {
+            Verdict::RivalController
+        } else if self.store_failed {
+            Verdict::StoreUnwritable
+        } else {
+            Verdict::Healthy
         }
     }
 

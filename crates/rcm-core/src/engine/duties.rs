@@ -256,8 +256,8 @@ impl Engine {
             return;
         }
         let record = Record {
-            roles_persisted,
             members,
+            roles_persisted,
             ..record.clone()
         };
         self.write(record, Plan::Note);

@@ -47,9 +47,9 @@ impl Target {
     pub(super) fn new(world: World<'_>, node: NodeId, epoch: Epoch, leased: Held) -> Self {
         let clear = world.view.get(node).is_some_and(|node| {
             let deciders = node.deciders.as_ref();
-            let none =
+            let clear_since =
                 |(seen, asked): &(Deciders, Instant)| !seen.older_hands && *asked >= leased.since();
-            deciders.is_some_and(none) || node.trouble.mute_since.is_some()
+            deciders.is_some_and(clear_since) || node.trouble.mute_since.is_some()
         });
         Self {
             node,

@@ -244,12 +244,13 @@ impl Hand {
 
     fn seal(&mut self, world: World<'_>, out: &mut Outbox) {
         let node = self.target.node;
-        let deed = match world.lacks(Mutant::NoSeal) {
-            true => Deed::Inspect { node },
-            false => Deed::Seal {
+        let deed = if world.lacks(Mutant::NoSeal) {
+            Deed::Inspect { node }
+        } else {
+            Deed::Seal {
                 node,
                 evict: self.evict,
-            },
+            }
         };
         let seal = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);
         self.state = State::Sealing {
@@ -260,7 +261,7 @@ impl Hand {
 
     fn answers(&self, world: World<'_>) -> bool {
         let node = world.view.get(self.target.node);
-        node.is_some_and(|node| node.answers())
+        node.is_some_and(super::super::view::Node::answers)
     }
 
     fn drain_is_over(&self, world: World<'_>) -> bool {
