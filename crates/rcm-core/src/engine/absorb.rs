@@ -18,6 +18,8 @@ use core::time::Duration;
 const BRISK: Duration = Duration::from_millis(500);
 /// How long to wait before a record that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(100);
+/// How long to wait before facts that could not be written down are tried again.
+const NOTE_AGAIN: Duration = Duration::from_secs(5);
 /// How long to wait before a node that could not be brought back is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
@@ -263,9 +265,12 @@ impl Engine {
                 }
             }
             Plan::Note(writing) => match writing.step(id, outcome, world, out) {
-                Written::Pending => self.plan = Some(plan),
-                Written::Conflict(_) => self.read_record(),
                 Written::Done(stored) => self.know(stored),
+                Written::Pending | Written::Conflict(_) => {
+                    // It can wait, and must not be in the way of what cannot.
+                    self.note_after = self.now + NOTE_AGAIN;
+                    self.read_record();
+                }
             },
         }
     }

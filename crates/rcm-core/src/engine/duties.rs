@@ -236,7 +236,7 @@ impl Engine {
         let (Some(record), Some(primary)) = (self.record(), self.primary_in_office()) else {
             return;
         };
-        if !at_rest || self.restoring_since.is_some() {
+        if !at_rest || self.restoring_since.is_some() || self.now < self.note_after {
             return;
         }
         let owing = |node: &Node| node.answers() && self.unpersisted.contains(&node.id);

@@ -112,6 +112,8 @@ pub struct Engine {
     /// The record and the nodes were seen to belong together.
     grounded: bool,
     store_failed: bool,
+    /// Facts that change nobody's role are not written down before.
+    note_after: Instant,
     status: Status,
     defect: Defect,
 }
@@ -219,6 +221,7 @@ impl Engine {
             halted: None,
             grounded: false,
             store_failed: false,
+            note_after: now,
             defect: Defect::default(),
         };
         for address in nodes.addresses() {
