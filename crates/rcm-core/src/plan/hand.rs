@@ -96,6 +96,12 @@ impl Hand {
         }
     }
 
+    /// The same, after older connections to the node, our own among them, have been ended.
+    pub(super) const fn fenced(mut self) -> Self {
+        self.target.fence = true;
+        self
+    }
+
     pub(super) const fn node(&self) -> NodeId {
         self.target.node
     }

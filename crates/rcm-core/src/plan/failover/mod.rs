@@ -11,7 +11,7 @@ mod office;
 mod resume;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use self::office::PROMOTE_WITHIN;
 use self::resume::Resuming;
@@ -46,6 +46,8 @@ pub struct Failover {
     /// The old primary when it was last looked at.
     last_seen: Option<Former>,
     hands: BTreeMap<NodeId, Hand>,
+    /// Nodes on which a promotion of ours may be executed late: it is fenced like a stranger's.
+    overdue: BTreeSet<NodeId>,
     told_stalled: bool,
     state: State,
 }
@@ -94,7 +96,7 @@ impl Failover {
         let state = State::Claiming(claim(&stored, cause, world, out));
         let began = world.now;
         let hands = BTreeMap::new();
-        let told_stalled = false;
+        let (overdue, told_stalled) = (BTreeSet::new(), false);
         tell_start(&stored.record, cause, world, out);
         Self {
             stored,
@@ -105,6 +107,7 @@ impl Failover {
             began,
             last_seen,
             hands,
+            overdue,
             told_stalled,
             state,
         }
@@ -242,10 +245,9 @@ impl Failover {
             .nodes()
             .filter(|node| is_ours(node, &self.stored.record))
             .map(|node| {
-                (
-                    node.id,
-                    Hand::begin(node.id, epoch, leased, drain, world, out),
-                )
+                let overdue = self.overdue.contains(&node.id);
+                let hand = Hand::begin(node.id, epoch, leased, drain, world, out);
+                (node.id, if overdue { hand.fenced() } else { hand })
             })
             .collect();
         self.take(rule, State::Sealing { since: world.now });

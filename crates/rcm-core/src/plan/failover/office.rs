@@ -69,6 +69,8 @@ impl Failover {
             // It may have been promoted or not. The record announces it, so whoever claims next,
             // this monitor or another, looks at it first.
             Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
+                let node = world.view.at_address(&intent.address);
+                self.overdue.extend(node.map(|node| node.id));
                 let writing = claim(&self.stored, self.cause, world, out);
                 self.take(Rule::F155, State::Claiming(writing));
             }
