@@ -7,7 +7,6 @@ use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::{NodeId, Offset, RunId};
-use crate::mutant::Mutant;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
 use crate::record::{Member, Record};
@@ -93,9 +92,7 @@ impl Engine {
                 None => Judged::LookCloser,
                 Some(false) => Judged::Foreign,
                 // The office may have changed hands between the two looks.
-                Some(true) if !newer_than_node(primary) && !self.defect.is(Mutant::HastyRival) => {
-                    Judged::LookCloser
-                }
+                Some(true) if !newer_than_node(primary) => Judged::LookCloser,
                 Some(true) => Judged::Needs(Need::SealAndAttach(primary.endpoint())),
             };
         }
