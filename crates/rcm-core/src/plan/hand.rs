@@ -152,7 +152,11 @@ impl Hand {
     }
 
     pub(super) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
-        if matches!(self.state, State::Unknown) && self.answers(world) {
+        let restarted = self.report().is_some_and(|report| {
+            let node = world.view.get(self.target.node);
+            node.is_some_and(|node| node.run_id() != Some(report.run_id))
+        });
+        if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
             self.state = State::Gripping(Grip::begin(self.target, world, out));
         }
         if self.next_deadline().is_none_or(|at| at > world.now) {
