@@ -9,6 +9,7 @@ use rcm_core::lineage::Position;
 use rcm_core::rule::Rule;
 
 use super::{Finding, broken};
+use crate::nemesis::Plot;
 use crate::world::World;
 
 const NAME: &str = "A1 promoted is the longest of the sealed";
@@ -23,7 +24,18 @@ pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Find
     let sealed = world.servers[chosen]
         .follow()
         .is_some_and(|it| it.target.is_tombstone());
-    if world.servers[chosen].up && !sealed && !world.servers[chosen].is_primary() {
+    let by_hand = world.servers[chosen]
+        .follow()
+        .is_some_and(|follow| !follow.told_by_monitor);
+    let run_id = world.servers[chosen].run_id();
+    // A process that was counted and is gone meanwhile, unnoticed, is not promoted.
+    let engine = world.monitor.engine.as_ref();
+    let same = engine.is_some_and(|engine| {
+        let mut nodes = engine.status().nodes.iter();
+        nodes.any(|node| node.run_id == Some(run_id))
+    });
+    let in_hand = by_hand && world.plot == Plot::ByHand;
+    if world.servers[chosen].up && same && !sealed && !in_hand {
         let name = world.name(chosen);
         return broken(NAME, format!("{name} was chosen and is not sealed"));
     }
