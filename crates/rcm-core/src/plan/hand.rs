@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::action::{Deed, Done, Outcome, Report};
-use crate::id::{ActionId, NodeId};
+use crate::id::{ActionId, NodeId, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
@@ -32,6 +32,8 @@ pub(super) struct Hand {
     pub(super) was_loading: Option<Position>,
     /// A seal was sent and not answered: it may be executed at any time.
     unanswered: bool,
+    /// The process that looks had met when the node was sealed.
+    met: Option<RunId>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,6 +90,7 @@ impl Hand {
                 .filter(|replication| replication.loading)
                 .map(Position::from),
             unanswered: false,
+            met: None,
         }
     }
 
@@ -154,7 +157,9 @@ impl Hand {
     pub(super) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
         let restarted = self.report().is_some_and(|report| {
             let node = world.view.get(self.target.node);
-            node.is_some_and(|node| node.run_id() != Some(report.run_id))
+            // What is older than the seal has not met the process that was sealed.
+            let met = node.and_then(|node| node.run_id());
+            met != Some(report.run_id) && met != self.met
         });
         if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
             self.state = State::Gripping(Grip::begin(self.target, world, out));
@@ -205,6 +210,8 @@ impl Hand {
                 State::Sealing { .. },
                 Outcome::Done(Done::Sealed(report) | Done::Inspected(report)),
             ) => {
+                let node = world.view.get(self.target.node);
+                self.met = node.and_then(|node| node.run_id());
                 self.state = State::Sealed(report);
             }
             (State::Sealing { .. }, Outcome::Unknown) => {
