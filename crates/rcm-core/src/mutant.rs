@@ -34,13 +34,11 @@ pub enum Mutant {
     GuessedLoss,
     /// An announced promotion is not looked for when a plan is continued.
     ForgetIntent,
-    /// A rival primary is attached before newer looks at both have been had.
-    HastyRival,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -55,7 +53,6 @@ impl Mutant {
         Self::AmnesiaVotes,
         Self::GuessedLoss,
         Self::ForgetIntent,
-        Self::HastyRival,
     ];
 }
 

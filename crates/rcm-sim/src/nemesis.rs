@@ -216,6 +216,31 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
     match plot {
         Plot::Calm => {
             // One after the other: together they would be a longer delay.
+            if rng.percent(30) {
+                // The monitor is not scheduled when the silence would have lasted long enough.
+                let time = rng.range(300 * MS, 400 * MS);
+                let what = What::CutFromMonitor {
+                    time,
+                    to: true,
+                    from: true,
+                };
+                let at = first + S;
+                faults.push(Fault {
+                    when: When::At(at),
+                    whom: Whom::Primary,
+                    what,
+                });
+                let what = What::MonitorPaused {
+                    time: rng.range(500 * MS, 3 * S),
+                };
+                let when = When::At(at + rng.range(time - 60 * MS, time));
+                faults.push(Fault {
+                    when,
+                    whom: Whom::Primary,
+                    what,
+                });
+                return (plot, faults);
+            }
             for place in 0..rng.range(0, 3) {
                 let when = When::At(first + place * 7 * S + rng.range(0, S));
                 faults.push(Fault {
@@ -229,6 +254,24 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
             when: When::At(first),
             ..fault(rng, nodes, 75)
         }),
+        Plot::Pair if rng.percent(20) => {
+            // A replica lags behind what it has received when the primary crashes.
+            let slow = What::Slow {
+                time: rng.range(50 * MS, 600 * MS),
+            };
+            let whom = Whom::Node(nodes.saturating_sub(1));
+            faults.push(Fault {
+                when: When::At(first),
+                whom,
+                what: slow,
+            });
+            let when = When::At(first + rng.range(MS, 100 * MS));
+            faults.push(Fault {
+                when,
+                whom: Whom::Primary,
+                what: crash(rng),
+            });
+        }
         Plot::Pair => {
             faults.push(Fault {
                 when: When::At(first),
@@ -239,6 +282,31 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
             faults.push(Fault {
                 when,
                 ..fault(rng, nodes, 40)
+            });
+        }
+        Plot::AtStep if rng.percent(15) => {
+            // A write of a monitor that is gone is still on its way when the next one starts.
+            let what = What::Store {
+                trouble: Trouble::Slow(2 * S),
+                time: rng.range(S, 9 * S),
+            };
+            faults.push(Fault {
+                when: When::At(first),
+                whom: Whom::Primary,
+                what,
+            });
+            let when = When::At(first + MS);
+            faults.push(Fault {
+                when,
+                ..lost_primary(rng)
+            });
+            let step = rng.pick(&[Step::Claim, Step::Intend, Step::Commit]);
+            let when = When::After(step, 1, rng.range(0, S));
+            let what = What::MonitorKilled { back_after: MS };
+            faults.push(Fault {
+                when,
+                whom: Whom::Primary,
+                what,
             });
         }
         Plot::AtStep => {

@@ -7,7 +7,6 @@ use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::{NodeId, Offset, RunId};
-use crate::mutant::Mutant;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
 use crate::record::{Member, Record};
@@ -94,9 +93,7 @@ impl Engine {
             return match may_be_changed(node, record) {
                 None => Judged::LookCloser,
                 Some(false) => Judged::Foreign,
-                Some(true) if !newer_than_node(primary) && !self.defect.is(Mutant::HastyRival) => {
-                    Judged::LookCloser
-                }
+                Some(true) if !newer_than_node(primary) => Judged::LookCloser,
                 Some(true) => Judged::Needs(Need::SealAndAttach(primary.endpoint())),
             };
         }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::belonging::receives;
 use super::{Engine, Plan};
 use crate::event::Kind;
+use crate::id::Epoch;
 use crate::rule::Stage;
 use crate::status::{NodeRole, NodeStatus, Status};
 use crate::verdict::{Verdict, Warning, warnings};
@@ -20,7 +21,11 @@ impl Engine {
         };
         self.status = Status {
             group: self.me.group.clone(),
-            epoch: self.epoch(),
+            // A claim is no commit: until there is one, this is an epoch before it.
+            epoch: match record {
+                Some(record) if !record.is_committed() => Epoch(record.epoch.0.saturating_sub(1)),
+                _ => self.epoch(),
+            },
             primary: record.map(|record| record.primary.address.clone()),
             verdict: self.verdict,
             warnings: self.warnings.clone(),

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::action::{Deed, Done, Outcome, Report};
-use crate::id::{ActionId, NodeId, Offset};
+use crate::id::{ActionId, NodeId, Offset, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
@@ -34,6 +34,8 @@ pub(super) struct Hand {
     pub(super) was_loading: Option<Position>,
     /// A seal was sent and not answered: it may be executed at any time.
     unanswered: bool,
+    /// The process that looks had met when the node was sealed.
+    met: Option<RunId>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,6 +95,7 @@ impl Hand {
                 .map(Position::from),
             unanswered: false,
             drained_to: None,
+            met: None,
         }
     }
 
@@ -168,7 +171,13 @@ impl Hand {
     }
 
     pub(super) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
-        if matches!(self.state, State::Unknown) && self.answers(world) {
+        let restarted = self.report().is_some_and(|report| {
+            let node = world.view.get(self.target.node);
+            // What is older than the seal has not met the process that was sealed.
+            let met = node.and_then(|node| node.run_id());
+            met != Some(report.run_id) && met != self.met
+        });
+        if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
             self.state = State::Gripping(Grip::begin(self.target, world, out));
         }
         if self.next_deadline().is_none_or(|at| at > world.now) {
@@ -219,6 +228,8 @@ impl Hand {
                 State::Sealing { .. },
                 Outcome::Done(Done::Sealed(report) | Done::Inspected(report)),
             ) => {
+                let node = world.view.get(self.target.node);
+                self.met = node.and_then(|node| node.run_id());
                 self.state = State::Sealed(report);
             }
             (State::Sealing { .. }, Outcome::Unknown) => {

@@ -6,19 +6,46 @@
 
 use rcm_core::id::Address;
 use rcm_core::lineage::Position;
+use rcm_core::rule::Rule;
 
 use super::{Finding, broken};
+use crate::nemesis::Plot;
 use crate::world::World;
 
 const NAME: &str = "A1 promoted is the longest of the sealed";
 
-pub(super) fn check(world: &World, chosen: &Address) -> Finding {
+pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Finding {
     let Some(chosen) = world.at(chosen) else {
         return Ok(());
     };
     let Some(reference) = world.committed_history() else {
         return Ok(());
     };
+    let sealed = world.servers[chosen]
+        .follow()
+        .is_some_and(|it| it.target.is_tombstone());
+    let by_hand = world.servers[chosen]
+        .follow()
+        .is_some_and(|follow| !follow.told_by_monitor);
+    let run_id = world.servers[chosen].run_id();
+    // A process that was counted and is gone meanwhile, unnoticed, is not promoted.
+    let engine = world.monitor.engine.as_ref();
+    let same = engine.is_some_and(|engine| {
+        let mut nodes = engine.status().nodes.iter();
+        nodes.any(|node| node.run_id == Some(run_id))
+    });
+    let in_hand = by_hand && world.plot == Plot::ByHand;
+    if world.servers[chosen].up && same && !sealed && !in_hand {
+        let name = world.name(chosen);
+        return broken(NAME, format!("{name} was chosen and is not sealed"));
+    }
+    if rule == Some(Rule::F140) && holds_less_than_recorded(world, chosen) {
+        let name = world.name(chosen);
+        return broken(
+            NAME,
+            format!("{name} lost data, and somebody else may still hold it"),
+        );
+    }
     let best = world.servers[chosen].history.common(reference);
     for &run_id in &world.truth.sealed {
         let Some(node) = world.living(run_id) else {
@@ -57,4 +84,18 @@ pub(super) fn check(world: &World, chosen: &Address) -> Finding {
         }
     }
     Ok(())
+}
+
+/// Whether the process is another one than was recorded, and holds less than that one did.
+fn holds_less_than_recorded(world: &World, node: usize) -> bool {
+    let server = &world.servers[node];
+    let record = world.store.record.as_ref();
+    record.is_some_and(|record| {
+        let position = Position::from(&server.replication(&world.addresses));
+        let held = record.chain.common_prefix(&position);
+        let recorded = record
+            .member_at(&world.addresses[node])
+            .map(|member| member.offset);
+        server.up && !record.knows(server.run_id()) && held < recorded
+    })
 }

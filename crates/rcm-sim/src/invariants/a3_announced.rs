@@ -1,5 +1,6 @@
 //! A3: nobody is promoted whom the record does not announce, by address and process: otherwise a
-//! plan that ends at this step could not be finished by whoever reads the record.
+//! plan that ends at this step could not be finished by whoever reads the record. And whoever finds an
+//! announced promotion looks at that node before anybody else is chosen: it may have taken writes.
 
 use rcm_core::record::Phase;
 
@@ -27,4 +28,14 @@ pub(super) fn check(world: &World, node: usize) -> Finding {
             world.name(node)
         ),
     )
+}
+
+pub(super) fn check_resumed(world: &World) -> Finding {
+    if world.truth.announced_before && !world.truth.looked_for_announced {
+        return broken(
+            NAME,
+            "somebody else is chosen and the announced node was not looked at".to_owned(),
+        );
+    }
+    Ok(())
 }

@@ -77,7 +77,12 @@ impl World {
                 self.coverage.count("failovers");
                 i12_no_false_alarm::check(self, *cause)
             }
-            Kind::CandidateChosen { node, .. } => a1_longest::check(self, node),
+            Kind::FailoverResumed { .. } => {
+                self.truth.looked_for_announced = true;
+                Ok(())
+            }
+            Kind::CandidateChosen { node, .. } => a3_announced::check_resumed(self)
+                .and_then(|()| a1_longest::check(self, node, event.rule)),
             Kind::PrimarySwitched { epoch, .. } => {
                 self.coverage.count("switches");
                 i10_status::check_switched(self, *epoch).and_then(|()| a5_loss::check_known(self))

@@ -24,6 +24,9 @@ pub(crate) struct Truth {
     pub(super) sealed: BTreeSet<RunId>,
     pub(super) claimed: Option<(Epoch, Time)>,
     pub(super) cause: Option<Verdict>,
+    /// The claim found a promotion that had been announced before.
+    pub(super) announced_before: bool,
+    pub(super) looked_for_announced: bool,
     pub(super) published: BTreeMap<Epoch, Address>,
     pub(super) switched: BTreeSet<Epoch>,
     pub(super) same_moment: (Time, u32),
@@ -46,6 +49,8 @@ impl Truth {
         if newer && !matches!(record.phase, Phase::Committed) {
             self.claimed = Some((record.epoch, now));
             self.sealed.clear();
+            self.announced_before = matches!(record.phase, Phase::Promoting { .. });
+            self.looked_for_announced = false;
         }
     }
 
