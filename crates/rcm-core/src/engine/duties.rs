@@ -148,6 +148,12 @@ impl Engine {
         let met = self
             .view
             .get(id)
+            // One that receives a stream already has moved on from where it stood.
+            .filter(|node| {
+                !node
+                    .replication()
+                    .is_some_and(super::super::observation::Replication::link_up)
+            })
             .and_then(|node| Some((node.run_id()?, node.offset()?.0)));
         if let Some((run_id, offset)) = met {
             self.settle_loss(id, run_id, offset);
