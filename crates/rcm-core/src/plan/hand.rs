@@ -143,6 +143,13 @@ impl Hand {
         }
     }
 
+    pub(super) fn postpone(&mut self, by: Duration) {
+        self.began = self.began + by;
+        if let State::Sealing { since, .. } = &mut self.state {
+            *since = *since + by;
+        }
+    }
+
     /// When the node wants to be asked again.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         match self.state {
@@ -158,7 +165,7 @@ impl Hand {
         let restarted = self.report().is_some_and(|report| {
             let node = world.view.get(self.target.node);
             // What is older than the seal has not met the process that was sealed.
-            let met = node.and_then(|node| node.run_id());
+            let met = node.and_then(super::super::view::Node::run_id);
             met != Some(report.run_id) && met != self.met
         });
         if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
@@ -211,7 +218,7 @@ impl Hand {
                 Outcome::Done(Done::Sealed(report) | Done::Inspected(report)),
             ) => {
                 let node = world.view.get(self.target.node);
-                self.met = node.and_then(|node| node.run_id());
+                self.met = node.and_then(super::super::view::Node::run_id);
                 self.state = State::Sealed(report);
             }
             (State::Sealing { .. }, Outcome::Unknown) => {
@@ -243,12 +250,13 @@ impl Hand {
 
     fn seal(&mut self, world: World<'_>, out: &mut Outbox) {
         let node = self.target.node;
-        let deed = match world.lacks(Mutant::NoSeal) {
-            true => Deed::Inspect { node },
-            false => Deed::Seal {
+        let deed = if world.lacks(Mutant::NoSeal) {
+            Deed::Inspect { node }
+        } else {
+            Deed::Seal {
                 node,
                 evict: self.evict,
-            },
+            }
         };
         let seal = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);
         self.state = State::Sealing {
@@ -259,7 +267,7 @@ impl Hand {
 
     fn answers(&self, world: World<'_>) -> bool {
         let node = world.view.get(self.target.node);
-        node.is_some_and(|node| node.answers())
+        node.is_some_and(super::super::view::Node::answers)
     }
 
     fn drain_is_over(&self, world: World<'_>) -> bool {

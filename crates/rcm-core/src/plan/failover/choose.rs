@@ -78,9 +78,10 @@ impl Failover {
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         let probable = Offset(seen.offset.0.saturating_add(since));
         let estimated_bytes = probable.ahead_of(best.prefix()).max(known_bytes);
-        let known_bytes = match world.lacks(Mutant::GuessedLoss) {
-            true => estimated_bytes,
-            false => known_bytes,
+        let known_bytes = if world.lacks(Mutant::GuessedLoss) {
+            estimated_bytes
+        } else {
+            known_bytes
         };
         out.tell(
             world.now,

@@ -12,6 +12,7 @@ mod resume;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use core::time::Duration;
 
 use self::office::PROMOTE_WITHIN;
 use self::resume::Resuming;
@@ -187,6 +188,19 @@ impl Failover {
         match progress {
             Progress::Running => self.tick(world, out),
             Progress::Committed(_) | Progress::Superseded => progress,
+        }
+    }
+
+    /// Nobody could be heard for this long: whoever is waited for is given so much more time.
+    pub fn postpone(&mut self, by: Duration) {
+        self.hands.values_mut().for_each(|hand| hand.postpone(by));
+        match &mut self.state {
+            State::Sealing { since } => *since = *since + by,
+            State::Resuming(resuming) => resuming.postpone(by),
+            State::Claiming(_)
+            | State::Intending { .. }
+            | State::Promoting { .. }
+            | State::Committing(_) => {}
         }
     }
 
