@@ -463,7 +463,7 @@ impl World {
     /// A reply on a looking connection.
     pub(crate) fn hear_look(&mut self, node: usize, conn: ConnId, reply: Reply) {
         let Some(session) = self.session(node).filter(|session| session.conn == conn) else {
-            return self.hear_fresh(node, conn, reply);
+            return self.hear_fresh(node, conn, &reply);
         };
         let seen = match reply {
             Reply::End => {
@@ -506,7 +506,7 @@ impl World {
         self.arm(node);
     }
 
-    fn hear_fresh(&mut self, node: usize, conn: ConnId, reply: Reply) {
+    fn hear_fresh(&mut self, node: usize, conn: ConnId, reply: &Reply) {
         let Some(session) = self.session(node) else {
             return;
         };
@@ -527,7 +527,7 @@ impl World {
                 }
                 self.begin_session(node, conn, true);
             }
-            Reply::Seen(Err(failure)) => self.see(node, asked_at, Seen::Failed(failure)),
+            Reply::Seen(Err(failure)) => self.see(node, asked_at, Seen::Failed(*failure)),
             Reply::End => self.see(node, asked_at, Seen::Failed(Failure::Closed)),
             Reply::Named | Reply::Outcome(..) => {}
         }

@@ -64,13 +64,14 @@ fn main() -> ExitCode {
     }
     let mutant = match &options.mutant {
         None => None,
-        Some(name) => match Mutant::ALL.iter().find(|it| format!("{it:?}") == *name) {
-            Some(mutant) => Some(*mutant),
-            None => {
+        Some(name) => {
+            let named = |mutant: &&Mutant| format!("{mutant:?}") == *name;
+            let Some(mutant) = Mutant::ALL.iter().find(named) else {
                 eprintln!("no mutant {name}; there are {:?}", Mutant::ALL);
                 return ExitCode::from(2);
-            }
-        },
+            };
+            Some(*mutant)
+        }
     };
     if let Some(seed) = options.seed {
         return one(seed, mutant, &options);

@@ -200,6 +200,7 @@ const STEPS: [Step; 9] = [
 ];
 
 /// The plot and the faults of a seed, for a group of so many nodes.
+#[expect(clippy::too_many_lines, reason = "a table of plots")]
 pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, 2);
     let plot = match rng.range(0, 99) {
@@ -562,6 +563,7 @@ impl World {
         self.inflict(node, what, place);
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of fault")]
     fn inflict(&mut self, node: usize, what: What, place: usize) {
         let now = self.now;
         match what {

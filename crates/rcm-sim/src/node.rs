@@ -21,6 +21,10 @@ pub(crate) type StreamId = u64;
 
 /// A server and its host.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) up: bool,

@@ -45,6 +45,10 @@ impl World {
     }
 
     /// The process starts again, with what is on its disk.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one process has one list of things to set"
+    )]
     pub(crate) fn restart(&mut self, node: usize, process: Process, disk: Disk) {
         if self.servers[node].process != process || self.servers[node].up {
             return;
@@ -82,13 +86,15 @@ impl World {
         server.previous = None;
         server.offset = 0;
         server.backlog_from = 1;
-        server.received = known.map(|dump| match is_replica {
-            true => dump,
-            false => Dump {
+        server.received = known.map(|dump| {
+            if is_replica {
+                return dump;
+            }
+            Dump {
                 id: fresh,
                 previous: Some((dump.id, dump.offset)),
                 ..dump
-            },
+            }
         });
         server.place = match server.configured.clone() {
             None => Place::Primary,

@@ -234,6 +234,7 @@ impl World {
     }
 
     /// `PSYNC` at the node that is asked.
+    #[expect(clippy::too_many_lines, reason = "one decision, and both of its ends")]
     pub(crate) fn on_continue(
         &mut self,
         node: usize,

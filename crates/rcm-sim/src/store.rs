@@ -66,6 +66,7 @@ impl World {
             }
             (Call::Write(record, _), trouble) => {
                 self.store.revision = self.store.revision.next();
+                self.truth.stray_write = incarnation != self.monitor.incarnation;
                 self.store_record(*record);
                 if trouble == Some(Trouble::LosesAnswers) {
                     return;

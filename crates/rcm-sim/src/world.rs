@@ -497,6 +497,10 @@ impl World {
 
 impl Event {
     /// Whether only a process of ours that runs can see to it, and which one.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "everything else happens by itself"
+    )]
     const fn is_for_monitor(&self) -> Option<u64> {
         match self {
             Self::Tick { incarnation, .. }

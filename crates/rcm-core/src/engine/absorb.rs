@@ -208,6 +208,11 @@ impl Engine {
     }
 
     pub(super) fn was_late(&mut self, by: Duration) {
+        // Answers that are there already must not lose against the time that they had.
+        self.out.postpone(by);
+        if let Some(Plan::Failover(failover)) = &mut self.plan {
+            failover.postpone(by);
+        }
         if !self.defect.is(Mutant::LateIsSilence) {
             self.view.void_silence(self.now);
         }

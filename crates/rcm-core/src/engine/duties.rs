@@ -154,8 +154,13 @@ impl Engine {
         let Need::Attach(_) = need else { return };
         let head = self.record().map(|record| record.chain.head());
         let met = self.view.get(id).and_then(|node| {
-            // On the new stream its offset no longer tells how far it had come on the old one.
-            let seen = node.replication().filter(|seen| Some(seen.id) != head)?;
+            // One that receives a stream has moved on from where it stood, and on the new stream
+            // its offset no longer tells how far it had come on the old one.
+            let seen = node.replication()?;
+            let moved_on = Some(seen.id) == head || seen.link_up();
+            if moved_on {
+                return None;
+            }
             Some((node.run_id()?, seen.offset))
         });
         if let Some((run_id, offset)) = met {

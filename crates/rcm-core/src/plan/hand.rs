@@ -69,7 +69,7 @@ impl Hand {
         node: NodeId,
         epoch: crate::id::Epoch,
         leased: Held,
-        lost: Option<NodeId>,
+        (lost, drain): (Option<NodeId>, bool),
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
@@ -85,7 +85,7 @@ impl Hand {
             began: world.now,
             evict: following.is_none(),
             drain: drained_from
-                .filter(|_| !world.lacks(Mutant::NoDrain))
+                .filter(|_| drain && !world.lacks(Mutant::NoDrain))
                 .zip(following)
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
             expected: known.is_some_and(|node| node.answers() || !node.was_tried()),
@@ -159,6 +159,13 @@ impl Hand {
         }
     }
 
+    pub(super) fn postpone(&mut self, by: Duration) {
+        self.began = self.began + by;
+        if let State::Sealing { since, .. } = &mut self.state {
+            *since = *since + by;
+        }
+    }
+
     /// When the node wants to be asked again.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         match self.state {
@@ -174,7 +181,7 @@ impl Hand {
         let restarted = self.report().is_some_and(|report| {
             let node = world.view.get(self.target.node);
             // What is older than the seal has not met the process that was sealed.
-            let met = node.and_then(|node| node.run_id());
+            let met = node.and_then(super::super::view::Node::run_id);
             met != Some(report.run_id) && met != self.met
         });
         if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
@@ -229,7 +236,7 @@ impl Hand {
                 Outcome::Done(Done::Sealed(report) | Done::Inspected(report)),
             ) => {
                 let node = world.view.get(self.target.node);
-                self.met = node.and_then(|node| node.run_id());
+                self.met = node.and_then(super::super::view::Node::run_id);
                 self.state = State::Sealed(report);
             }
             (State::Sealing { .. }, Outcome::Unknown) => {

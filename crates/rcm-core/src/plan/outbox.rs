@@ -107,6 +107,13 @@ impl Outbox {
         Some(id)
     }
 
+    /// Nobody could be heard for this long: every outcome is awaited so much longer.
+    pub fn postpone(&mut self, by: Duration) {
+        for awaited in self.awaited.values_mut() {
+            awaited.deadline = awaited.deadline + by;
+        }
+    }
+
     /// When the next awaited action is overdue.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.awaited.values().map(|awaited| awaited.deadline).min()

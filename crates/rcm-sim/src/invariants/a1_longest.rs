@@ -71,6 +71,7 @@ pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Find
             record.chain.common_prefix(&position).is_some()
         });
         let eligible = traceable
+            && !holds_less_than_recorded(world, node)
             && server.priority > 0
             && !server.is_loading()
             && !world.robbed.contains(&node);

@@ -70,6 +70,10 @@ impl World {
     }
 
     /// The engine told an event.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most events promise nothing"
+    )]
     pub(crate) fn check_told(&mut self, event: &Event) {
         let finding = match &event.kind {
             Kind::FailoverStarted { cause, .. } => {

@@ -24,6 +24,8 @@ pub(crate) struct Truth {
     pub(super) sealed: BTreeSet<RunId>,
     pub(super) claimed: Option<(Epoch, Time)>,
     pub(super) cause: Option<Verdict>,
+    /// What is stored now was written by a monitor that is gone, after the next one had started.
+    pub(crate) stray_write: bool,
     /// The claim found a promotion that had been announced before.
     pub(super) announced_before: bool,
     pub(super) looked_for_announced: bool,

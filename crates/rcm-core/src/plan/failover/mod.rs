@@ -12,6 +12,7 @@ mod resume;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 use self::office::PROMOTE_WITHIN;
 use self::resume::Resuming;
@@ -186,6 +187,19 @@ impl Failover {
         }
     }
 
+    /// Nobody could be heard for this long: whoever is waited for is given so much more time.
+    pub fn postpone(&mut self, by: Duration) {
+        self.hands.values_mut().for_each(|hand| hand.postpone(by));
+        match &mut self.state {
+            State::Sealing { since } => *since = *since + by,
+            State::Resuming(resuming) => resuming.postpone(by),
+            State::Claiming(_)
+            | State::Intending { .. }
+            | State::Promoting { .. }
+            | State::Committing(_) => {}
+        }
+    }
+
     /// Lets time pass.
     pub fn tick(&mut self, world: World<'_>, out: &mut Outbox) -> Progress {
         match &mut self.state {
@@ -238,15 +252,15 @@ impl Failover {
     fn seal_all(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
         let epoch = self.stored.record.epoch;
         // What a crashed primary sent is all there; what a living one sends has no end.
-        let drain = self.lost.filter(|_| self.cause == Verdict::PrimaryCrashed);
-        let leased = self.leased;
+        let drain = self.cause == Verdict::PrimaryCrashed;
+        let (leased, lost) = (self.leased, self.lost);
         self.hands = world
             .view
             .nodes()
             .filter(|node| is_ours(node, &self.stored.record))
             .map(|node| {
                 let overdue = self.overdue.contains(&node.id);
-                let hand = Hand::begin(node.id, epoch, leased, drain, world, out);
+                let hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
                 (node.id, if overdue { hand.fenced() } else { hand })
             })
             .collect();
