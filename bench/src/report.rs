@@ -205,31 +205,29 @@ fn failures(lines: &[&Line]) -> String {
     text
 }
 
+/// Where, with what and when.
 fn machine(lines: &[Line]) -> String {
-    let Some(line) = lines.last() else {
+    let Some(last) = lines.last() else {
         return "nothing was measured\n".to_owned();
     };
-    let (machine, versions) = (&line.machine, &line.versions);
-    let mut contenders: Vec<_> = lines
-        .iter()
-        .filter(|line| !line.versions.contender.is_empty())
-        .map(|line| {
-            let name = line.contender.split(':').next().unwrap_or_default();
-            format!("{name} is {}", line.versions.contender)
-        })
-        .collect();
-    contenders.sort();
-    contenders.dedup();
+    let machine = &last.machine;
+    let sources = lines.iter().map(|line| line.versions.source.as_str());
+    let named = lines.iter().filter_map(|line| {
+        let name = line.contender.split(':').next()?;
+        let version = line.versions.contender.as_str();
+        (!version.is_empty()).then(|| format!("{name} is {version}"))
+    });
+    let named: Vec<_> = named.collect();
     format!(
         "\n{}, {} CPUs ({}), {} MB, kernel {}; source {}; {}; {}\n",
         machine.system,
         machine.cpus,
         machine.cpu,
         machine.memory_mb,
-        versions.kernel,
-        versions.source,
-        contenders.join("; "),
-        line.time,
+        last.versions.kernel,
+        in_order(sources).join(", "),
+        in_order(named.iter().map(String::as_str)).join(", "),
+        last.time,
     )
 }
 

@@ -91,6 +91,18 @@ impl Watch {
             .find(|&node| roles[node] == Role::Primary)
     }
 
+    /// How many others than the first primary have been a primary since then.
+    pub(crate) fn promotions(&self, since: Instant) -> usize {
+        let changes = self.log.changes();
+        let is_promoted = |node: usize| {
+            let mut its = changes.iter().filter(|change| change.node == node);
+            its.any(|change| change.at >= since && change.role == Role::Primary)
+        };
+        (1..self.addresses.len())
+            .filter(|node| is_promoted(*node))
+            .count()
+    }
+
     /// When the roles of all nodes first satisfied `condition`, not before `since`. What the
     /// condition knows of the time before is what it left.
     pub(crate) fn wait(

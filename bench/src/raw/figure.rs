@@ -28,6 +28,8 @@ pub(crate) enum Figure {
     StalePrimaryMs,
     /// From the return of the old primary until its link to the new one is up.
     RejoinedMs,
+    /// How many replicas became a primary since the fault: more than one is a failover too much.
+    Promotions,
     /// CPU time of all processes of the contender together, in the window.
     CpuMs,
     /// The same per process, on average.
@@ -54,6 +56,7 @@ impl Figure {
             Self::LostWrites => "lost_writes",
             Self::StalePrimaryMs => "stale_primary_ms",
             Self::RejoinedMs => "rejoined_ms",
+            Self::Promotions => "promotions",
             Self::CpuMs => "cpu_ms",
             Self::CpuPerProcessMs => "cpu_per_process_ms",
             Self::MemoryMb => "memory_mb",
@@ -65,7 +68,10 @@ impl Figure {
 
     /// Whether it is the contender that makes it small or large, so that a ratio means something.
     pub(crate) fn is_compared(self) -> bool {
-        !matches!(self, Self::RefusedMs | Self::Processes | Self::LostWrites)
+        !matches!(
+            self,
+            Self::RefusedMs | Self::Processes | Self::LostWrites | Self::Promotions
+        )
     }
 }
 

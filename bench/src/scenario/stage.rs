@@ -98,8 +98,8 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Waits for the new primary, and for the others to follow it. Returns its number.
-    pub(super) fn takeover(&self, fault: Instant, line: &mut Line) -> anyhow::Result<usize> {
+    /// Waits for the new primary, and for the others to follow it.
+    pub(super) fn takeover(&self, fault: Instant, line: &mut Line) -> anyhow::Result<()> {
         let promoted = self.wait(fault, "a replica answering as a primary", |roles| {
             roles[1..].contains(&Role::Primary)
         })?;
@@ -117,14 +117,14 @@ impl Stage {
         })?;
         line.figures
             .put_duration(Figure::FollowingMs, following - fault);
-        Ok(primary)
+        Ok(())
     }
 
     /// Waits until the first primary is back in line. It has been there since `back`.
     pub(super) fn rejoin(
         &self,
+        fault: Instant,
         back: Instant,
-        primary: usize,
         line: &mut Line,
     ) -> anyhow::Result<()> {
         let demoted = self.wait(back, "the old primary becoming a replica", |roles| {
@@ -132,12 +132,14 @@ impl Stage {
         })?;
         line.figures
             .put_duration(Figure::StalePrimaryMs, demoted - back);
-        let rejoined = self.wait(back, "the old primary following the new one", |roles| {
-            self.follows(roles[0], primary)
+        let rejoined = self.wait(back, "the old primary following a new one", |roles| {
+            // Whoever that is by now.
+            (1..roles.len())
+                .any(|node| roles[node] == Role::Primary && self.follows(roles[0], node))
         })?;
         line.figures
             .put_duration(Figure::RejoinedMs, rejoined - back);
-        Ok(())
+        self.count_promotions(fault, line)
     }
 
     pub(super) fn wait(
@@ -156,12 +158,7 @@ impl Stage {
     }
 
     /// What the writer went through since the fault. It is stopped.
-    pub(super) fn account(
-        &mut self,
-        fault: Instant,
-        primary: usize,
-        line: &mut Line,
-    ) -> anyhow::Result<()> {
+    pub(super) fn account(&mut self, fault: Instant, line: &mut Line) -> anyhow::Result<()> {
         // Until all that waited has been written.
         stop::sleep(WARM_UP)?;
         let writer = self
@@ -173,9 +170,20 @@ impl Stage {
             .longest_wait(fault)
             .context("no write was acknowledged any more")?;
         line.figures.put_duration(Figure::OutageMs, longest);
+        self.count_promotions(fault, line)?;
+        let primary = self
+            .watch
+            .primary()
+            .context("there is no primary any more")?;
         let missing = account.missing(self.watch.addresses()[primary])?;
         line.figures
             .put(Figure::LostWrites, f64::from(u32::try_from(missing)?));
+        Ok(())
+    }
+
+    fn count_promotions(&self, fault: Instant, line: &mut Line) -> anyhow::Result<()> {
+        let promotions = u32::try_from(self.watch.promotions(fault))?;
+        line.figures.put(Figure::Promotions, f64::from(promotions));
         Ok(())
     }
 

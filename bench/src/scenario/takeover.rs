@@ -14,50 +14,50 @@ const GIGABYTE: usize = 1 << 30;
 
 pub(super) fn crash(bed: &Bed, contender: &Contender, line: &mut Line) -> anyhow::Result<()> {
     let mut stage = Stage::set(bed, contender, 0, line)?;
-    let (fault, primary) = kill(&mut stage, line)?;
-    stage.account(fault, primary, line)
+    let fault = kill(&mut stage, line)?;
+    stage.account(fault, line)
 }
 
 pub(super) fn crash_large(bed: &Bed, contender: &Contender, line: &mut Line) -> anyhow::Result<()> {
     let mut stage = Stage::set(bed, contender, GIGABYTE, line)?;
     line.parameters
         .insert("heap-bytes".into(), GIGABYTE.to_string());
-    let (fault, primary) = kill(&mut stage, line)?;
-    stage.account(fault, primary, line)
+    let fault = kill(&mut stage, line)?;
+    stage.account(fault, line)
 }
 
 pub(super) fn return_(bed: &Bed, contender: &Contender, line: &mut Line) -> anyhow::Result<()> {
     let mut stage = Stage::set(bed, contender, 0, line)?;
-    let (fault, primary) = kill(&mut stage, line)?;
-    stage.account(fault, primary, line)?;
+    let fault = kill(&mut stage, line)?;
+    stage.account(fault, line)?;
 
     let started = Instant::now();
     stage.group.nodes_mut()[0].restart()?;
     let back = stage.wait(started, "the old primary answering", |roles| {
         roles[0] != Role::Unknown
     })?;
-    stage.rejoin(back, primary, line)
+    stage.rejoin(fault, back, line)
 }
 
 pub(super) fn hang(bed: &Bed, contender: &Contender, line: &mut Line) -> anyhow::Result<()> {
     let mut stage = Stage::set(bed, contender, 0, line)?;
     let fault = Instant::now();
     stage.group.nodes_mut()[0].pause()?;
-    let primary = stage.takeover(fault, line)?;
+    stage.takeover(fault, line)?;
 
     let back = Instant::now();
     stage.group.nodes_mut()[0].resume()?;
-    stage.rejoin(back, primary, line)?;
+    stage.rejoin(fault, back, line)?;
     // Last, so that writes that went to the stale primary count.
-    stage.account(fault, primary, line)
+    stage.account(fault, line)
 }
 
-/// Kills the primary and waits until all is well without it. Returns when, and who took over.
-fn kill(stage: &mut Stage, line: &mut Line) -> anyhow::Result<(Instant, usize)> {
+/// Kills the primary and waits until all is well without it. Returns when.
+fn kill(stage: &mut Stage, line: &mut Line) -> anyhow::Result<Instant> {
     let refusal = Refusal::watch(stage.watch.addresses()[0]);
     let fault = Instant::now();
     stage.group.nodes_mut()[0].kill();
-    let primary = stage.takeover(fault, line);
+    let taken_over = stage.takeover(fault, line);
 
     let refused = refusal
         .first()
@@ -69,5 +69,6 @@ fn kill(stage: &mut Stage, line: &mut Line) -> anyhow::Result<(Instant, usize)> 
         line.figures
             .put(Figure::PromotedAfterRefusedMs, promoted - refused);
     }
-    Ok((fault, primary?))
+    taken_over?;
+    Ok(fault)
 }

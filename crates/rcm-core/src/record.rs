@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Address, Epoch, MonitorId, Offset, ReplicationId, RunId};
-use crate::lineage::Chain;
+use crate::lineage::{Chain, Position};
 use crate::verdict::Verdict;
+use crate::view::Node;
 
 /// The agreed state of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,8 @@ pub struct Intent {
     pub parent: ReplicationId,
     /// How much of it.
     pub fork: Offset,
+    /// The stream that `parent` continues, and up to where, when `parent` was never committed.
+    pub via: Option<(ReplicationId, Offset)>,
 }
 
 /// The primary in office.
@@ -153,9 +156,26 @@ impl Record {
             .find(|member| member.address == *address)
     }
 
+    /// Whether a node was recorded as a member, by its process or by its address.
+    pub fn includes(&self, node: &Node) -> bool {
+        self.member_at(&node.address).is_some()
+            || node.run_id().is_some_and(|run_id| self.knows(run_id))
+    }
+
+    /// Whether a node's data descends from the committed history.
+    pub fn is_ancestor_of(&self, node: &Node) -> bool {
+        let position = node.replication().map(Position::from);
+        position.is_some_and(|position| self.chain.common_prefix(&position).is_some())
+    }
+
     /// Whether a process belongs to the group.
     pub fn knows(&self, run_id: RunId) -> bool {
-        self.primary.run_id == Some(run_id)
+        let announced = match &self.phase {
+            Phase::Promoting { intent, .. } => intent.run_id == run_id,
+            Phase::Claimed { .. } | Phase::Committed => false,
+        };
+        announced
+            || self.primary.run_id == Some(run_id)
             || self
                 .members
                 .iter()

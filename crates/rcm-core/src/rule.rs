@@ -15,15 +15,13 @@ pub enum Rule {
     F105,
     /// Claimed: get hold of every node.
     F110,
-    /// Before anything was sealed the primary turned out to be well: settle the epoch, act no more.
+    /// Before anything was done to the primary it turned out to be well: settle the epoch.
     F115,
     /// An announced promotion was found: look at that node first.
     F120,
     /// The announced node was promoted: commit it.
     F122,
-    /// The announced node was not promoted and is unchanged: promote it again.
-    F124,
-    /// The announced node cannot be had: seal and rank all.
+    /// The announced node was not promoted, or cannot be had: seal and rank all.
     F126,
     /// A node is held and has applied what it received: seal it.
     F130,
@@ -53,6 +51,8 @@ pub enum Rule {
     R240,
     /// A restarted primary holds all that its replicas hold: adopt it under a new epoch.
     R250,
+    /// The primary's stream got another name without a restart: adopt it under a new epoch.
+    R255,
     /// An unfinished claim found the primary well: settle the epoch.
     R260,
     /// The old primary was met again: the loss is known exactly, or never will be.
@@ -91,7 +91,6 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F120, Stage::Claiming, Stage::Resuming),
     (Rule::F105, Stage::Resuming, Stage::Idle),
     (Rule::F122, Stage::Resuming, Stage::Committing),
-    (Rule::F124, Stage::Resuming, Stage::Promoting),
     (Rule::F126, Stage::Resuming, Stage::Sealing),
     (Rule::F130, Stage::Sealing, Stage::Sealing),
     (Rule::F140, Stage::Sealing, Stage::Intending),

@@ -59,6 +59,8 @@ pub struct Node {
     pub motion: Option<Motion>,
     /// When its link to its primary was last seen to come up, at the earliest.
     pub linked: Option<Instant>,
+    /// When the look began that first saw this process in the role that it has.
+    pub role_since: Option<Instant>,
     /// Since when its link to its primary is seen down.
     pub down_since: Option<Instant>,
     /// Since when it is seen to follow whom it follows.
@@ -251,6 +253,7 @@ impl Node {
             watched_since: now,
             motion: None,
             linked: None,
+            role_since: None,
             down_since: None,
             following_since: None,
             cut_at: None,
@@ -352,6 +355,7 @@ impl Node {
                     self.former = self.last_seen();
                     // Another process: what the old one said does not describe it.
                     self.look = None;
+                    self.role_since = None;
                     self.look_is_current = false;
                     self.motion = None;
                     self.condition = None;
@@ -362,7 +366,11 @@ impl Node {
             }
             Seen::Replication(replication) => {
                 self.lives(at);
-                self.refuses_us = None;
+                let usable = self
+                    .identity
+                    .as_ref()
+                    .is_none_or(|identity| identity.can_replicate);
+                self.refuses_us = (!usable).then_some(Failure::Forbidden);
                 self.note(Look {
                     replication,
                     asked_at,
@@ -413,6 +421,10 @@ impl Node {
             self.down_since = None;
         } else {
             self.down_since.get_or_insert(look.at);
+        }
+        let was_primary = self.replication().map(Replication::is_primary);
+        if was_primary != Some(look.replication.is_primary()) {
+            self.role_since = Some(look.asked_at);
         }
         let followed = self.following().map(|following| &following.primary);
         if followed

@@ -18,6 +18,8 @@ use core::time::Duration;
 const BRISK: Duration = Duration::from_millis(500);
 /// How long to wait before a record that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(100);
+/// How long to wait before facts that could not be written down are tried again.
+const NOTE_AGAIN: Duration = Duration::from_secs(5);
 /// How long to wait before a node that could not be brought back is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
@@ -99,10 +101,9 @@ impl Engine {
         let (Some(id), Some(report)) = (node, outcome.report()) else {
             return;
         };
-        let same = self
-            .view
-            .get(id)
-            .is_some_and(|node| node.run_id() == Some(report.run_id));
+        // A node that a seal met before its link did is the same, too.
+        let met = self.view.get(id).and_then(Node::run_id);
+        let same = met.is_none_or(|run_id| run_id == report.run_id);
         if same {
             self.view.apply(Observation {
                 node: id,
@@ -115,18 +116,22 @@ impl Engine {
 
     /// A process introduced itself: it may be one that is known under another address.
     fn meet(&mut self, id: NodeId, identity: &Identity) {
+        let met_before = self.record().is_some();
         if !identity.can_replicate
-            && let Some(node) = self.view.get(id)
+            && !met_before
+            && let Some(node) = self.view.get(id).filter(|node| node.listed)
         {
             let node = node.address.clone();
             self.halt(crate::event::Halt::CannotReplicate { node });
             return;
         }
+        let same = |node: &&Node| node.id != id && node.run_id() == Some(identity.run_id);
         let twin = self
             .view
             .nodes()
-            .find(|node| node.id != id && node.run_id() == Some(identity.run_id) && node.answers())
-            .map(|node| (node.id, node.address.clone()));
+            .filter(same)
+            .find(|node| node.trouble.is_none());
+        let twin = twin.map(|node| (node.id, node.address.clone()));
         let Some(node) = self.view.get_mut(id) else {
             return;
         };
@@ -192,6 +197,10 @@ impl Engine {
         });
         if let Some((node, address)) = gone.map(|node| (node.id, node.address.clone())) {
             self.view.remove(node);
+            self.settled.remove(&node);
+            self.retry_at.remove(&node);
+            self.failures.remove(&node);
+            self.told_failed.remove(&node);
             self.out.order(Epoch(0), Deed::Unwatch { node });
             self.out
                 .tell(self.now, Kind::NodeForgotten { node: address });
@@ -261,9 +270,12 @@ impl Engine {
                 }
             }
             Plan::Note(writing) => match writing.step(id, outcome, world, out) {
-                Written::Pending => self.plan = Some(plan),
-                Written::Conflict(_) => self.read_record(),
                 Written::Done(stored) => self.know(stored),
+                Written::Pending | Written::Conflict(_) => {
+                    // It can wait, and must not be in the way of what cannot.
+                    self.note_after = self.now + NOTE_AGAIN;
+                    self.read_record();
+                }
             },
         }
     }
@@ -279,10 +291,8 @@ impl Engine {
                     self.watch(member.address, false);
                 }
                 self.watch(record.primary.address.clone(), false);
-                if !record.roles_persisted && self.policy.persist_roles {
-                    self.unpersisted = self.view.nodes().map(|node| node.id).collect();
-                }
                 self.know(Stored { record, revision });
+                self.owe_persistence();
             }
             Outcome::Done(Done::Read { record: None, .. }) => {
                 self.store = Store {
@@ -332,10 +342,14 @@ impl Engine {
         self.disputed_since = None;
         self.brisk_until = self.now + BRISK;
         self.know(stored);
-        let primary = self.primary_node().map(|node| node.id);
-        let unwritten = self.record().is_some_and(|record| !record.roles_persisted);
-        if self.policy.persist_roles && unwritten {
-            self.unpersisted.extend(primary);
+        self.owe_persistence();
+    }
+
+    /// Roles changed, and the files of the nodes may still say the old ones.
+    fn owe_persistence(&mut self) {
+        let owed = self.record().is_some_and(|record| !record.roles_persisted);
+        if owed && self.policy.persist_roles {
+            self.unpersisted = self.view.nodes().map(|node| node.id).collect();
         }
     }
 
@@ -343,7 +357,7 @@ impl Engine {
         let Some(mut duty) = self.duties.remove(&node) else {
             return;
         };
-        if duty.will_attach() && self.primary_in_office().is_none() {
+        if !self.still_stands(duty.need()) && duty.will_attach() {
             // The primary was lost meanwhile, or is another process: nobody is sent to it.
             if let Outcome::Done(Done::Sealed(report)) = outcome {
                 self.after_duty(node, &duty, DutyEnd::Sealed(report));
@@ -364,8 +378,19 @@ impl Engine {
         self.settled.insert(node, self.now);
         let epoch = self.epoch();
         self.out.order(epoch, Deed::Close { node });
-        self.brisk_until = self.now + BRISK;
+        if !matches!(end, DutyEnd::Failed(_)) {
+            self.brisk_until = self.now + BRISK;
+        }
         self.after_duty(node, duty, end);
+    }
+
+    fn still_stands(&self, need: &Need) -> bool {
+        match need {
+            Need::SealAndAttach(address) | Need::Attach(address) => self
+                .primary_in_office()
+                .is_some_and(|primary| primary.endpoint() == *address),
+            Need::Persist => true,
+        }
     }
 
     fn after_duty(&mut self, id: NodeId, duty: &Duty, end: DutyEnd) {
@@ -385,6 +410,7 @@ impl Engine {
             }
             DutyEnd::Attached { primary, .. } => {
                 self.told_failed.remove(&id);
+                self.failures.remove(&id);
                 let kind = Kind::NodeAttached { node, primary };
                 self.out.tell_rule(self.now, Rule::R210, kind);
             }
@@ -402,11 +428,14 @@ impl Engine {
             }
             DutyEnd::Superseded => self.read_record(),
             DutyEnd::Failed(text) => {
+                let failures = self.failures.entry(id).or_default();
+                *failures = failures.saturating_add(1);
+                let backoff = 1_u32 << (*failures - 1).min(6);
                 let pause = if duty.has_attached() || *duty.need() == Need::Persist {
-                    self.unpersisted.remove(&id);
+                    self.unpersisted.insert(id);
                     TRY_AGAIN * 20
                 } else {
-                    TRY_AGAIN
+                    TRY_AGAIN * backoff
                 };
                 self.retry_at.insert(id, self.now + self.rng.jitter(pause));
                 if !text.is_empty() && self.told_failed.insert(id) {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::belonging::{descends, is_recorded, receives, recorded_primary};
+use super::belonging::{receives, recorded_primary};
 use super::{Engine, Plan};
 use crate::event::{Adoption, Halt, Kind};
 use crate::id::{Address, NodeId, ReplicationId};
@@ -35,9 +35,26 @@ pub(super) fn beginning(view: &View, patience_ended: bool) -> Beginning {
     let primaries: Vec<&Node> = view.nodes().filter(|node| node.is_primary()).collect();
     match primaries.as_slice() {
         [] => without_primary(view),
+        [only] if somebody_else_is_meant(view, only) => Beginning::Wait(Verdict::ColdStart),
         [only] => Beginning::Adopt(only.id, Adoption::Found),
         several => among(view, several),
     }
+}
+
+/// A replica that waits for another listed node says that this one is not the primary yet, and one
+/// that holds data says so to an empty one.
+fn somebody_else_is_meant(view: &View, only: &Node) -> bool {
+    let empty = |node: &Node| node.condition.is_none_or(|condition| condition.empty);
+    view.nodes().filter(|node| node.answers()).any(|node| {
+        let Some(following) = node.following() else {
+            return false;
+        };
+        let follows_it = only.listens_at(&following.primary)
+            || node.replication().map(|seen| seen.id) == only.replication().map(|seen| seen.id);
+        let named = view.at_address(&following.primary);
+        let waits = named.is_some_and(|named| named.listed && named.following().is_none());
+        !follows_it && (waits || (empty(only) && !empty(node)))
+    })
 }
 
 fn among(view: &View, primaries: &[&Node]) -> Beginning {
@@ -94,13 +111,18 @@ fn without_primary(view: &View) -> Beginning {
     }
 }
 
-/// A node that was made the primary by somebody else, when taking it over loses nothing more: its
-/// lineage continues the chain, and everybody who answers follows it or holds no more than it.
+/// A node that was made the primary by somebody else, when taking it over loses nothing more: it
+/// continues the stream that is in office, and nobody, silent or not, is known to hold more of it.
 pub(super) fn successor<'a>(view: &'a View, record: &Record) -> Option<&'a Node> {
     let recorded = recorded_primary(view, record)?;
+    let head = record.chain.head();
+    let continues = |node: &Node| {
+        let parent = node.replication().and_then(|seen| seen.previous);
+        parent.is_some_and(|(parent, _)| parent == head)
+    };
     let mut primaries = view
         .nodes()
-        .filter(|node| node.is_primary() && node.id != recorded.id && descends(node, record));
+        .filter(|node| node.is_primary() && node.id != recorded.id && continues(node));
     let (node, None) = (primaries.next()?, primaries.next()) else {
         return None;
     };
@@ -108,13 +130,17 @@ pub(super) fn successor<'a>(view: &'a View, record: &Record) -> Option<&'a Node>
         let position = node.replication().map(Position::from)?;
         record.chain.common_prefix(&position)
     };
-    let everybody = view
+    let own = prefix(node);
+    // The lost primary itself had more than anybody, and is lost.
+    let others = view
         .nodes()
-        .filter(|other| other.id != node.id && other.answers());
-    let accepted = everybody
-        .filter(|other| is_recorded(other, record))
-        .all(|other| receives(view, node, other) || prefix(other) <= prefix(node));
-    accepted.then_some(node)
+        .filter(|other| ![node.id, recorded.id].contains(&other.id));
+    let accepted = others.filter(|other| record.includes(other)).all(|other| {
+        let recorded = record.member_at(&other.address).map(|member| member.offset);
+        receives(view, node, other) || (prefix(other) <= own && recorded <= own)
+    });
+    let recorded_follows = recorded.is_primary() && recorded.answers();
+    (accepted && !recorded_follows).then_some(node)
 }
 
 /// When nobody holds anything of the committed history any more: the only primary, when it holds
@@ -125,14 +151,14 @@ pub(super) fn accepted_by_all<'a>(view: &'a View, record: &Record) -> Option<&'a
         return None;
     };
     let holds_data = node.condition.is_some_and(|condition| !condition.empty);
-    let lost = view.nodes().all(|node| !descends(node, record));
+    let lost = view.nodes().all(|node| !record.is_ancestor_of(node));
     let members = record.members.iter();
     let followed = members
         .map(|member| view.at_address(&member.address))
         .all(|member| {
             member.is_some_and(|other| other.id == node.id || receives(view, node, other))
         });
-    (holds_data && lost && followed && is_recorded(node, record)).then_some(node)
+    (holds_data && lost && followed && record.includes(node)).then_some(node)
 }
 
 /// Whether the record and the nodes have anything in common; `None` while too little is known.
@@ -143,14 +169,23 @@ pub(super) fn has_common_ground(
     patience_ended: bool,
 ) -> Option<bool> {
     let answering: Vec<&Node> = view.nodes().filter(|node| node.answers()).collect();
+    let sealed = |node: &Node| {
+        let recorded = record.member_at(&node.address).is_some();
+        recorded
+            && node
+                .following()
+                .is_some_and(|following| following.primary.is_tombstone())
+    };
     let common = answering.iter().any(|node| {
-        node.run_id().is_some_and(|run_id| record.knows(run_id)) || descends(node, record)
+        let known = node.run_id().is_some_and(|run_id| record.knows(run_id));
+        known || record.is_ancestor_of(node) || sealed(node)
     });
     if common {
         return Some(true);
     }
     // Who is still away may be the one that is known.
-    let awaited = |node: &Node| node.listed || (is_recorded(node, record) && !patience_ended);
+    let awaited =
+        |node: &Node| node.listed || (record.member_at(&node.address).is_some() && !patience_ended);
     if view.nodes().any(|node| awaited(node) && !node.answers()) {
         return None;
     }
@@ -206,6 +241,8 @@ impl Engine {
             },
             None => Record::first(primary, chain, Vec::new()),
         };
+        // Somebody else's change is in nobody's configuration file for sure.
+        record.roles_persisted &= how != Adoption::ChangedByHand;
         record.members = self.members(node, how, &record);
         self.write(record, |writing| Plan::Adoption { writing, rule, how });
     }
@@ -272,13 +309,9 @@ impl Engine {
 
     fn members(&self, primary: &Node, how: Adoption, record: &Record) -> Vec<Member> {
         let belongs = |node: &&Node| {
-            let silent = node.listed && node.replication().is_none();
             node.id == primary.id
-                || silent
-                || descends(node, record)
-                || self
-                    .record()
-                    .is_some_and(|record| is_recorded(node, record))
+                || record.is_ancestor_of(node)
+                || self.record().is_some_and(|record| record.includes(node))
                 || node
                     .following()
                     .is_some_and(|f| primary.listens_at(&f.primary))
@@ -288,7 +321,8 @@ impl Engine {
             let known = self
                 .record()
                 .and_then(|record| record.member_at(&node.address));
-            let seen = node.offset().map(|(offset, _)| offset);
+            let position = node.replication().map(Position::from);
+            let seen = position.and_then(|position| record.chain.common_prefix(&position));
             // A handover by hand leaves replicas behind the old primary: nobody built that chain.
             let kept = !matches!(how, Adoption::ChangedByHand | Adoption::NamedByReplicas);
             let following = node.following().filter(|_| kept && node.answers());
@@ -301,9 +335,7 @@ impl Engine {
                 run_id: node
                     .run_id()
                     .or_else(|| known.and_then(|member| member.run_id)),
-                offset: seen
-                    .or_else(|| known.map(|member| member.offset))
-                    .unwrap_or_default(),
+                offset: seen.unwrap_or_default(),
                 upstream: chained.map(|following| following.primary.clone()),
             }
         });

@@ -34,22 +34,10 @@ pub(super) fn recorded_primary<'a>(view: &'a View, record: &Record) -> Option<&'
     process.or_else(|| view.at_address(&record.primary.address))
 }
 
-/// Whether the node was recorded as a member, by process or by address.
-pub(super) fn is_recorded(node: &Node, record: &Record) -> bool {
-    record.member_at(&node.address).is_some()
-        || node.run_id().is_some_and(|run_id| record.knows(run_id))
-}
-
-/// Whether the node's data descends from the committed history.
-pub(super) fn descends(node: &Node, record: &Record) -> bool {
-    node.replication()
-        .is_some_and(|seen| record.chain.common_prefix(&Position::from(seen)).is_some())
-}
-
 /// Whether the node may be changed: it belongs to the group, or has nothing to lose. `None` while
 /// that is not known.
 pub(super) fn may_be_changed(node: &Node, record: &Record) -> Option<bool> {
-    if is_recorded(node, record) || descends(node, record) {
+    if record.includes(node) || record.is_ancestor_of(node) {
         return Some(true);
     }
     node.condition.map(|condition| condition.empty)

@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::adopt::{accepted_by_all, has_common_ground, successor};
-use super::belonging::{descends, is_recorded};
 use super::restart::Ruling;
 use super::{Engine, Plan, Reading};
 use crate::action::{Deed, Pace};
@@ -94,6 +93,10 @@ impl Engine {
             primary: node.id,
             run_id: self.run_id_in_office(node),
         };
+        if matches!(self.record(), Some(record) if !may_be_abandoned(record)) {
+            // Announced is announced: the node may have been promoted and have taken writes.
+            return self.replace(subject.primary, Verdict::PrimarySuspected);
+        }
         let judgement = diagnose(&self.view, subject, &self.policy, self.now);
         self.act_on(subject.primary, judgement);
     }
@@ -129,7 +132,7 @@ impl Engine {
         if verdict.calls_for() == Response::FailOver && self.preview(primary).best().is_none() {
             verdict = Verdict::NoCandidate;
         }
-        self.set_verdict(verdict, failure, tally);
+        self.set_verdict(self.besides(verdict), failure, tally);
         if verdict == Verdict::Healthy {
             self.settle_office(primary);
         } else if verdict == Verdict::PrimaryRestarted {
@@ -143,6 +146,19 @@ impl Engine {
             if verdict.calls_for() == Response::FailOver {
                 self.replace(primary, verdict);
             }
+        }
+    }
+
+    /// A healthy primary is not the whole story.
+    fn besides(&self, verdict: Verdict) -> Verdict {
+        if verdict != Verdict::Healthy {
+            verdict
+        } else if !self.rivals.is_empty() {
+            Verdict::RivalController
+        } else if self.store_failed {
+            Verdict::StoreUnwritable
+        } else {
+            Verdict::Healthy
         }
     }
 
@@ -160,10 +176,10 @@ impl Engine {
         if unfinished {
             self.adopt(primary, Rule::R260, Adoption::Kept);
         } else if !met && node.run_id().is_some() {
-            self.adopt(primary, Rule::R250, Adoption::Found);
+            self.adopt(primary, Rule::R230, Adoption::Met);
         } else if id.is_some_and(|id| id != record.chain.head()) {
             // Its stream got a new name without a restart: no replica for an hour, or a command.
-            self.adopt(primary, Rule::R250, Adoption::Kept);
+            self.adopt(primary, Rule::R255, Adoption::Renamed);
         }
     }
 
@@ -171,6 +187,11 @@ impl Engine {
         self.disputed_since.get_or_insert(self.now);
         match self.rule_on_restart() {
             Ruling::Keep => self.adopt(primary, Rule::R250, Adoption::Restarted),
+            Ruling::KeepUntraced => {
+                self.adopt(primary, Rule::R250, Adoption::RestartedWithoutLineage);
+            }
+            // Without a candidate there is nothing to claim for.
+            Ruling::Replace if self.verdict == Verdict::NoCandidate => {}
             Ruling::Replace => self.replace(primary, Verdict::PrimaryRestarted),
             Ruling::Wait => {
                 self.ripens_at = self.disputed_since.map(|s| s + Policy::COLD_START_AFTER);
@@ -219,23 +240,24 @@ impl Engine {
         // Nobody can come any more who holds more.
         let all_are_in = waited && record.is_some_and(|record| self.all_answer(record));
         let keeps_data = node.is_primary() && node.condition.is_some_and(|it| !it.empty);
-        if self.rule_on_restart() == Ruling::Keep || (all_are_in && keeps_data) {
+        let ruling = self.rule_on_restart();
+        if ruling == Ruling::Keep {
             self.adopt(primary, Rule::R250, Adoption::Restarted);
+        } else if ruling == Ruling::KeepUntraced || (all_are_in && keeps_data) {
+            self.adopt(primary, Rule::R250, Adoption::RestartedWithoutLineage);
         } else if let Some(node) = accepted.filter(|_| waited) {
             self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         } else if all_are_in && self.somebody_descends() {
             self.replace(primary, Verdict::PrimaryRestarted);
         } else {
-            self.ripens_at = self
-                .disputed_since
-                .map(|since| since + Policy::COLD_START_AFTER);
+            self.ripens_at = Some(since + Policy::COLD_START_AFTER);
         }
     }
 
     fn somebody_descends(&self) -> bool {
         let record = self.record();
         let mut nodes = self.view.nodes();
-        record.is_some_and(|record| nodes.any(|node| descends(node, record)))
+        record.is_some_and(|record| nodes.any(|node| record.is_ancestor_of(node)))
     }
 
     fn all_answer(&self, record: &Record) -> bool {
@@ -417,8 +439,13 @@ fn recorded(node: &Node, record: &Record) -> Recorded {
         return Recorded::SameProcess;
     }
     let at = |address: &Address| record.member_at(address).map(|member| member.offset);
-    match at(&node.address).filter(|_| is_recorded(node, record)) {
+    match at(&node.address).filter(|_| record.includes(node)) {
         Some(offset) => Recorded::OtherProcess(offset),
         None => Recorded::Unknown,
     }
+}
+
+/// A promotion that was announced may have been carried out; anything before it has changed nobody.
+const fn may_be_abandoned(record: &Record) -> bool {
+    matches!(record.phase, Phase::Claimed { .. } | Phase::Committed)
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::belonging::{Follows, follows, is_recorded, may_be_changed, receives};
+use super::belonging::{Follows, follows, may_be_changed, receives};
 use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
@@ -60,8 +60,7 @@ impl Engine {
             self.duties.insert(node, duty);
         }
         self.note_restored();
-        self.note_newcomers();
-        self.note_persisted();
+        self.note_facts();
     }
 
     fn judge_node(&self, node: &Node) -> Judged {
@@ -81,17 +80,19 @@ impl Engine {
         if node.id == primary.id {
             return self.judge_persistence(node);
         }
+        if node.run_id() == primary.run_id() {
+            // The same process under another address.
+            return Judged::Content;
+        }
+        // The office may have changed hands since the node was first seen as a primary.
         let newer_than_node = |primary: &Node| {
-            primary
-                .look
-                .as_ref()
-                .is_some_and(|seen| seen.asked_at >= look.asked_at)
+            let looked = primary.look.as_ref().map(|seen| seen.asked_at);
+            looked >= node.role_since
         };
         if node.is_primary() {
             return match may_be_changed(node, record) {
                 None => Judged::LookCloser,
                 Some(false) => Judged::Foreign,
-                // The office may have changed hands between the two looks.
                 Some(true) if !newer_than_node(primary) => Judged::LookCloser,
                 Some(true) => Judged::Needs(Need::SealAndAttach(primary.endpoint())),
             };
@@ -102,19 +103,25 @@ impl Engine {
         let attach = Judged::Needs(Need::Attach(primary.endpoint()));
         let broken_for = node.down_since.map(|since| self.now.since(since));
         let long_broken = broken_for.is_some_and(|time| time >= Policy::REPAIR_AFTER);
-        match follows(&self.view, primary, following, &look.replication) {
-            Follows::Primary => self.judge_persistence(node),
-            Follows::Member if long_broken || !is_chained(node, record) => attach,
-            Follows::Member => Judged::Content,
-            Follows::LostMember if following.link_up => Judged::Content,
-            Follows::Tombstone | Follows::LostMember => attach,
-            Follows::Outsider => match may_be_changed(node, record) {
-                Some(true) if self.now.since(self.stray_since(node)) >= Policy::REPAIR_AFTER => {
-                    attach
-                }
-                Some(true) | None => Judged::Content,
-                Some(false) => Judged::Foreign,
-            },
+        let whom = follows(&self.view, primary, following, &look.replication);
+        if whom == Follows::Primary {
+            return self.judge_persistence(node);
+        }
+        let stray_for = self.now.since(self.stray_since(node));
+        let settled = stray_for >= Policy::REPAIR_AFTER;
+        let wants = match whom {
+            Follows::Primary => false,
+            Follows::Tombstone => true,
+            Follows::Member => long_broken || (settled && !is_chained(node, record)),
+            Follows::LostMember => !following.link_up,
+            Follows::Outsider => settled,
+        };
+        // Whoever is attached loses what only it has.
+        match may_be_changed(node, record) {
+            Some(true) if wants => attach,
+            None if wants => Judged::LookCloser,
+            Some(true) | None => Judged::Content,
+            Some(false) => Judged::Foreign,
         }
     }
 
@@ -145,16 +152,12 @@ impl Engine {
     /// still tells where it stood.
     fn meet_old_primary(&mut self, id: NodeId, need: &Need) {
         let Need::Attach(_) = need else { return };
-        let met = self
-            .view
-            .get(id)
-            // One that receives a stream already has moved on from where it stood.
-            .filter(|node| {
-                !node
-                    .replication()
-                    .is_some_and(super::super::observation::Replication::link_up)
-            })
-            .and_then(|node| Some((node.run_id()?, node.offset()?.0)));
+        let head = self.record().map(|record| record.chain.head());
+        let met = self.view.get(id).and_then(|node| {
+            // On the new stream its offset no longer tells how far it had come on the old one.
+            let seen = node.replication().filter(|seen| Some(seen.id) != head)?;
+            Some((node.run_id()?, seen.offset))
+        });
         if let Some((run_id, offset)) = met {
             self.settle_loss(id, run_id, offset);
         }
@@ -223,43 +226,35 @@ impl Engine {
         }
     }
 
-    /// Replicas that were discovered are written down: whoever starts next has to know them even
-    /// when the primary that told of them is gone.
-    fn note_newcomers(&mut self) {
+    /// Facts that change nobody's role are written down once the group is at rest: who belongs to
+    /// it, and that all who answer have written their roles down.
+    fn note_facts(&mut self) {
+        let at_rest = self.duties.is_empty() && self.plan.is_none();
         let (Some(record), Some(primary)) = (self.record(), self.primary_in_office()) else {
             return;
         };
-        let new = |node: &&Node| {
-            node.id != primary.id
-                && node.answers()
-                && !is_recorded(node, record)
-                && receives(&self.view, primary, node)
-        };
-        let newcomers: Vec<Member> = self.view.nodes().filter(new).map(member).collect();
-        if newcomers.is_empty() || self.plan.is_some() {
+        if !at_rest || self.restoring_since.is_some() || self.now < self.note_after {
             return;
         }
-        let mut record = record.clone();
-        record.members.extend(newcomers);
-        self.write(record, Plan::Note);
-    }
-
-    /// All who answer have written their role down: so has the record, then.
-    fn note_persisted(&mut self) {
-        let Some(record) = self.record().filter(|record| !record.roles_persisted) else {
-            return;
-        };
-        let answering = self
+        let owing = |node: &Node| node.answers() && self.unpersisted.contains(&node.id);
+        let refused = |node: &Node| self.not_persistent.contains(&node.id);
+        let written = self.policy.persist_roles
+            && !self.view.nodes().any(|node| owing(node) || refused(node));
+        let roles_persisted = record.roles_persisted || written;
+        let mut members = record.members.clone();
+        for node in self
             .view
             .nodes()
-            .filter(|node| node.answers())
-            .any(|node| self.unpersisted.contains(&node.id));
-        let settled = self.duties.is_empty() && self.restoring_since.is_none();
-        if !settled || answering || self.plan.is_some() || self.primary_in_office().is_none() {
+            .filter(|node| receives(&self.view, primary, node))
+        {
+            note_member(&mut members, node);
+        }
+        if roles_persisted == record.roles_persisted && members == record.members {
             return;
         }
         let record = Record {
-            roles_persisted: true,
+            members,
+            roles_persisted,
             ..record.clone()
         };
         self.write(record, Plan::Note);
@@ -290,15 +285,6 @@ impl Engine {
     }
 }
 
-fn member(node: &Node) -> Member {
-    Member {
-        address: node.address.clone(),
-        run_id: node.run_id(),
-        offset: node.offset().map(|(offset, _)| offset).unwrap_or_default(),
-        upstream: None,
-    }
-}
-
 /// Whether the node was found in a chain that the operator built, and is still in it.
 fn is_chained(node: &Node, record: &Record) -> bool {
     let upstream = record
@@ -306,4 +292,27 @@ fn is_chained(node: &Node, record: &Record) -> bool {
         .and_then(|member| member.upstream.as_ref());
     node.following()
         .is_some_and(|following| Some(&following.primary) == upstream)
+}
+
+/// A node that receives the stream belongs to the group, as the process that it is now.
+fn note_member(members: &mut Vec<Member>, node: &Node) {
+    let known = members
+        .iter_mut()
+        .find(|member| member.address == node.address);
+    if known
+        .as_ref()
+        .is_some_and(|member| member.run_id == node.run_id())
+    {
+        return;
+    }
+    let offset = node.offset().map(|(offset, _)| offset).unwrap_or_default();
+    match known {
+        Some(member) => (member.run_id, member.offset) = (node.run_id(), offset),
+        None => members.push(Member {
+            address: node.address.clone(),
+            run_id: node.run_id(),
+            offset,
+            upstream: None,
+        }),
+    }
 }

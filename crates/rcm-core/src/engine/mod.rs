@@ -91,6 +91,8 @@ pub struct Engine {
     /// Looks that began before this show a node as it was before the last work on it.
     settled: BTreeMap<NodeId, Instant>,
     retry_at: BTreeMap<NodeId, Instant>,
+    /// How often in a row a node could not be brought back.
+    failures: BTreeMap<NodeId, u32>,
     told_failed: BTreeSet<NodeId>,
     unpersisted: BTreeSet<NodeId>,
     not_persistent: BTreeSet<NodeId>,
@@ -110,6 +112,8 @@ pub struct Engine {
     /// The record and the nodes were seen to belong together.
     grounded: bool,
     store_failed: bool,
+    /// Facts that change nobody's role are not written down before.
+    note_after: Instant,
     status: Status,
     defect: Defect,
 }
@@ -199,6 +203,7 @@ impl Engine {
             duties: BTreeMap::new(),
             settled: BTreeMap::new(),
             retry_at: BTreeMap::new(),
+            failures: BTreeMap::new(),
             told_failed: BTreeSet::new(),
             unpersisted: BTreeSet::new(),
             not_persistent: BTreeSet::new(),
@@ -216,6 +221,7 @@ impl Engine {
             halted: None,
             grounded: false,
             store_failed: false,
+            note_after: now,
             defect: Defect::default(),
         };
         for address in nodes.addresses() {
@@ -269,6 +275,9 @@ impl Engine {
 
     /// When [`Input::Tick`] is due, if nothing else comes before.
     pub fn next_deadline(&self) -> Instant {
+        if self.halted.is_some() {
+            return self.now + HEARTBEAT;
+        }
         let plan = match &self.plan {
             Some(Plan::Failover(failover)) => failover.next_deadline(self.world()),
             Some(Plan::Adoption { writing, .. } | Plan::Note(writing)) => writing.next_deadline(),

@@ -16,6 +16,8 @@ pub(super) enum Ruling {
     Wait,
     /// It stays in office, under a new epoch.
     Keep,
+    /// It stays in office, and what it had before cannot be traced.
+    KeepUntraced,
     /// A replica holds more.
     Replace,
 }
@@ -38,7 +40,6 @@ impl Engine {
         };
         let mut best: Option<Offset> = None;
         let mut followers = 0;
-        let mut others = 0;
         for other in self
             .view
             .nodes()
@@ -47,11 +48,10 @@ impl Engine {
             if other
                 .look
                 .as_ref()
-                .is_none_or(|seen| seen.asked_at < look.asked_at)
+                .is_none_or(|seen| Some(seen.asked_at) < node.role_since)
             {
                 return Ruling::Wait;
             }
-            others += 1;
             // Nobody follows a node that is a replica itself, though a circle may look like it.
             if node.is_primary() && receives(&self.view, node, other) {
                 followers += 1;
@@ -77,26 +77,41 @@ impl Engine {
         if !holds_all {
             return Ruling::Replace;
         }
-        if followers > 0 || best.is_some() {
+        if best.is_some() {
             return Ruling::Keep;
         }
-        self.alone(node, others)
+        if followers > 0 {
+            return self.untraced(node);
+        }
+        self.alone(node)
+    }
+
+    /// Everybody follows it already: its data is all there is.
+    fn untraced(&self, node: &Node) -> Ruling {
+        let traced = node
+            .replication()
+            .map(Position::from)
+            .is_some_and(|position| {
+                self.record()
+                    .is_some_and(|record| record.chain.common_prefix(&position).is_some())
+            });
+        if traced {
+            Ruling::Keep
+        } else {
+            Ruling::KeepUntraced
+        }
     }
 
     /// Nobody answers whose data could be compared. A node with data is better than none once the
     /// others have had their time; an empty one is not.
-    fn alone(&self, node: &Node, others: usize) -> Ruling {
+    fn alone(&self, node: &Node) -> Ruling {
         let known = self.record().map_or(0, |record| record.members.len());
         let has_data = node.condition.is_some_and(|condition| !condition.empty);
         let waited = self
             .disputed_since
             .is_some_and(|since| self.now >= since + Policy::COLD_START_AFTER);
-        let nobody_else = known <= 1;
-        if nobody_else || (waited && others == 0 && has_data) {
-            return Ruling::Keep;
-        }
-        if waited && others > 0 {
-            Ruling::Keep
+        if known <= 1 || (waited && has_data) {
+            self.untraced(node)
         } else {
             Ruling::Wait
         }

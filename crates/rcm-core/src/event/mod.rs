@@ -362,6 +362,12 @@ pub enum Adoption {
     ChangedByHand,
     /// It restarted and holds all that its replicas hold.
     Restarted,
+    /// It restarted and nobody holds anything that can be traced back to what it had.
+    RestartedWithoutLineage,
+    /// It had only been heard of, and was met.
+    Met,
+    /// Its stream got another name without a restart.
+    Renamed,
     /// It kept its office: a claim on it was not carried out.
     Kept,
 }
@@ -416,6 +422,23 @@ impl Kind {
         } = self
         {
             return Severity::Info;
+        }
+        let unexplained = matches!(
+            self,
+            Self::PrimaryAdopted {
+                how: Adoption::RestartedWithoutLineage,
+                ..
+            }
+        );
+        let helpless = matches!(
+            self,
+            Self::VerdictChanged {
+                to: Verdict::NoCandidate,
+                ..
+            }
+        );
+        if unexplained || helpless {
+            return Severity::Error;
         }
         match self {
             Self::FailoverStalled { .. } | Self::StoreFailed { .. } | Self::Halted(_) => {

@@ -198,6 +198,11 @@ impl fmt::Display for Kind {
                     Adoption::MostAdvanced => "all nodes are sealed, and it holds the most",
                     Adoption::ChangedByHand => "somebody promoted it, and the group follows it",
                     Adoption::Restarted => "it restarted and holds all that its replicas hold",
+                    Adoption::RestartedWithoutLineage =>
+                        "it restarted, and nobody has what it had before: what was lost cannot be \
+                         told",
+                    Adoption::Met => "it answers now",
+                    Adoption::Renamed => "its stream got another name",
                     Adoption::Kept => "it is well, and an unfinished failover was dropped",
                 }
             ),

@@ -28,6 +28,7 @@ pub struct Writing {
     record: Record,
     expect: Revision,
     state: State,
+    told_failed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,7 @@ impl Writing {
             record,
             expect,
             state,
+            told_failed: false,
         }
     }
 
@@ -99,10 +101,9 @@ impl Writing {
             return Written::Pending;
         }
         match (self.state, outcome) {
-            (State::Writing(_), Outcome::Done(Done::Written(revision))) => Written::Done(Stored {
-                record: self.record.clone(),
-                revision,
-            }),
+            (State::Writing(_), Outcome::Done(Done::Written(revision))) => {
+                self.done(revision, world, out)
+            }
             (State::Writing(_), Outcome::Failed(Failed::Conflict))
                 if world.lacks(Mutant::NoCompare) =>
             {
@@ -115,7 +116,9 @@ impl Writing {
                 self.compare(record, revision, world, out)
             }
             (_, Outcome::Failed(Failed::Refused(text))) => {
-                out.tell(world.now, Kind::StoreFailed { text });
+                if !core::mem::replace(&mut self.told_failed, true) {
+                    out.tell(world.now, Kind::StoreFailed { text });
+                }
                 self.state = State::Pausing {
                     until: world.now + RETRY_AFTER,
                 };
@@ -143,10 +146,7 @@ impl Writing {
         out: &mut Outbox,
     ) -> Written {
         if record.as_deref() == Some(&self.record) {
-            return Written::Done(Stored {
-                record: self.record.clone(),
-                revision,
-            });
+            return self.done(revision, world, out);
         }
         if revision == self.expect {
             self.state = State::Writing(write(&self.record, self.expect, world, out));
@@ -156,6 +156,16 @@ impl Writing {
             record: *record,
             revision,
         }))
+    }
+
+    fn done(&self, revision: Revision, world: World<'_>, out: &mut Outbox) -> Written {
+        if self.told_failed {
+            out.tell(world.now, Kind::StoreRecovered);
+        }
+        Written::Done(Stored {
+            record: self.record.clone(),
+            revision,
+        })
     }
 
     fn read_back(&mut self, world: World<'_>, out: &mut Outbox) {

@@ -60,8 +60,9 @@ pub(super) fn count(
     };
     let ahead = |node: &&Node| {
         let position = node.replication().map(Position::from);
-        let prefix = position.and_then(|position| record.chain.common_prefix(&position));
-        prefix > Some(best.prefix())
+        let seen = position.and_then(|position| record.chain.common_prefix(&position));
+        let recorded = record.member_at(&node.address).map(|member| member.offset);
+        seen.max(recorded) > Some(best.prefix())
     };
     let silent = hands
         .values()
@@ -99,11 +100,14 @@ fn without_candidate(
         return cold_start_with(best, ranking);
     }
     let in_office = lost.and_then(|lost| cold_start(&record.chain, contenders, lost));
-    let holds_data = |node: NodeId| {
+    let empty = |node: NodeId| {
         let condition = world.view.get(node).and_then(|node| node.condition);
-        condition.is_some_and(|condition| !condition.empty)
+        condition.map(|condition| condition.empty)
     };
-    let Some(kept) = in_office.filter(|kept| holds_data(kept.node())) else {
+    // A group without persistence has nothing left to lose.
+    let all_empty = all_are_in && contenders.iter().all(|it| empty(it.node) == Some(true));
+    let usable = |kept: &Candidate| empty(kept.node()) == Some(false) || all_empty;
+    let Some(kept) = in_office.filter(usable) else {
         return Count::Nobody(ranking);
     };
     // Somebody who is still away may be traceable.

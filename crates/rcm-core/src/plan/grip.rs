@@ -6,8 +6,11 @@
 
 use crate::action::{Deed, Done, Outcome};
 use crate::id::{ActionId, Epoch, NodeId};
+use crate::lease::Held;
+use crate::observation::Deciders;
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
+use crate::time::Instant;
 
 /// How far we are in getting hold of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,16 +41,15 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// A target, fenced unless a look at the node's clients, newer than our lease, showed none.
-    pub(super) fn new(
-        world: World<'_>,
-        node: NodeId,
-        epoch: Epoch,
-        leased: crate::lease::Held,
-    ) -> Self {
+    /// A target, fenced unless a look at the node's clients, newer than our lease, showed none. A
+    /// node that does not answer cannot be fenced, and is sealed all the same: the seal waits in its
+    /// socket.
+    pub(super) fn new(world: World<'_>, node: NodeId, epoch: Epoch, leased: Held) -> Self {
         let clear = world.view.get(node).is_some_and(|node| {
             let deciders = node.deciders.as_ref();
-            deciders.is_some_and(|(seen, asked)| !seen.older_hands && *asked >= leased.since())
+            let clear_since =
+                |(seen, asked): &(Deciders, Instant)| !seen.older_hands && *asked >= leased.since();
+            deciders.is_some_and(clear_since) || node.trouble.mute_since.is_some()
         });
         Self {
             node,

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::action::{Deed, Done, Outcome, Report};
-use crate::id::{ActionId, NodeId, RunId};
+use crate::id::{ActionId, NodeId, Offset, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
@@ -26,6 +26,8 @@ pub(super) struct Hand {
     evict: bool,
     /// Whether it is given time to apply what it has received.
     drain: bool,
+    /// How far it had come when it was asked last; asked twice without progress, it is done.
+    drained_to: Option<Offset>,
     /// It answered shortly before the claim, so the count waits for it.
     pub(super) expected: bool,
     /// Where it stood while it was loading a whole data set.
@@ -58,7 +60,7 @@ enum State {
 }
 
 /// How often a draining replica is asked whether it has read to the end.
-const DRAIN_EVERY: Duration = Duration::from_millis(2);
+const DRAIN_EVERY: Duration = Duration::from_millis(5);
 /// How often a node that was not reached is tried again while nobody can be promoted.
 const REACH_AGAIN: Duration = Duration::from_millis(100);
 
@@ -71,7 +73,9 @@ impl Hand {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
-        let target = Target::new(world, node, epoch, leased);
+        let mut target = Target::new(world, node, epoch, leased);
+        // The lost primary is sealed in any case: whom a fence would end there is sealed with it.
+        target.fence &= lost != Some(node);
         let known = world.view.get(node);
         let following = known.and_then(|node| node.following());
         let drained_from = lost.and_then(|lost| world.view.get(lost));
@@ -84,14 +88,21 @@ impl Hand {
                 .filter(|_| !world.lacks(Mutant::NoDrain))
                 .zip(following)
                 .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
-            expected: known.is_some_and(super::super::view::Node::answers),
+            expected: known.is_some_and(|node| node.answers() || !node.was_tried()),
             was_loading: known
                 .and_then(|node| node.replication())
                 .filter(|replication| replication.loading)
                 .map(Position::from),
             unanswered: false,
+            drained_to: None,
             met: None,
         }
+    }
+
+    /// The same, after older connections to the node, our own among them, have been ended.
+    pub(super) const fn fenced(mut self) -> Self {
+        self.target.fence = true;
+        self
     }
 
     pub(super) const fn node(&self) -> NodeId {
@@ -125,6 +136,11 @@ impl Hand {
     /// Whether a seal may be executed on the node, now or later.
     pub(super) const fn may_be_sealed(&self) -> bool {
         self.unanswered || matches!(self.state, State::Sealing { .. } | State::Sealed(_))
+    }
+
+    /// Whether a seal was sent and not answered.
+    pub(super) const fn is_outstanding(&self) -> bool {
+        matches!(self.state, State::Sealing { .. } | State::Unknown)
     }
 
     /// Until when the count waits for this node.
@@ -205,7 +221,9 @@ impl Hand {
                 }
             }
             (State::Inspecting(_), Outcome::Done(Done::Inspected(report))) => {
-                if report.replication.link_up() && !self.drain_is_over(world) {
+                let progress = self.drained_to != Some(report.replication.offset);
+                self.drained_to = Some(report.replication.offset);
+                if report.replication.link_up() && progress && !self.drain_is_over(world) {
                     self.state = State::Draining {
                         again: world.now + DRAIN_EVERY,
                     };
@@ -277,8 +295,8 @@ impl Hand {
     /// A replica that reports its link down has read what the primary sent to the last byte.
     fn has_read_to_the_end(&self, world: World<'_>) -> bool {
         world.view.get(self.target.node).is_some_and(|node| {
-            node.replication()
-                .is_some_and(|replication| !replication.link_up())
+            // A link that was down before the crash had nothing under way.
+            node.replication().is_some_and(|seen| !seen.link_up())
         })
     }
 }

@@ -31,7 +31,7 @@ pub enum Verdict {
     PrimaryHung,
     /// A script is running (`BUSY`): alive.
     PrimaryBusy,
-    /// Another process answers at its address, or the data set is being loaded.
+    /// Another process answers at its address, perhaps still loading its data set.
     PrimaryRestarted,
     /// Writes are refused because saving fails (`MISCONF`).
     PrimaryCannotPersist,

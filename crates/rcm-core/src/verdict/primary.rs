@@ -38,7 +38,7 @@ pub struct Judgement {
 
 /// While connects are refused, an old connection that is mute this long counts as gone: a forked
 /// child keeps the sockets of a dead parent open, up to seconds.
-const MUTE_IS_GONE: Duration = Duration::from_millis(100);
+const MUTE_IS_GONE: Duration = Duration::from_millis(50);
 
 impl Judgement {
     const fn of(verdict: Verdict) -> Self {
@@ -82,7 +82,8 @@ pub fn diagnose(view: &View, subject: Subject, policy: &Policy, now: Instant) ->
 }
 
 fn diagnose_living(node: &Node, subject: Subject) -> Verdict {
-    let restarted = subject.run_id.is_some() && node.run_id() != subject.run_id;
+    let met = node.run_id().zip(subject.run_id);
+    let restarted = met.is_some_and(|(seen, recorded)| seen != recorded);
     match (node.refuses_us, node.replication()) {
         (Some(Failure::Busy), _) => Verdict::PrimaryBusy,
         (Some(_), _) => Verdict::NodeRefusesUs,
@@ -141,6 +142,9 @@ impl Case<'_> {
         }
         let word_is_in = if tally.confirms > 0 {
             refused_since
+        } else if tally.unheard > 0 {
+            // Whoever does not answer soon is mute, and not waited for any longer.
+            refused_since + Policy::DRAIN_WITHIN
         } else if tally.abstains == 0 {
             refused_since + Policy::WITNESS_WITHIN
         } else if trouble.closed_at.is_some() {
@@ -148,7 +152,7 @@ impl Case<'_> {
             // ours is gone speaks for something between us and the primary.
             began + self.policy.silent_after.max(Policy::DRAIN_WITHIN)
         } else {
-            refused_since + Policy::DRAIN_WITHIN
+            refused_since
         };
         let ripe_at = word_is_in.max(refused_since + self.policy.crash_after);
         self.at(ripe_at, Verdict::PrimaryCrashed, failure, tally)

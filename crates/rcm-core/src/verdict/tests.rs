@@ -96,7 +96,7 @@ fn a_refused_connect_and_a_lost_connection_are_a_crash_once_a_replica_agrees() {
     // Without a word from the replica it takes the witnesses' time.
     assert_eq!(
         judgement.ripens_at,
-        Some(millis(1_101) + Policy::WITNESS_WITHIN)
+        Some(millis(1_101) + Policy::DRAIN_WITHIN)
     );
     see(
         &mut view,

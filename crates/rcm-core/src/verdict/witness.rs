@@ -51,18 +51,21 @@ impl Tally {
     /// Asks every replica of `primary` about the silence that began at `silence`.
     pub fn of(view: &View, primary: NodeId, silence: Instant, margin: Duration) -> Self {
         let mut tally = Self::default();
+        let Some(subject) = view.get(primary) else {
+            return tally;
+        };
         let asked = |node: &Node| node.cut_at.is_some_and(|cut| cut >= silence);
         let asked_already = view.nodes().any(asked);
         for node in view
             .nodes()
-            .filter(|node| node.id != primary && node.following().is_some())
+            .filter(|node| is_replica_of(node, subject, view))
         {
             match testimony(node, silence, margin) {
                 Testimony::Veto => tally.vetoes += 1,
                 Testimony::Confirm => tally.confirms += 1,
                 Testimony::Abstain => {
                     tally.abstains += 1;
-                    if !asked_already {
+                    if !asked_already && has_backlog_to_spare(node, subject) {
                         tally.idle.get_or_insert(node.id);
                     }
                 }
@@ -77,6 +80,30 @@ impl Tally {
     pub const fn heard(&self) -> usize {
         self.vetoes + self.confirms + self.abstains
     }
+}
+
+/// Whether the node follows the primary, under its address or, behind address translation, under
+/// one that nobody else has. Who follows somebody else is no witness.
+fn is_replica_of(node: &Node, primary: &Node, view: &View) -> bool {
+    let Some(following) = node.following().filter(|_| node.id != primary.id) else {
+        return false;
+    };
+    let upstream = &following.primary;
+    let stream = |node: &Node| node.replication().map(|seen| seen.id);
+    // A sealed replica was the primary's when it was sealed, by a plan that did not end.
+    primary.listens_at(upstream)
+        || upstream.is_tombstone()
+        || (view.at_address(upstream).is_none() && stream(node) == stream(primary))
+}
+
+/// A link that is cut must come back by a partial resynchronisation: what the replica has not
+/// received must be far less than the smallest backlog, 1 MB by default (`repl-backlog-size`).
+fn has_backlog_to_spare(node: &Node, primary: &Node) -> bool {
+    const SPARE_BYTES: u64 = 64 * 1024;
+    let last = primary.offset().map(|(offset, _)| offset);
+    let own = node.offset().map(|(offset, _)| offset);
+    last.zip(own)
+        .is_some_and(|(last, own)| last.ahead_of(own) <= SPARE_BYTES)
 }
 
 /// What one replica says about the silence that began at `silence`. Bytes that were still under way
@@ -95,9 +122,14 @@ pub fn testimony(node: &Node, silence: Instant, margin: Duration) -> Testimony {
         return Testimony::Veto;
     }
     if !look.replication.link_up() {
+        // A link that was broken all along says nothing new.
+        let fresh = node
+            .down_since
+            .is_some_and(|since| since + Policy::INFO_EVERY >= silence);
         return match cut {
             Some(cut) if look.asked_at < cut + CUT_SETTLES => Testimony::Abstain,
-            _ => Testimony::Confirm,
+            _ if fresh => Testimony::Confirm,
+            _ => Testimony::Abstain,
         };
     }
     let was_moving = node.motion.is_some_and(|motion| {

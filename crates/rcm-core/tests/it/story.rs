@@ -30,6 +30,8 @@ pub(crate) struct Story {
     unanswered: BTreeSet<String>,
     silent_actions: bool,
     promotions: usize,
+    /// How long ago a look was asked for.
+    look_ago: Duration,
     output: String,
 }
 
@@ -76,9 +78,12 @@ impl Runner for Story {
             "start" => self.start(&mut args)?,
             "primary" | "replica" => self.describe(name, &mut args)?,
             "look" => {
+                let ago = args.lookup("ago").map(|arg| duration(&arg.value));
+                self.look_ago = ago.transpose()?.unwrap_or_default();
                 for node in Self::names(&mut args) {
                     self.look(&node)?;
                 }
+                self.look_ago = Duration::ZERO;
             }
             "lost" => self.lose(&mut args)?,
             "back" => {
@@ -110,6 +115,7 @@ impl Runner for Story {
             "restart" => self.restart(&mut args)?,
             "record" => self.tell_record(),
             "status" => self.tell_status(),
+            "roles" => self.tell_roles(),
             other => return Err(format!("unknown command {other}").into()),
         }
         args.reject_rest()?;
@@ -268,7 +274,7 @@ impl Story {
 
     /// The node answers a look.
     fn look(&mut self, name: &str) -> Result<(), Box<dyn Error>> {
-        let now = self.now;
+        let now = self.now.saturating_sub(self.look_ago);
         let node = self.node(name)?.clone();
         let identity = look::Identity {
             run_id: node.run_id(),
@@ -496,6 +502,17 @@ impl Story {
                 )
                 .unwrap();
             }
+        }
+    }
+
+    /// What the nodes really are, after our own actions.
+    fn tell_roles(&mut self) {
+        for (name, node) in &self.nodes {
+            let role = match &node.replication.role {
+                look::Role::Primary { .. } => "primary".to_owned(),
+                look::Role::Replica(following) => format!("replica of {}", following.primary),
+            };
+            writeln!(self.output, "{name} {role}").unwrap();
         }
     }
 

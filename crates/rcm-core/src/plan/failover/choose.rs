@@ -37,12 +37,17 @@ impl Failover {
         if let Some(kind) = count::chosen(&ranking, missing, world) {
             out.tell_rule(world.now, rule, kind);
         }
-        let Position { id, offset, .. } = best.position();
+        let Position {
+            id,
+            previous,
+            offset,
+        } = best.position();
         let intent = Intent {
             address: node.address.clone(),
             run_id: best.run_id(),
             parent: id,
             fork: offset,
+            via: previous.filter(|_| !self.stored.record.chain.contains(id)),
         };
         let loss = self.loss(best, world, out);
         if world.lacks(Mutant::PromoteBeforeIntend) {

@@ -11,7 +11,7 @@ mod office;
 mod resume;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use self::office::PROMOTE_WITHIN;
@@ -27,7 +27,6 @@ use crate::id::{ActionId, Address, Epoch, NodeId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
-use crate::observation::Replication;
 use crate::record::{Intent, Member, Phase, Record};
 use crate::rule::{Rule, Stage, TRANSITIONS};
 use crate::time::Instant;
@@ -48,6 +47,8 @@ pub struct Failover {
     /// The old primary when it was last looked at.
     last_seen: Option<Former>,
     hands: BTreeMap<NodeId, Hand>,
+    /// Nodes on which a promotion of ours may be executed late: it is fenced like a stranger's.
+    overdue: BTreeSet<NodeId>,
     told_stalled: bool,
     state: State,
 }
@@ -56,18 +57,9 @@ pub struct Failover {
 enum State {
     Claiming(Writing),
     Resuming(Resuming),
-    Sealing {
-        since: Instant,
-    },
-    Intending {
-        writing: Writing,
-        node: NodeId,
-    },
-    Promoting {
-        node: NodeId,
-        intent: Intent,
-        promote: ActionId,
-    },
+    Sealing { since: Instant },
+    Intending { writing: Writing, node: NodeId },
+    Promoting { intent: Intent, promote: ActionId },
     Committing(Writing),
 }
 
@@ -105,7 +97,7 @@ impl Failover {
         let state = State::Claiming(claim(&stored, cause, world, out));
         let began = world.now;
         let hands = BTreeMap::new();
-        let told_stalled = false;
+        let (overdue, told_stalled) = (BTreeSet::new(), false);
         tell_start(&stored.record, cause, world, out);
         Self {
             stored,
@@ -116,6 +108,7 @@ impl Failover {
             began,
             last_seen,
             hands,
+            overdue,
             told_stalled,
             state,
         }
@@ -164,6 +157,9 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Progress {
+        if self.is_late_hand(id) {
+            return self.step_late_hand(id, outcome, world, out);
+        }
         let progress = match &mut self.state {
             State::Claiming(writing) => {
                 let written = writing.step(id, outcome, world, out);
@@ -263,13 +259,34 @@ impl Failover {
             .nodes()
             .filter(|node| is_ours(node, &self.stored.record))
             .map(|node| {
-                (
-                    node.id,
-                    Hand::begin(node.id, epoch, leased, drain, world, out),
-                )
+                let overdue = self.overdue.contains(&node.id);
+                let hand = Hand::begin(node.id, epoch, leased, drain, world, out);
+                (node.id, if overdue { hand.fenced() } else { hand })
             })
             .collect();
         self.take(rule, State::Sealing { since: world.now });
+    }
+
+    /// The choice is made, but a node that was not reached in time is sealed all the same: the lost
+    /// primary above all.
+    fn is_late_hand(&self, id: ActionId) -> bool {
+        let later = !matches!(self.state, State::Sealing { .. } | State::Claiming(_));
+        later && self.hands.values().any(|hand| hand.awaits() == Some(id))
+    }
+
+    fn step_late_hand(
+        &mut self,
+        id: ActionId,
+        outcome: Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Progress {
+        let mut hands = self.hands.values_mut();
+        let stepped = hands.find(|hand| hand.awaits() == Some(id));
+        match stepped.map(|hand| hand.step(outcome, world, out)) {
+            Some(Err(Superseded(epoch))) => self.superseded(Some(epoch), world, out),
+            Some(Ok(())) | None => Progress::Running,
+        }
     }
 
     fn step_hand(
@@ -413,16 +430,7 @@ fn epoch_of(found: Option<Stored>) -> Option<Epoch> {
     found.map(|stored| stored.record.epoch)
 }
 
-/// Whether a node belongs to the group as far as anybody can tell: it was recorded, its data
-/// descends from the group's, or it has not said anything yet.
+/// Whether a node belongs to the group: it was recorded, or its data descends from the group's.
 fn is_ours(node: &Node, record: &Record) -> bool {
-    let recorded = record.member_at(&node.address).is_some()
-        || node.run_id().is_some_and(|run_id| record.knows(run_id));
-    let descends = |replication: &Replication| {
-        record
-            .chain
-            .common_prefix(&Position::from(replication))
-            .is_some()
-    };
-    recorded || node.replication().is_some_and(descends)
+    record.includes(node) || record.is_ancestor_of(node)
 }

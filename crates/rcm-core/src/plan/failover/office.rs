@@ -7,13 +7,12 @@ use core::time::Duration;
 use super::{Failover, Progress, State, claim, epoch_of, is_ours};
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::event::Kind;
-use crate::id::{NodeId, ReplicationId};
+use crate::id::NodeId;
 use crate::lineage::{Chain, Position};
 use crate::plan::hand::Hand;
 use crate::plan::{Outbox, World, Writing, Written};
 use crate::record::{Intent, Member, Phase, Primary, Record};
 use crate::rule::Rule;
-use crate::view::View;
 
 /// How long a promotion may stay unanswered.
 pub(super) const PROMOTE_WITHIN: Duration = Duration::from_millis(500);
@@ -48,14 +47,7 @@ impl Failover {
     ) {
         let deed = Deed::Promote { node };
         let promote = out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
-        self.take(
-            rule,
-            State::Promoting {
-                node,
-                intent,
-                promote,
-            },
-        );
+        self.take(rule, State::Promoting { intent, promote });
     }
 
     pub(super) fn after_promote(
@@ -64,19 +56,21 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Progress {
-        let State::Promoting { node, intent, .. } = &self.state else {
+        let State::Promoting { intent, .. } = &self.state else {
             return Progress::Running;
         };
-        let (node, intent) = (*node, intent.clone());
+        let intent = intent.clone();
         match outcome {
             Outcome::Done(Done::Promoted(report))
                 if report.run_id == intent.run_id && report.replication.is_primary() =>
             {
-                self.commit(Rule::F160, node, &intent, &report, world, out);
+                self.commit(Rule::F160, &intent, &report, world, out);
             }
             // It may have been promoted or not. The record announces it, so whoever claims next,
             // this monitor or another, looks at it first.
             Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
+                let node = world.view.at_address(&intent.address);
+                self.overdue.extend(node.map(|node| node.id));
                 let writing = claim(&self.stored, self.cause, world, out);
                 self.take(Rule::F155, State::Claiming(writing));
             }
@@ -87,7 +81,6 @@ impl Failover {
     pub(super) fn commit(
         &mut self,
         rule: Rule,
-        node: NodeId,
         intent: &Intent,
         report: &Report,
         world: World<'_>,
@@ -104,18 +97,20 @@ impl Failover {
             .previous
             .filter(|(parent, _)| *parent == intent.parent);
         let fork = forked.map_or(intent.fork, |(_, fork)| fork);
-        let chain = chain_to(&self.stored.record, intent, world.view, node).extended(
-            report.replication.id,
-            intent.parent,
-            fork,
+        let committed = &self.stored.record.chain;
+        // The chosen node may continue a stream that was never committed: its edge comes first.
+        let chain = intent.via.map_or_else(
+            || committed.clone(),
+            |(parent, fork)| committed.extended(intent.parent, parent, fork),
         );
+        let chain = chain.extended(report.replication.id, intent.parent, fork);
         let record = Record {
             phase: Phase::Committed,
             primary: Primary {
                 address: intent.address.clone(),
                 run_id: Some(intent.run_id),
             },
-            members: self.members(world),
+            members: self.members(&chain, world),
             chain,
             roles_persisted: false,
             ..self.stored.record.clone()
@@ -124,7 +119,7 @@ impl Failover {
         self.take(rule, State::Committing(writing));
     }
 
-    fn members(&self, world: World<'_>) -> Vec<Member> {
+    fn members(&self, chain: &Chain, world: World<'_>) -> Vec<Member> {
         let record = &self.stored.record;
         let sealed = |node: NodeId| self.hands.get(&node).and_then(Hand::report);
         let ours = world.view.nodes().filter(|node| is_ours(node, record));
@@ -133,15 +128,13 @@ impl Failover {
             let position = sealed(node.id)
                 .map(|report| Position::from(&report.replication))
                 .or_else(|| node.replication().map(Position::from));
-            let prefix = position.and_then(|position| record.chain.common_prefix(&position));
+            let prefix = position.and_then(|position| chain.common_prefix(&position));
             Member {
                 address: node.address.clone(),
                 run_id: node
                     .run_id()
                     .or_else(|| known.and_then(|member| member.run_id)),
-                offset: prefix
-                    .or_else(|| known.map(|member| member.offset))
-                    .unwrap_or_default(),
+                offset: prefix.unwrap_or_default(),
                 upstream: None,
             }
         })
@@ -158,26 +151,12 @@ impl Failover {
             Written::Pending => Progress::Running,
             Written::Conflict(found) => self.superseded(epoch_of(found), world, out),
             Written::Done(stored) => {
-                for hand in self.hands.values().filter(|hand| !hand.may_be_sealed()) {
+                // A seal that was sent and not answered stays: it is executed when the node wakes.
+                for hand in self.hands.values().filter(|hand| !hand.is_outstanding()) {
                     out.order(stored.record.epoch, Deed::Close { node: hand.node() });
                 }
                 Progress::Committed(Box::new(stored))
             }
         }
-    }
-}
-
-/// The committed chain, with the edge to an uncommitted stream that the chosen node continues.
-fn chain_to(record: &Record, intent: &Intent, view: &View, node: NodeId) -> Chain {
-    let uncommitted = |id: ReplicationId| !record.chain.contains(id);
-    let position = view
-        .get(node)
-        .and_then(|node| node.replication())
-        .map(Position::from);
-    match position.and_then(|position| position.previous) {
-        Some((parent, fork)) if uncommitted(intent.parent) && parent != intent.parent => {
-            record.chain.extended(intent.parent, parent, fork)
-        }
-        _ => record.chain.clone(),
     }
 }

@@ -44,7 +44,8 @@ impl Failover {
             candidate: intent.address.clone(),
         };
         out.tell_rule(world.now, Rule::F120, kind);
-        let target = Target::new(world, node, epoch, self.leased);
+        let mut target = Target::new(world, node, epoch, self.leased);
+        target.fence |= self.overdue.contains(&node);
         let grip = Grip::begin(target, world, out);
         let until = world.now + RESUME_WITHIN;
         let resuming = Resuming {
@@ -86,10 +87,10 @@ impl Failover {
         if resuming.inspect != Some(id) {
             return Progress::Running;
         }
-        let (node, intent) = (resuming.target.node, resuming.intent.clone());
+        let intent = resuming.intent.clone();
         match outcome {
             Outcome::Done(Done::Inspected(report)) => {
-                self.judge_announced(node, intent, &report, world, out);
+                self.judge_announced(&intent, &report, world, out);
             }
             Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
                 self.seal_all(Rule::F126, world, out);
@@ -101,8 +102,7 @@ impl Failover {
     /// In async mode a node that was promoted and not committed has taken writes: roll forward.
     fn judge_announced(
         &mut self,
-        node: NodeId,
-        intent: Intent,
+        intent: &Intent,
         report: &Report,
         world: World<'_>,
         out: &mut Outbox,
@@ -114,12 +114,10 @@ impl Failover {
         let continues = replication
             .previous
             .is_some_and(|(parent, _)| parent == intent.parent);
-        let unchanged = replication.id == intent.parent && replication.offset == intent.fork;
         if *run_id == intent.run_id && replication.is_primary() && continues {
-            self.commit(Rule::F122, node, &intent, report, world, out);
-        } else if *run_id == intent.run_id && !replication.is_primary() && unchanged {
-            self.promote(Rule::F124, node, intent, world, out);
+            self.commit(Rule::F122, intent, report, world, out);
         } else {
+            // Not promoted: it is ranked again with the others, and the old primary sealed again.
             self.seal_all(Rule::F126, world, out);
         }
     }

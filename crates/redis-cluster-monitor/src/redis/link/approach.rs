@@ -72,7 +72,12 @@ impl Approach {
                     self.teller.failed(asked_at, failure);
                     // Those that took their time need no further pause.
                     let spent = self.teller.now().since(asked_at);
-                    self.pause = self.again_after(failure).saturating_sub(spent);
+                    let pause = if failure == Failure::Closed {
+                        self.again_after_stillbirth()
+                    } else {
+                        self.again_after(failure)
+                    };
+                    self.pause = pause.saturating_sub(spent);
                 }
             }
         }
@@ -86,14 +91,7 @@ impl Approach {
         }
         self.pause = match ending.why {
             Failure::Closed | Failure::Silent | Failure::Mute if ending.answered => Duration::ZERO,
-            Failure::Closed => {
-                self.stillborn = self.stillborn.saturating_add(1);
-                if self.stillborn <= AT_ONCE_MOST {
-                    AGAIN_AT_ONCE
-                } else {
-                    self.again_after(Failure::Closed)
-                }
-            }
+            Failure::Closed => self.again_after_stillbirth(),
             Failure::Refused
             | Failure::Silent
             | Failure::Mute
@@ -105,6 +103,15 @@ impl Approach {
             | Failure::Unresolved
             | Failure::Local => self.again_after(ending.why),
         };
+    }
+
+    fn again_after_stillbirth(&mut self) -> Duration {
+        self.stillborn = self.stillborn.saturating_add(1);
+        if self.stillborn <= AT_ONCE_MOST {
+            AGAIN_AT_ONCE
+        } else {
+            self.again_after(Failure::Closed)
+        }
     }
 
     /// One attempt at every address that the name may mean.

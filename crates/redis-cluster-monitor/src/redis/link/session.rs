@@ -27,6 +27,8 @@ use crate::redis::connection::Connection;
 
 /// With so many unanswered requests nothing is asked on top.
 const ASKED_MOST: usize = 4;
+/// How often a node is asked while suspicion is young.
+const BURST_EVERY: Duration = Duration::from_millis(2);
 /// How often it is told that a request is still unanswered.
 const MUTE_AGAIN: Duration = Duration::from_millis(100);
 /// How often what changes slowly is asked for.
@@ -48,6 +50,8 @@ pub(super) struct Session {
     pace: Pace,
     probe_every: Duration,
     next_look: Instant,
+    /// Until then the looks of a young suspicion follow each other closely.
+    burst_until: Instant,
     next_probe: Instant,
     next_condition: Instant,
     next_mute: Instant,
@@ -73,6 +77,7 @@ impl Session {
             is_mute: false,
             pace: Pace::Calm,
             next_look: Instant::ZERO,
+            burst_until: Instant::ZERO,
             next_probe: Instant::ZERO,
             next_condition: Instant::ZERO,
             next_mute: Instant::ZERO,
@@ -161,7 +166,13 @@ impl Session {
             Pace::Calm => Policy::INFO_EVERY,
             Pace::Suspicion => Policy::SUSPICION_EVERY,
         };
-        self.next_look = Clock::next_multiple(now, look_every);
+        // What happened to the primary reaches its replicas within milliseconds of us.
+        let burst = self.pace == Pace::Suspicion && now < self.burst_until;
+        self.next_look = if burst {
+            now + BURST_EVERY
+        } else {
+            Clock::next_multiple(now, look_every)
+        };
         self.next_probe = Clock::next_multiple(now, self.probe_every);
     }
 
@@ -173,6 +184,7 @@ impl Session {
         match pace {
             Pace::Calm => self.schedule(self.teller.now()),
             Pace::Suspicion => {
+                self.burst_until = self.teller.now() + Policy::SUSPICION_EVERY;
                 self.next_look = Instant::ZERO;
                 self.tick();
             }
