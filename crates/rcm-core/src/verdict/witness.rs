@@ -42,6 +42,8 @@ pub struct Tally {
 /// A stream that moved less than this between two looks carries no writes: an idle primary's PING
 /// is 14 bytes.
 const MOVING_BYTES: u64 = 64;
+/// A stream has stopped when it should have brought this much: several writes.
+const EXPECTED_BYTES: u128 = 256;
 /// A stream counts as moving when its last movement is no older than two looks.
 const MOVING_WITHIN: Duration = Duration::from_millis(2_500);
 /// A cut link to a living primary is back in 3 to 52 ms; after this long, it is not coming back.
@@ -132,10 +134,14 @@ pub fn testimony(node: &Node, silence: Instant, margin: Duration) -> Testimony {
             _ => Testimony::Abstain,
         };
     }
+    // A stream that moved so fast that its rest is no chance.
+    let quiet = look.asked_at.since(silence);
+    let expected = u128::from(node.rate()) * quiet.as_millis() / 1_000;
     let was_moving = node.motion.is_some_and(|motion| {
         motion.bytes >= MOVING_BYTES && silence.since(motion.to) <= MOVING_WITHIN
     });
-    if was_moving && look.asked_at >= silence + margin.max(Policy::DRAIN_WITHIN) {
+    let settled = quiet >= margin.max(Policy::DRAIN_WITHIN);
+    if was_moving && settled && expected >= EXPECTED_BYTES {
         return Testimony::Confirm;
     }
     Testimony::Abstain

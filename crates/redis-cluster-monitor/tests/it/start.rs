@@ -249,3 +249,42 @@ fn many_groups() -> Result {
     assert_eq!(switched["group"], "g1");
     Ok(())
 }
+
+#[test]
+fn names_and_ipv6_addresses_work() {
+    check((|| {
+        let settings = builder(Version::System)?.bind(std::net::Ipv6Addr::LOCALHOST);
+        let mut group = Group::start(&settings, 1)?;
+        let state = State::new();
+        let monitor = state.monitor(&group.addresses(), &[]);
+        monitor.wait_for("primary-adopted")?;
+        group.nodes_mut()[0].kill();
+        monitor.wait_for("primary-switched")?;
+        group.nodes_mut()[0].restart()?;
+        monitor.explain(group.wait_until_in_step(1, SOON))?;
+        drop(monitor);
+        let group = Group::start(&builder(Version::System)?, 1)?;
+        let ports = group.addresses().into_iter().map(|node| node.port());
+        let names: Vec<String> = ports.map(|port| format!("localhost:{port}")).collect();
+        let by_name = State::new();
+        let words: Vec<&str> = names.iter().map(String::as_str).collect();
+        let monitor = by_name.program(&words);
+        monitor.wait_for("primary-adopted")?;
+        group.nodes()[1].text(&["REPLICAOF", "NO", "ONE"])?;
+        monitor.wait_for("node-attached")?;
+        monitor.explain(group.wait_until_in_step(0, SOON))
+    })());
+}
+
+#[test]
+fn a_node_that_does_not_resolve_disturbs_nobody() {
+    check((|| {
+        let group = Group::start(&builder(Version::System)?, 1)?;
+        let nodes: Vec<String> = group.addresses().iter().map(ToString::to_string).collect();
+        let state = State::new();
+        let monitor = state.program(&[&nodes[0], &nodes[1], "no-such-host.invalid"]);
+        monitor.wait_for("primary-adopted")?;
+        let named = || monitor.told("node-down").iter().any(|line| line["failure"] == "unresolved");
+        monitor.explain(wait_for(SOON, "the name is named", named))
+    })());
+}
