@@ -284,7 +284,12 @@ fn a_node_that_does_not_resolve_disturbs_nobody() {
         let state = State::new();
         let monitor = state.program(&[&nodes[0], &nodes[1], "no-such-host.invalid"]);
         monitor.wait_for("primary-adopted")?;
-        let named = || monitor.told("node-down").iter().any(|line| line["failure"] == "unresolved");
+        let named = || {
+            monitor
+                .told("node-down")
+                .iter()
+                .any(|line| line["failure"] == "unresolved")
+        };
         monitor.explain(wait_for(SOON, "the name is named", named))
     })());
 }
