@@ -36,6 +36,8 @@ pub struct Judgement {
     pub wants_witness: Option<NodeId>,
 }
 
+/// Bytes that arrive at a replica within this time were under way when the trouble began.
+const UNDER_WAY: Duration = Duration::from_millis(200);
 /// While connects are refused, an old connection that is mute this long counts as gone: a forked
 /// child keeps the sockets of a dead parent open, up to seconds.
 const MUTE_IS_GONE: Duration = Duration::from_millis(50);
@@ -126,7 +128,7 @@ impl Case<'_> {
     /// Nobody listens at the address any more. That proves a crash only together with the loss of
     /// the old connections, or with every replica's link down: `CONFIG SET port` refuses too.
     fn refused(&self, began: Instant, refused_since: Instant) -> Judgement {
-        let tally = self.tally(began, Policy::DRAIN_WITHIN);
+        let tally = self.tally(began, UNDER_WAY);
         let failure = self.node.trouble.failure();
         if tally.vetoes > 0 {
             return Self::replicating(failure, tally);
@@ -144,13 +146,13 @@ impl Case<'_> {
             refused_since
         } else if tally.unheard > 0 {
             // Whoever does not answer soon is mute, and not waited for any longer.
-            refused_since + Policy::DRAIN_WITHIN
+            refused_since + UNDER_WAY
         } else if tally.abstains == 0 {
             refused_since + Policy::WITNESS_WITHIN
         } else if trouble.closed_at.is_some() {
             // A crash ends the replicas' connections together with ours. That theirs are up while
             // ours is gone speaks for something between us and the primary.
-            began + self.policy.silent_after.max(Policy::DRAIN_WITHIN)
+            began + self.policy.silent_after.max(UNDER_WAY)
         } else {
             refused_since
         };
@@ -164,7 +166,7 @@ impl Case<'_> {
         let delay = self.policy.silent_after;
         // A mute process whose kernel still accepted a connection was not silent until then.
         let began = began.max(self.node.trouble.accepted_at.unwrap_or(began));
-        let tally = self.tally(began, delay.min(Policy::DRAIN_WITHIN));
+        let tally = self.tally(began, delay.min(UNDER_WAY));
         let failure = Some(Failure::Silent);
         if tally.vetoes > 0 {
             return Self::replicating(failure, tally);
@@ -191,7 +193,7 @@ impl Case<'_> {
             .as_ref()
             .and_then(|identity| identity.busy_threshold);
         let delay = self.policy.hang_after(threshold);
-        let tally = self.tally(began, (delay / 2).min(Policy::DRAIN_WITHIN));
+        let tally = self.tally(began, (delay / 2).min(UNDER_WAY));
         let failure = Some(Failure::Mute);
         if tally.vetoes > 0 {
             return Self::replicating(failure, tally);

@@ -94,10 +94,7 @@ fn a_refused_connect_and_a_lost_connection_are_a_crash_once_a_replica_agrees() {
     let judgement = judge(&view, 1_101);
     assert_eq!(judgement.verdict, Verdict::PrimarySuspected);
     // Without a word from the replica it takes the witnesses' time.
-    assert_eq!(
-        judgement.ripens_at,
-        Some(millis(1_101) + Policy::DRAIN_WITHIN)
-    );
+    assert_eq!(judgement.ripens_at, Some(millis(1_301)));
     see(
         &mut view,
         REPLICA,

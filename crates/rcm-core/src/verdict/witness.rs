@@ -42,6 +42,8 @@ pub struct Tally {
 /// A stream that moved less than this between two looks carries no writes: an idle primary's PING
 /// is 14 bytes.
 const MOVING_BYTES: u64 = 64;
+/// And it must have been quiet for this long.
+const QUIET_AT_LEAST: Duration = Duration::from_millis(200);
 /// A stream has stopped when it should have brought this much: several writes.
 const EXPECTED_BYTES: u128 = 256;
 /// A stream counts as moving when its last movement is no older than two looks.
@@ -140,7 +142,7 @@ pub fn testimony(node: &Node, silence: Instant, margin: Duration) -> Testimony {
     let was_moving = node.motion.is_some_and(|motion| {
         motion.bytes >= MOVING_BYTES && silence.since(motion.to) <= MOVING_WITHIN
     });
-    let settled = quiet >= margin.max(Policy::DRAIN_WITHIN);
+    let settled = quiet >= margin.max(QUIET_AT_LEAST);
     if was_moving && settled && expected >= EXPECTED_BYTES {
         return Testimony::Confirm;
     }

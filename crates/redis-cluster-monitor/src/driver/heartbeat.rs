@@ -22,7 +22,7 @@ pub struct Heartbeat {
 struct Pulse {
     last: Instant,
     gaps: u64,
-    longest: Duration,
+    last_gap: Duration,
 }
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Heartbeat {
         let pulse = Pulse {
             last: clock.now(),
             gaps: 0,
-            longest: Duration::ZERO,
+            last_gap: Duration::ZERO,
         };
         let pulse = Arc::new(Mutex::new(pulse));
         let beating = Arc::clone(&pulse);
@@ -69,7 +69,7 @@ impl Heartbeat {
             return None;
         }
         *seen = pulse.gaps;
-        Some(pulse.longest)
+        Some(pulse.last_gap)
     }
 }
 
@@ -79,6 +79,6 @@ fn beat(pulse: &Mutex<Pulse>, now: Instant) {
     pulse.last = now;
     if gap >= EVERY + Policy::LATE_AFTER {
         pulse.gaps += 1;
-        pulse.longest = gap;
+        pulse.last_gap = gap;
     }
 }
