@@ -78,7 +78,6 @@ impl Defect {
 
     /// Whether the rule is taken away.
     #[cfg(not(feature = "mutants"))]
-    #[expect(clippy::unused_self, reason = "the same call as with the feature")]
     pub const fn is(self, _mutant: Mutant) -> bool {
         false
     }
