@@ -180,7 +180,11 @@ impl Server {
             } else {
                 fs::remove_file(&path)
             };
-            removed.map_err(cannot("remove", &path))?;
+            // A child that outlives its parent removes its own temporary files.
+            match removed {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(cannot("remove", &path))?,
+            }
         }
         self.run()
     }
