@@ -80,7 +80,8 @@ impl World {
                     conn.node == node
                         && conn.process == process
                         && conn.acts.is_some()
-                        && conn.closed_here.is_none()
+                        // The node knows of the end only after everything that was sent before it.
+                        && (conn.closed_here.is_none() || conn.on_the_way().next().is_some())
                 };
                 let older_hands = self.conns.values().any(is_hand);
                 Reply::Seen(Ok(Seen::Deciders(Deciders {
