@@ -13,6 +13,7 @@ mod adopt;
 mod belonging;
 mod decide;
 mod duties;
+mod outcome;
 mod publish;
 mod restart;
 
