@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::time::Duration;
 
 use crate::id::{ActionId, Address, Epoch, NodeId, Revision, RunId};
 use crate::observation::Replication;
@@ -71,11 +72,25 @@ pub enum Deed {
         /// The node.
         node: NodeId,
     },
+    /// Let the node keep its clients' writes waiting, for at most this long. Outcome:
+    /// [`Done::Paused`].
+    Pause {
+        /// The node.
+        node: NodeId,
+        /// For how long, if nobody ends it before.
+        within: Duration,
+    },
+    /// End a pause: the writes that wait are executed.
+    Resume {
+        /// The node.
+        node: NodeId,
+    },
     /// Make the node unable to take writes or feed replicas. Outcome: [`Done::Sealed`].
     Seal {
         /// The node.
         node: NodeId,
-        /// Whether its clients are disconnected: a primary's are, a replica's readers are not.
+        /// Whether its clients are disconnected: a primary's are, a replica's readers are not. Writes
+        /// that a pause kept waiting go with them.
         evict: bool,
     },
     /// Make the node a primary. Outcome: [`Done::Promoted`].
@@ -112,6 +127,8 @@ impl Deed {
             | Self::Close { node }
             | Self::Fence { node }
             | Self::Inspect { node }
+            | Self::Pause { node, .. }
+            | Self::Resume { node }
             | Self::Seal { node, .. }
             | Self::Promote { node }
             | Self::Attach { node, .. }
@@ -147,9 +164,12 @@ impl Outcome {
     /// Where the node stands, if the outcome tells.
     pub const fn report(&self) -> Option<&Report> {
         match self {
-            Self::Done(Done::Inspected(report) | Done::Sealed(report) | Done::Promoted(report)) => {
-                Some(report)
-            }
+            Self::Done(
+                Done::Inspected(report)
+                | Done::Paused(report)
+                | Done::Sealed(report)
+                | Done::Promoted(report),
+            ) => Some(report),
             Self::Done(_) | Self::Failed(_) | Self::Unknown => None,
         }
     }
@@ -173,6 +193,8 @@ pub enum Done {
     Fenced,
     /// The replication state.
     Inspected(Report),
+    /// Its clients' writes wait, and this is where it stands.
+    Paused(Report),
     /// Sealed, and this is where it stands.
     Sealed(Report),
     /// Promoted, and this is its new lineage.

@@ -14,7 +14,7 @@
 //!
 //! ```text
 //! time rng mutant id policy observation view verdict lineage candidate record lease action rule event
-//! fencing plan status engine
+//! request fencing plan status engine
 //! ```
 #![cfg_attr(not(test), no_std)]
 #![warn(missing_docs)]
@@ -34,6 +34,7 @@ pub mod observation;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod request;
 pub mod rng;
 pub mod rule;
 pub mod status;

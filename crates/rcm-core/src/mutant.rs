@@ -34,11 +34,13 @@ pub enum Mutant {
     GuessedLoss,
     /// An announced promotion is not looked for when a plan is continued.
     ForgetIntent,
+    /// The successor is promoted whatever the primary held when it was sealed.
+    HandOverUncompared,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -53,6 +55,7 @@ impl Mutant {
         Self::AmnesiaVotes,
         Self::GuessedLoss,
         Self::ForgetIntent,
+        Self::HandOverUncompared,
     ];
 }
 

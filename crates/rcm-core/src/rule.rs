@@ -39,6 +39,21 @@ pub enum Rule {
     F160,
     /// Committed: publish.
     F170,
+    /// A switchover was asked for: claim the next epoch.
+    S100,
+    /// Claimed: get hold of the primary and of its successor, and pause the primary's writes.
+    S110,
+    /// The switchover cannot be made, and the primary is not sealed: it goes on.
+    S115,
+    /// Writes wait: let the successor catch up.
+    S120,
+    /// The primary may be sealed, and the successor cannot follow it: seal and rank all, the primary
+    /// among them.
+    S126,
+    /// The successor holds what the paused primary holds: seal the primary.
+    S130,
+    /// The sealed primary holds no more than the successor: announce it.
+    S140,
     /// A primary that is not the recorded one: seal it.
     R200,
     /// A node does not follow the recorded primary: attach it.
@@ -59,7 +74,7 @@ pub enum Rule {
     R270,
 }
 
-/// Where a failover stands.
+/// Where a failover, or a switchover, stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -69,6 +84,10 @@ pub enum Stage {
     Claiming,
     /// A promotion announced earlier is being examined.
     Resuming,
+    /// The primary is being asked to let writes wait.
+    Pausing,
+    /// Writes wait until the successor holds everything.
+    CatchingUp,
     /// The nodes are being sealed.
     Sealing,
     /// The promotion is being announced.
@@ -79,10 +98,10 @@ pub enum Stage {
     Committing,
 }
 
-/// One edge of the failover plan: the rule, where it starts and where it leads.
+/// One edge of the plan: the rule, where it starts and where it leads.
 pub type Edge = (Rule, Stage, Stage);
 
-/// Every edge that a failover can take.
+/// Every edge that a failover or a switchover can take.
 pub const TRANSITIONS: &[Edge] = &[
     (Rule::F100, Stage::Idle, Stage::Claiming),
     (Rule::F105, Stage::Claiming, Stage::Idle),
@@ -103,6 +122,16 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F160, Stage::Promoting, Stage::Committing),
     (Rule::F105, Stage::Committing, Stage::Idle),
     (Rule::F170, Stage::Committing, Stage::Idle),
+    (Rule::S100, Stage::Idle, Stage::Claiming),
+    (Rule::S110, Stage::Claiming, Stage::Pausing),
+    (Rule::F105, Stage::Pausing, Stage::Idle),
+    (Rule::S115, Stage::Pausing, Stage::Committing),
+    (Rule::S120, Stage::Pausing, Stage::CatchingUp),
+    (Rule::S115, Stage::CatchingUp, Stage::Committing),
+    (Rule::S130, Stage::CatchingUp, Stage::Sealing),
+    (Rule::S115, Stage::Sealing, Stage::Committing),
+    (Rule::S126, Stage::Sealing, Stage::Sealing),
+    (Rule::S140, Stage::Sealing, Stage::Intending),
 ];
 
 impl fmt::Display for Rule {
@@ -132,7 +161,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(reached.len(), 7);
+        assert_eq!(reached.len(), 9);
         for stage in reached {
             assert!(
                 TRANSITIONS

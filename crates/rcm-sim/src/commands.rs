@@ -41,7 +41,7 @@ impl World {
         let reply = match request {
             Request::Write { client, bytes } => {
                 if !busy {
-                    self.on_client_write(node, client, bytes);
+                    self.on_write(node, client, bytes);
                 }
                 return;
             }
@@ -110,9 +110,18 @@ impl World {
                 Outcome::Done(Done::Fenced)
             }
             _ if loading => refused(),
+            Script::Pause(within) => {
+                self.pause_writes(node, within);
+                Outcome::Done(Done::Paused(self.servers[node].report(&self.addresses)))
+            }
+            Script::Resume => {
+                self.end_pause(node);
+                Outcome::Done(Done::Accepted)
+            }
             Script::Seal { evict } => {
                 self.follow(node, &Address::tombstone(), true);
                 if evict {
+                    self.servers[node].pause = None;
                     // Clients that are killed are not read any more.
                     let is_client = |request: &Request| matches!(request, Request::Write { .. });
                     self.servers[node]

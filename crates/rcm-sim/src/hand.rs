@@ -88,6 +88,10 @@ impl World {
             Deed::Open { .. } => None,
             Deed::Fence { .. } => Some(Script::Fence(epoch)),
             Deed::Inspect { .. } => Some(Script::Inspect),
+            Deed::Pause { within, .. } => Some(Script::Pause(
+                Time::try_from(within.as_micros()).unwrap_or(Time::MAX),
+            )),
+            Deed::Resume { .. } => Some(Script::Resume),
             Deed::Seal { evict, .. } => Some(Script::Seal { evict }),
             Deed::Promote { .. } => Some(Script::Promote),
             Deed::Attach { primary, .. } => Some(Script::Attach(primary)),

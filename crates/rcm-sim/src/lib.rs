@@ -20,6 +20,7 @@ pub mod mutants;
 pub mod nemesis;
 mod network;
 mod node;
+mod pause;
 mod process;
 mod replication;
 pub mod run;

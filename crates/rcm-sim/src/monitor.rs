@@ -9,6 +9,7 @@ use rcm_core::event::Event as Told;
 use rcm_core::id::NodeId;
 use rcm_core::lease::Lease;
 use rcm_core::policy::{Nodes, Policy};
+use rcm_core::request::Request;
 use rcm_core::verdict::Verdict;
 
 use crate::hand::Workers;
@@ -145,6 +146,26 @@ impl World {
         self.drain();
     }
 
+    /// Somebody asks for something.
+    pub(crate) fn request(&mut self, request: &Request) {
+        let now = instant(self.now);
+        if self.monitor.paused_until > self.now {
+            return;
+        }
+        let Some(engine) = &mut self.monitor.engine else {
+            return;
+        };
+        let before = engine.status().stage;
+        let begun = engine.request(now, request);
+        let after = engine.status().stage;
+        self.coverage.staged(before, after);
+        self.coverage.count(match begun {
+            Ok(()) => "requests begun",
+            Err(_) => "requests refused",
+        });
+        self.drain();
+    }
+
     fn drain(&mut self) {
         let mut told = Vec::new();
         let mut actions = Vec::new();
@@ -246,6 +267,8 @@ impl World {
             | Deed::Close { .. }
             | Deed::Fence { .. }
             | Deed::Inspect { .. }
+            | Deed::Pause { .. }
+            | Deed::Resume { .. }
             | Deed::Seal { .. }
             | Deed::Promote { .. }
             | Deed::Attach { .. }

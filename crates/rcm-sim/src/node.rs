@@ -11,6 +11,7 @@ use rcm_core::id::{Address, Offset, ReplicationId, RunId};
 use rcm_core::observation::{Attached, Condition, Following, Identity, Replication, Role};
 
 use crate::history::{Branch, History};
+use crate::pause::Pause;
 use crate::trace::{S, Time};
 use crate::wire::{ConnId, Request};
 
@@ -58,6 +59,7 @@ pub(crate) struct Server {
     /// The dump on its disk.
     pub(crate) dump: Option<Dump>,
     pub(crate) last_ping: Time,
+    pub(crate) pause: Option<Pause>,
 }
 
 /// Primary or replica.
@@ -128,6 +130,7 @@ impl Server {
             received: None,
             dump: None,
             last_ping: 0,
+            pause: None,
         }
     }
 

@@ -33,6 +33,7 @@ impl World {
         server.loading_until = None;
         server.settle_in();
         server.inbox.clear();
+        server.pause = None;
     }
 
     /// The kernel closes the dead process's connections.

@@ -97,6 +97,8 @@ pub(crate) enum Request {
 pub(crate) enum Script {
     Fence(Epoch),
     Inspect,
+    Pause(Time),
+    Resume,
     Seal { evict: bool },
     Promote,
     Attach(Address),

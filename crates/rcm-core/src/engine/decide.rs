@@ -12,6 +12,7 @@ use crate::action::{Deed, Pace};
 use crate::candidate::{Contender, Ranking, Recorded, rank};
 use crate::event::{Adoption, Halt, Kind, Obstacle};
 use crate::id::{Address, Epoch, NodeId};
+use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::observation::Failure;
@@ -288,7 +289,13 @@ impl Engine {
             self.ripens_at = hold_off;
             return self.tell_would_act(primary, cause, obstacle);
         }
-        let (Some(held), Some(stored)) = (held, self.store.stored.clone()) else {
+        if let Some(held) = held {
+            self.begin_failover(held, primary, cause);
+        }
+    }
+
+    pub(super) fn begin_failover(&mut self, held: Held, primary: NodeId, cause: Verdict) {
+        let Some(stored) = self.store.stored.clone() else {
             return;
         };
         if cause.is_undecidable() {
@@ -338,7 +345,7 @@ impl Engine {
     }
 
     /// The ranking by what is known without touching anybody.
-    fn preview(&self, lost: NodeId) -> Ranking {
+    pub(super) fn preview(&self, lost: NodeId) -> Ranking {
         let Some(record) = self.record() else {
             return Ranking::default();
         };

@@ -109,8 +109,13 @@ impl Engine {
         }
         let stray_for = self.now.since(self.stray_since(node));
         let settled = stray_for >= Policy::REPAIR_AFTER;
+        let left_behind = self.stepped_down.is_some_and(|former| {
+            self.view.at_address(&following.primary).map(|node| node.id) == Some(former)
+        });
         let wants = match whom {
             Follows::Primary => false,
+            // Nobody built this chain: the primary above it stepped down.
+            Follows::Member | Follows::LostMember if left_behind => true,
             Follows::Tombstone => true,
             Follows::Member => long_broken || (settled && !is_chained(node, record)),
             Follows::LostMember => !following.link_up,
@@ -200,7 +205,7 @@ impl Engine {
     }
 
     fn note_restored(&mut self) {
-        let Some(since) = self.restoring_since else {
+        let Some(since) = self.restoring else {
             return;
         };
         let Some(primary) = self.primary_in_office() else {
@@ -223,10 +228,11 @@ impl Engine {
         let kind = Kind::GroupRestored {
             primary: primary.address.clone(),
             replicas,
-            after: self.now.since(since),
+            planned: since.planned,
+            after: self.now.since(since.at),
         };
         if replicas > 0 {
-            self.restoring_since = None;
+            self.restoring = None;
             self.out.tell(self.now, kind);
         }
     }
@@ -238,7 +244,7 @@ impl Engine {
         let (Some(record), Some(primary)) = (self.record(), self.primary_in_office()) else {
             return;
         };
-        if !at_rest || self.restoring_since.is_some() || self.now < self.note_after {
+        if !at_rest || self.restoring.is_some() || self.now < self.note_after {
             return;
         }
         let owing = |node: &Node| node.answers() && self.unpersisted.contains(&node.id);

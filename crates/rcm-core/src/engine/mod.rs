@@ -15,6 +15,7 @@ mod decide;
 mod duties;
 mod outcome;
 mod publish;
+mod request;
 mod restart;
 
 use alloc::boxed::Box;
@@ -106,7 +107,10 @@ pub struct Engine {
     rivals: Vec<String>,
     told_would_act: Option<Verdict>,
     hold_off: HoldOff,
-    restoring_since: Option<Instant>,
+    /// A new primary is in office, and not everybody follows it yet.
+    restoring: Option<Since>,
+    /// Who was in office before, as long as this engine has seen the change.
+    stepped_down: Option<NodeId>,
     pace: Pace,
     brisk_until: Instant,
     halted: Option<Halt>,
@@ -151,6 +155,13 @@ enum Plan {
     },
     /// Facts that change nobody's role.
     Note(Writing),
+}
+
+/// When a change of the primary began.
+#[derive(Clone, Copy, Debug)]
+struct Since {
+    at: Instant,
+    planned: bool,
 }
 
 /// Pauses between failovers on undecidable evidence, so that a group whose nodes hang in turn does
@@ -216,7 +227,8 @@ impl Engine {
             rivals: Vec::new(),
             told_would_act: None,
             hold_off: HoldOff::default(),
-            restoring_since: None,
+            restoring: None,
+            stepped_down: None,
             pace: Pace::Calm,
             brisk_until: now,
             halted: None,

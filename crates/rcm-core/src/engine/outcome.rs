@@ -3,13 +3,12 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Engine, Plan, Reading, Store};
+use super::{Engine, Plan, Reading, Since, Store};
 use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, NodeId};
 use crate::plan::{Duty, DutyEnd, Need, Progress, Stored, Written};
 use crate::rule::Rule;
-use crate::time::Instant;
 
 /// How long the nodes are looked at often after something was done to them.
 const BRISK: Duration = Duration::from_millis(500);
@@ -42,10 +41,13 @@ impl Engine {
         match &mut plan {
             Plan::Failover(failover) => {
                 let progress = failover.step(id, outcome, world, out);
-                let evidence_at = failover.evidence_at();
+                let since = Since {
+                    at: failover.evidence_at(),
+                    planned: failover.is_planned(),
+                };
                 match progress {
                     Progress::Running => self.plan = Some(plan),
-                    Progress::Committed(stored) => self.committed(*stored, evidence_at),
+                    Progress::Committed(stored) => self.committed(*stored, since),
                     Progress::Superseded => self.read_record(),
                 }
             }
@@ -104,7 +106,7 @@ impl Engine {
     }
 
     /// A failover ended: the record names the primary, the doors follow, the others are attached.
-    fn committed(&mut self, stored: Stored, evidence_at: Instant) {
+    fn committed(&mut self, stored: Stored, since: Since) {
         let before = self
             .record()
             .map(|record| (record.primary.clone(), record.chain.head()));
@@ -116,11 +118,15 @@ impl Engine {
                 epoch: after.epoch,
                 from: from.address,
                 to: after.primary.address.clone(),
-                after: self.now.since(evidence_at),
+                planned: since.planned,
+                after: self.now.since(since.at),
             };
             self.out.tell_rule(self.now, Rule::F170, kind);
+            self.stepped_down = self.primary_node().map(|node| node.id);
+            self.restoring = Some(since);
+        } else if !since.planned {
+            self.restoring = Some(since);
         }
-        self.restoring_since = Some(evidence_at);
         self.enter_office(stored);
     }
 

@@ -3,6 +3,9 @@
 //! The engine does not log; the driver writes these lines. This is the only module of the core
 //! that makes sentences.
 
+mod detail;
+mod text;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,12 +13,13 @@ use core::time::Duration;
 
 use serde::Serialize;
 
-use crate::candidate::Refusal;
 use crate::id::{Address, Epoch, Offset};
 use crate::observation::Failure;
 use crate::rule::Rule;
 use crate::time::{Human, Instant};
 use crate::verdict::{Tally, Verdict};
+
+pub use detail::{Adoption, Halt, Obstacle, Refused, Setback, Standing};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,51 +42,6 @@ pub enum Severity {
     Warning,
     /// Needs an operator.
     Error,
-}
-
-/// A node that a plan considered, and how far it had come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Standing {
-    /// The node.
-    pub node: Address,
-    /// How much of the committed history it holds.
-    pub offset: Offset,
-}
-
-/// A node that may not be promoted, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refused {
-    /// The node.
-    pub node: Address,
-    /// Why.
-    pub why: Refusal,
-}
-
-/// Why a group stands still although something should be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Obstacle {
-    /// `--observe`.
-    Observing,
-    /// Another decider acts on this group.
-    RivalController,
-    /// The lease is not held.
-    NoLease,
-    /// There was a failover on undecidable evidence shortly before.
-    HoldOff,
-}
-
-/// Why a group is not served at all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "why", rename_all = "kebab-case")]
-pub enum Halt {
-    /// The record belongs to other servers.
-    ForeignRecord,
-    /// A node has neither `REPLICAOF` nor `SLAVEOF`.
-    CannotReplicate {
-        /// The node.
-        node: Address,
-    },
 }
 
 /// What happened.
@@ -188,6 +147,39 @@ pub enum Kind {
         /// Under which epoch.
         epoch: Epoch,
     },
+    /// A switchover began.
+    SwitchoverStarted {
+        /// The primary that hands over.
+        primary: Address,
+        /// Its successor.
+        to: Address,
+        /// Under which epoch.
+        epoch: Epoch,
+    },
+    /// The writes of the primary's clients wait.
+    WritesPaused {
+        /// The primary.
+        node: Address,
+        /// How far it had come.
+        offset: Offset,
+    },
+    /// A switchover was given up before anything irrevocable: the primary goes on.
+    SwitchoverAborted {
+        /// The primary.
+        primary: Address,
+        /// Why.
+        #[serde(flatten)]
+        why: Setback,
+    },
+    /// A switchover cannot be finished as planned, and the primary may be sealed: all are sealed and
+    /// ranked, the primary among them.
+    SwitchoverDerailed {
+        /// The primary.
+        primary: Address,
+        /// Why.
+        #[serde(flatten)]
+        why: Setback,
+    },
     /// A plan that another monitor, or an earlier start, left behind is continued.
     FailoverResumed {
         /// Under which epoch.
@@ -239,7 +231,9 @@ pub enum Kind {
         from: Address,
         /// Who is it.
         to: Address,
-        /// Since the evidence against the old one appeared.
+        /// It was a switchover.
+        planned: bool,
+        /// Since the evidence against the old one appeared, or since its writes waited.
         #[serde(rename = "after_ms", serialize_with = "as_millis")]
         after: Duration,
     },
@@ -316,7 +310,9 @@ pub enum Kind {
         primary: Address,
         /// How many replicas follow it.
         replicas: usize,
-        /// Since the evidence against the old primary appeared.
+        /// After a switchover.
+        planned: bool,
+        /// Since the evidence against the old primary appeared, or since its writes waited.
         #[serde(rename = "after_ms", serialize_with = "as_millis")]
         after: Duration,
     },
@@ -344,34 +340,6 @@ pub enum Kind {
     Halted(Halt),
 }
 
-/// How a group got its agreed primary without a failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Adoption {
-    /// It is the only primary among the nodes given.
-    Found,
-    /// It does not answer, and every replica that does names it.
-    NamedByReplicas,
-    /// Several nodes are primaries, and it is the only one that holds data.
-    OnlyOneWithData,
-    /// All nodes are empty primaries, and it is listed first.
-    FirstOfEmpty,
-    /// All nodes are sealed and no record says by whom: it holds the most.
-    MostAdvanced,
-    /// Somebody else made it the primary, and the group follows it.
-    ChangedByHand,
-    /// It restarted and holds all that its replicas hold.
-    Restarted,
-    /// It restarted and nobody holds anything that can be traced back to what it had.
-    RestartedWithoutLineage,
-    /// It had only been heard of, and was met.
-    Met,
-    /// Its stream got another name without a restart.
-    Renamed,
-    /// It kept its office: a claim on it was not carried out.
-    Kept,
-}
-
 impl Kind {
     /// The stable code.
     pub const fn code(&self) -> &'static str {
@@ -388,6 +356,10 @@ impl Kind {
             Self::WouldAct { .. } => "would-act",
             Self::WitnessAsked { .. } => "witness-asked",
             Self::FailoverStarted { .. } => "failover-started",
+            Self::SwitchoverStarted { .. } => "switchover-started",
+            Self::WritesPaused { .. } => "writes-paused",
+            Self::SwitchoverAborted { .. } => "switchover-aborted",
+            Self::SwitchoverDerailed { .. } => "switchover-derailed",
             Self::FailoverResumed { .. } => "failover-resumed",
             Self::NodeSealed { .. } => "node-sealed",
             Self::CandidateChosen { .. } => "candidate-chosen",
@@ -451,6 +423,8 @@ impl Kind {
             | Self::WouldAct { .. }
             | Self::FailoverStarted { .. }
             | Self::FailoverResumed { .. }
+            | Self::SwitchoverAborted { .. }
+            | Self::SwitchoverDerailed { .. }
             | Self::PrimarySwitched { .. }
             | Self::FailoverAborted { .. }
             | Self::Superseded { .. }
@@ -465,6 +439,8 @@ impl Kind {
             | Self::NodeForgotten { .. }
             | Self::WarningCleared { .. }
             | Self::WitnessAsked { .. }
+            | Self::SwitchoverStarted { .. }
+            | Self::WritesPaused { .. }
             | Self::NodeSealed { .. }
             | Self::CandidateChosen { .. }
             | Self::NodePromoted { .. }
@@ -483,5 +459,3 @@ impl Kind {
 fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64() * 1_000.0)
 }
-
-mod text;

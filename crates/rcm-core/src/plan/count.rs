@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::action::Report;
 use crate::candidate::{Candidate, Contender, Ranking, Recorded, cold_start, rank};
 use crate::event::{Kind, Refused, Standing};
 use crate::id::{Address, NodeId};
@@ -38,7 +39,8 @@ pub(super) fn count(
 ) -> Count {
     let sealed = hands.values();
     let contenders: Vec<Contender> = sealed
-        .filter_map(|hand| contender(hand, record, world))
+        .filter_map(Hand::sealed)
+        .filter_map(|sealed| contender(sealed, record, world))
         .collect();
     let mut ranking = rank(&record.chain, contenders.iter().copied());
     if world.lacks(Mutant::RawOffset) {
@@ -137,19 +139,23 @@ fn best_of_those_that_lost(contenders: &[Contender], record: &Record) -> Option<
 }
 
 /// The event that tells who was picked among whom.
-pub(super) fn chosen(ranking: &Ranking, missing: Vec<Address>, world: World<'_>) -> Option<Kind> {
-    let best = ranking.best()?;
+pub(super) fn chosen(
+    ranking: &Ranking,
+    best: Candidate,
+    missing: Vec<Address>,
+    world: World<'_>,
+) -> Kind {
     let among = ranking.candidates.iter().map(|candidate| Standing {
         node: address(candidate.node(), world),
         offset: candidate.prefix(),
     });
-    Some(Kind::CandidateChosen {
+    Kind::CandidateChosen {
         node: address(best.node(), world),
         offset: best.prefix(),
         among: among.collect(),
         refused: refused(ranking, world),
         missing,
-    })
+    }
 }
 
 /// Who may not be promoted, and why.
@@ -168,9 +174,27 @@ fn address(node: NodeId, world: World<'_>) -> Address {
     known.map_or_else(Address::tombstone, |node| node.address.clone())
 }
 
-fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender> {
-    let report = hand.report()?;
-    let node = world.view.get(hand.node())?;
+/// A node in our hands, and what it said when it was sealed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sealed<'a> {
+    pub(super) node: NodeId,
+    pub(super) report: &'a Report,
+    /// Where it stood while it was loading a whole data set.
+    pub(super) was_loading: Option<Position>,
+}
+
+/// What the ranking has to know of a sealed node.
+pub(super) fn contender(
+    sealed: Sealed<'_>,
+    record: &Record,
+    world: World<'_>,
+) -> Option<Contender> {
+    let Sealed {
+        node,
+        report,
+        was_loading,
+    } = sealed;
+    let node = world.view.get(node)?;
     let recorded = if record.knows(report.run_id) || world.lacks(Mutant::AmnesiaVotes) {
         Recorded::SameProcess
     } else {
@@ -181,7 +205,7 @@ fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender
     };
     // A seal in time ends a full synchronisation, and what the node held is kept. If it began to
     // load, it takes its place in the new stream only at the end of that.
-    let failed_to_load = hand.was_loading == Some(Position::from(&report.replication));
+    let failed_to_load = was_loading == Some(Position::from(&report.replication));
     Some(Contender {
         node: node.id,
         run_id: report.run_id,

@@ -7,6 +7,7 @@ use crate::id::{ActionId, NodeId, Offset, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
+use crate::plan::count::Sealed;
 use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
@@ -31,7 +32,7 @@ pub(super) struct Hand {
     /// It answered shortly before the claim, so the count waits for it.
     pub(super) expected: bool,
     /// Where it stood while it was loading a whole data set.
-    pub(super) was_loading: Option<Position>,
+    was_loading: Option<Position>,
     /// A seal was sent and not answered: it may be executed at any time.
     unanswered: bool,
     /// The process that looks had met when the node was sealed.
@@ -131,6 +132,15 @@ impl Hand {
             | State::Unknown
             | State::Unreached { .. } => None,
         }
+    }
+
+    /// The node as the count takes it, once it is sealed.
+    pub(super) fn sealed(&self) -> Option<Sealed<'_>> {
+        self.report().map(|report| Sealed {
+            node: self.node(),
+            report,
+            was_loading: self.was_loading,
+        })
     }
 
     /// Whether a seal may be executed on the node, now or later.

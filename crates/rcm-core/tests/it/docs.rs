@@ -179,7 +179,7 @@ fn state_machine() -> String {
         line(&mut page, format_args!("| {name} | {} |", stages[&name]));
     }
     page.push_str(
-        "\n## Rules of a failover\n\n| rule | means | from → to |\n| --- | --- | --- |\n",
+        "\n## Rules of failovers and switchovers\n\n| rule | means | from → to |\n| --- | --- | --- |\n",
     );
     for (rule, edges) in &taken {
         line(
@@ -203,7 +203,7 @@ const INTRODUCTION: &str = "\
 
 # The state machine
 
-A failover takes one of these edges at a time, and an edge that is not listed stops the group (it \
+A failover or a switchover takes one of these edges at a time, and an edge that is not listed stops the group (it \
 is an assertion, also in release builds).
 The rule number of an edge stands beside the event that it brings, as `rule` in the JSON log and in \
 front of the event in the [stories](../crates/rcm-core/tests/scripts).
@@ -212,7 +212,7 @@ What each event says is in [events.md](events.md).
 ";
 
 const DUTIES: &str = "
-## Rules outside a failover
+## Rules outside of them
 
 These are no edges: they belong to standing duties and to changes of the record that promote nobody.
 

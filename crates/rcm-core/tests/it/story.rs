@@ -16,6 +16,7 @@ use rcm_core::lease::Lease;
 use rcm_core::observation as look;
 use rcm_core::policy::{Nodes, Policy};
 use rcm_core::record::Record;
+use rcm_core::request::Request;
 use rcm_core::time::Instant;
 
 #[derive(Default)]
@@ -28,6 +29,8 @@ pub(crate) struct Story {
     stored: Option<Record>,
     revision: Revision,
     unanswered: BTreeSet<String>,
+    /// What is refused, and with which text.
+    refused: BTreeMap<String, String>,
     silent_actions: bool,
     promotions: usize,
     /// How long ago a look was asked for.
@@ -111,8 +114,25 @@ impl Runner for Story {
                 }));
             }
             "unanswered" => self.unanswered = Self::names(&mut args).into_iter().collect(),
+            "refused" => {
+                let what = args.next_pos().ok_or("what?")?.value.clone();
+                let text = args.next_pos().ok_or("with which text?")?.value.clone();
+                self.refused.insert(what, text);
+            }
             "quiet" => self.silent_actions = true,
             "restart" => self.restart(&mut args)?,
+            "switchover" => {
+                let to = args.next_pos().map(|arg| address(&arg.value));
+                self.ask(&Request::Switchover { to });
+            }
+            "replace" => self.ask(&Request::Replace),
+            // A write that nobody has told the monitor of.
+            "writes" => {
+                let name = args.next_pos().ok_or("which node?")?.value.clone();
+                let bytes: u64 = args.next_pos().ok_or("how many bytes?")?.value.parse()?;
+                let node = self.node(&name)?;
+                node.replication.offset = Offset(node.replication.offset.0 + bytes);
+            }
             "record" => self.tell_record(),
             "status" => self.tell_status(),
             "roles" => self.tell_roles(),
@@ -368,6 +388,16 @@ impl Story {
         self.drain();
     }
 
+    fn ask(&mut self, request: &Request) {
+        let now = Instant::after_start(self.now);
+        let engine = self.engine.as_mut().expect("the story starts with `start`");
+        if let Err(refusal) = engine.request(now, request) {
+            let code = refusal.code();
+            writeln!(self.output, "refused, {code}: {refusal}").unwrap();
+        }
+        self.drain();
+    }
+
     fn drain(&mut self) {
         loop {
             let engine = self.engine.as_mut().expect("the story starts with `start`");
@@ -424,6 +454,8 @@ impl Story {
             Deed::Inspect { node } => {
                 self.on(node, "inspect", |node| Done::Inspected(report(node)))
             }
+            Deed::Pause { node, .. } => self.on(node, "pause", |node| Done::Paused(report(node))),
+            Deed::Resume { node } => self.on(node, "resume", |_| Done::Accepted),
             Deed::Seal { node, .. } => self.on(node, "seal", |node| {
                 follow(node, Address::tombstone(), false);
                 Done::Sealed(report(node))
@@ -471,6 +503,9 @@ impl Story {
         }
         if !silent {
             writeln!(self.output, "> {what} {name}").unwrap();
+        }
+        if let Some(text) = self.refused.get(&format!("{what}:{name}")) {
+            return Some(Outcome::Failed(Failed::Refused(text.clone())));
         }
         if unanswered || (node.mute && what != "open") {
             None

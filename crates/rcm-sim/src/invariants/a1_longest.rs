@@ -35,7 +35,9 @@ pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Find
         nodes.any(|node| node.run_id == Some(run_id))
     });
     let in_hand = by_hand && world.plot == Plot::ByHand;
-    if world.servers[chosen].up && same && !sealed && !in_hand {
+    // In a switchover the successor follows a primary that is sealed.
+    let follows_sealed = rule == Some(Rule::S140);
+    if world.servers[chosen].up && same && !sealed && !in_hand && !follows_sealed {
         let name = world.name(chosen);
         return broken(NAME, format!("{name} was chosen and is not sealed"));
     }

@@ -15,6 +15,7 @@ mod i12_no_false_alarm;
 pub(crate) mod i13_liveness;
 mod i14_bounds;
 mod i2_epochs;
+mod lossless;
 pub(crate) mod prefix;
 mod truth;
 
@@ -87,9 +88,24 @@ impl World {
             }
             Kind::CandidateChosen { node, .. } => a3_announced::check_resumed(self)
                 .and_then(|()| a1_longest::check(self, node, event.rule)),
-            Kind::PrimarySwitched { epoch, .. } => {
+            Kind::SwitchoverStarted { .. } => {
+                self.truth.switchover_started();
+                self.coverage.count("switchovers");
+                Ok(())
+            }
+            Kind::PrimarySwitched {
+                epoch, planned, to, ..
+            } => {
                 self.coverage.count("switches");
-                i10_status::check_switched(self, *epoch).and_then(|()| a5_loss::check_known(self))
+                let lossless = if *planned {
+                    self.coverage.count("planned switches");
+                    lossless::check(self, to)
+                } else {
+                    Ok(())
+                };
+                lossless
+                    .and_then(|()| i10_status::check_switched(self, *epoch))
+                    .and_then(|()| a5_loss::check_known(self))
             }
             Kind::LossFinal {
                 exact_bytes: Some(bytes),
@@ -97,7 +113,7 @@ impl World {
                 self.coverage.count("exact losses");
                 a5_loss::check_exact(self, *bytes)
             }
-            Kind::FailoverAborted { primary } => {
+            Kind::FailoverAborted { primary } | Kind::SwitchoverAborted { primary, .. } => {
                 self.coverage.count("aborts");
                 a6_abort::check(self, primary)
             }

@@ -20,6 +20,8 @@ pub(crate) struct Truth {
     pub(super) left: BTreeMap<Process, History>,
     /// The process that was committed last, and what it held when its predecessor's time ended.
     pub(super) office: Option<RunId>,
+    /// The process that was in office before.
+    pub(super) office_before: Option<RunId>,
     /// Who answered to a seal since the last claim.
     pub(super) sealed: BTreeSet<RunId>,
     pub(super) claimed: Option<(Epoch, Time)>,
@@ -37,12 +39,20 @@ pub(crate) struct Truth {
 impl Truth {
     pub(super) fn record_stored(&mut self, record: &Record) {
         if matches!(record.phase, Phase::Committed) && record.primary.run_id.is_some() {
+            if self.office != record.primary.run_id {
+                self.office_before = self.office;
+            }
             self.office = record.primary.run_id;
         }
     }
 
     pub(super) fn failover_started(&mut self, cause: Verdict) {
         self.cause = Some(cause);
+        self.sealed.clear();
+    }
+
+    pub(super) fn switchover_started(&mut self) {
+        self.cause = None;
         self.sealed.clear();
     }
 

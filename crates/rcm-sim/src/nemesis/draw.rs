@@ -24,6 +24,16 @@ pub(super) fn by_hand(rng: &mut Rng, nodes: usize) -> What {
     }
 }
 
+pub(super) fn planned(rng: &mut Rng, nodes: usize) -> What {
+    match rng.range(0, 9) {
+        0..6 => What::Switchover { to: None },
+        6..8 => What::Switchover {
+            to: Some(rng.index(nodes)),
+        },
+        _ => What::Replace,
+    }
+}
+
 /// Something that never justifies a failover.
 pub(super) fn harmless(rng: &mut Rng, nodes: usize) -> What {
     match rng.range(0, 6) {

@@ -24,7 +24,9 @@ impl World {
             | What::MonitorKilled { .. }
             | What::MonitorPaused { .. }
             | What::PromotedByHand
-            | What::AttachedByHand { .. } => {}
+            | What::AttachedByHand { .. }
+            | What::Switchover { .. }
+            | What::Replace => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! A fault's time has come: who it is about, and what it does to the world.
 
+use rcm_core::request::Request;
+
 use super::{Disk, Fault, Step, What, When, Whom};
 use crate::network::Party;
 use crate::world::{Event, World};
@@ -125,6 +127,11 @@ impl World {
                 self.store.trouble = Some(trouble);
                 self.schedule(now + time, Event::Undo(place, node));
             }
+            What::Switchover { to } => {
+                let to = to.map(|node| self.addresses[node].clone());
+                self.request(&Request::Switchover { to });
+            }
+            What::Replace => self.request(&Request::Replace),
             What::PromotedByHand => {
                 if self.servers[node].up {
                     self.promote(node);

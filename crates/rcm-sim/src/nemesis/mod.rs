@@ -46,6 +46,7 @@ pub enum Step {
     Open,
     Fence,
     Inspect,
+    Pause,
     Seal,
     Promote,
     Attach,
@@ -132,6 +133,12 @@ pub enum What {
     AttachedByHand {
         to: usize,
     },
+    /// Somebody asks for a switchover, to this node or to any.
+    Switchover {
+        to: Option<usize>,
+    },
+    /// Somebody asks for another primary, whatever that takes.
+    Replace,
 }
 
 impl What {
@@ -152,6 +159,8 @@ impl What {
             Self::Store { .. } => "store",
             Self::PromotedByHand => "promoted by hand",
             Self::AttachedByHand { .. } => "attached by hand",
+            Self::Switchover { .. } => "switchover",
+            Self::Replace => "replace",
         }
     }
 }
@@ -167,6 +176,7 @@ impl Step {
             Deed::Open { .. } => Self::Open,
             Deed::Fence { .. } => Self::Fence,
             Deed::Inspect { .. } => Self::Inspect,
+            Deed::Pause { .. } => Self::Pause,
             Deed::Seal { .. } => Self::Seal,
             Deed::Promote { .. } => Self::Promote,
             Deed::Attach { .. } => Self::Attach,
@@ -176,6 +186,7 @@ impl Step {
             | Deed::Unwatch { .. }
             | Deed::Pace(_)
             | Deed::Read
+            | Deed::Resume { .. }
             | Deed::Close { .. } => return None,
         })
     }

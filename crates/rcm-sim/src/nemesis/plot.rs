@@ -1,6 +1,6 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
-use super::draw::{any, by_hand, crash, fault, harmless, lost_primary};
+use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned};
 use super::{Fault, Step, What, When, Whom};
 use crate::seed::Rng;
 use crate::store::Trouble;
@@ -17,15 +17,18 @@ pub enum Plot {
     AtStep,
     Storm,
     ByHand,
+    /// Somebody asks for a switchover.
+    Planned,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step::Claim,
     Step::Intend,
     Step::Commit,
     Step::Open,
     Step::Fence,
     Step::Inspect,
+    Step::Pause,
     Step::Seal,
     Step::Promote,
     Step::Attach,
@@ -39,8 +42,9 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
         0..10 => Plot::Calm,
         10..25 => Plot::Alone,
         25..48 => Plot::Pair,
-        48..78 => Plot::AtStep,
-        78..92 => Plot::Storm,
+        48..73 => Plot::AtStep,
+        73..84 => Plot::Storm,
+        84..93 => Plot::Planned,
         _ => Plot::ByHand,
     };
     let rng = &mut rng;
@@ -169,6 +173,40 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
                 faults.push(Fault {
                     when,
                     ..fault(rng, nodes, 45)
+                });
+            }
+        }
+        Plot::Planned => {
+            faults.push(Fault {
+                when: When::At(first),
+                whom: Whom::Primary,
+                what: planned(rng, nodes),
+            });
+            for _ in 0..rng.range(0, 2) {
+                let after = rng.pick(&[0, 0, 200, MS, 3 * MS, 50 * MS, S]);
+                let when = When::After(rng.pick(&STEPS), 1, after);
+                faults.push(Fault {
+                    when,
+                    ..fault(rng, nodes, 50)
+                });
+            }
+            if rng.percent(15) {
+                // The pause ends by itself while the monitor is not scheduled.
+                let when = When::After(rng.pick(&[Step::Pause, Step::Inspect]), 1, 0);
+                let time = rng.range(S, 3 * S);
+                faults.push(Fault {
+                    when,
+                    whom: Whom::Primary,
+                    what: What::MonitorPaused { time },
+                });
+            }
+            if rng.percent(50) {
+                let when = When::At(first + rng.range(0, 4 * S));
+                let what = planned(rng, nodes);
+                faults.push(Fault {
+                    when,
+                    whom: Whom::Primary,
+                    what,
                 });
             }
         }

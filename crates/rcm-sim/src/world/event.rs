@@ -93,6 +93,10 @@ pub(crate) enum Event {
         node: usize,
         process: Process,
     },
+    PauseOver {
+        node: usize,
+        process: Process,
+    },
     Wake {
         node: usize,
         process: Process,

@@ -62,6 +62,7 @@ impl World {
             } => self.restart(node, process, disk),
             Event::Ended { node, process } => self.on_ended(node, process),
             Event::Resume { node, process } => self.resume(node, process),
+            Event::PauseOver { node, process } => self.on_pause_over(node, process),
             Event::Wake { node, process } => self.on_wake(node, process),
             Event::ScriptEnds { node, process } => self.on_script_ends(node, process),
             Event::Heal => {

@@ -89,6 +89,8 @@ impl Executor {
             | Deed::Close { node }
             | Deed::Fence { node }
             | Deed::Inspect { node }
+            | Deed::Pause { node, .. }
+            | Deed::Resume { node }
             | Deed::Seal { node, .. }
             | Deed::Promote { node }
             | Deed::Attach { node, .. }

@@ -5,13 +5,21 @@ use std::sync::Arc;
 use rcm_core::engine::{Engine, Input};
 use rcm_core::event::Event;
 use rcm_core::lease::Lease;
+use rcm_core::request::{Refusal, Request};
 use rcm_core::status::Status;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::executor::Executor;
 use super::heartbeat::Heartbeat;
 use crate::clock::Clock;
 use crate::telemetry;
+
+/// A request, and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) answer: oneshot::Sender<Result<(), Refusal>>,
+}
 
 pub(super) struct Group {
     engine: Engine,
@@ -44,6 +52,7 @@ impl Group {
         mut self,
         publisher: watch::Sender<Arc<Status>>,
         events: broadcast::Sender<Arc<Event>>,
+        mut requests: mpsc::Receiver<Asked>,
     ) {
         let Some((mut outcomes, mut observations)) = self.executor.take_inbox() else {
             return;
@@ -62,12 +71,23 @@ impl Group {
                     self.executor.note(&observation);
                     Input::Observation(observation)
                 }
+                Some(asked) = requests.recv() => {
+                    self.begin(asked);
+                    Input::Tick
+                }
                 Ok(()) = self.store_trouble.changed() => {
                     Input::Store { trouble: self.store_trouble.borrow_and_update().clone() }
                 }
                 () = tokio::time::sleep_until(deadline) => Input::Tick,
             };
         }
+    }
+
+    /// What comes of it leaves with the next input.
+    fn begin(&mut self, Asked { request, answer }: Asked) {
+        let begun = self.engine.request(self.clock.now(), &request);
+        // Who asked may have gone away.
+        answer.send(begun).ok();
     }
 
     fn handle(

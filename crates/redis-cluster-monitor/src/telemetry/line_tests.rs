@@ -44,6 +44,7 @@ fn switched() -> Line {
         epoch: Epoch(7),
         from: Address::new("127.0.0.1", 6379),
         to: Address::new("127.0.0.1", 6380),
+        planned: false,
         after: Duration::from_millis(42),
     };
     an_event(kind, Some(Rule::F170))

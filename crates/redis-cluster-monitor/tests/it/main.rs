@@ -14,4 +14,5 @@ mod link;
 mod local;
 mod monitor;
 mod start;
+mod switchover;
 mod tidy;

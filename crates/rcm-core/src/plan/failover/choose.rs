@@ -31,12 +31,28 @@ impl Failover {
             Count::ColdStart(ranking) => (Rule::F142, ranking, Vec::new()),
         };
         let Some(best) = ranking.best() else { return };
+        let kind = count::chosen(&ranking, best, missing, world);
+        out.tell_rule(world.now, rule, kind);
+        let loss = self.loss(best, world, out);
+        if world.lacks(Mutant::PromoteBeforeIntend) {
+            let deed = Deed::Promote { node: best.node() };
+            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
+        }
+        self.announce(rule, best, loss, world, out);
+    }
+
+    /// Announces who is going to be promoted.
+    pub(super) fn announce(
+        &mut self,
+        rule: Rule,
+        best: Candidate,
+        loss: Option<Loss>,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) {
         let Some(node) = world.view.get(best.node()) else {
             return;
         };
-        if let Some(kind) = count::chosen(&ranking, missing, world) {
-            out.tell_rule(world.now, rule, kind);
-        }
         let Position {
             id,
             previous,
@@ -49,11 +65,6 @@ impl Failover {
             fork: offset,
             via: previous.filter(|_| !self.stored.record.chain.contains(id)),
         };
-        let loss = self.loss(best, world, out);
-        if world.lacks(Mutant::PromoteBeforeIntend) {
-            let deed = Deed::Promote { node: best.node() };
-            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
-        }
         let by = world.me.clone();
         let phase = Phase::Promoting { by, intent };
         let record = Record {

@@ -1,4 +1,5 @@
-//! The failover: claim, hold and fence, drain, seal, count, rank, intend, promote, commit.
+//! The failover: claim, hold and fence, drain, seal, count, rank, intend, promote, commit. A
+//! switchover claims, pauses, waits, seals, compares, and goes on from there.
 //!
 //! Decided here is the order of the steps and what each outcome leads to. Whom to promote is
 //! decided in [`candidate`](crate::candidate), when to begin in [`verdict`](crate::verdict).
@@ -7,13 +8,16 @@
 //! before the promotion is announced by node, process and position.
 
 mod choose;
+mod handover;
 mod office;
 mod resume;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::handover::Handover;
 use self::office::PROMOTE_WITHIN;
 use self::resume::Resuming;
 use super::claim::{Stored, Writing, Written};
@@ -33,15 +37,20 @@ use crate::time::Instant;
 use crate::verdict::Verdict;
 use crate::view::{Former, Node};
 
-/// A failover on its way.
+/// A failover, or a switchover, on its way.
 #[derive(Clone, Debug)]
 pub struct Failover {
     /// The record as it is stored now.
     stored: Stored,
     cause: Verdict,
     leased: Held,
+    /// The primary that is lost, or that is asked to step down.
     lost: Option<NodeId>,
-    /// When the evidence against the old primary appeared.
+    /// Whom it hands the office over to, as long as that is planned.
+    successor: Option<NodeId>,
+    /// Nodes that a switchover has got hold of.
+    held: Vec<NodeId>,
+    /// When the evidence against the old primary appeared, or its writes began to wait.
     evidence_at: Instant,
     began: Instant,
     /// The old primary when it was last looked at.
@@ -56,6 +65,7 @@ pub struct Failover {
 #[derive(Clone, Debug)]
 enum State {
     Claiming(Writing),
+    HandingOver(Handover),
     Resuming(Resuming),
     Sealing { since: Instant },
     Intending { writing: Writing, node: NodeId },
@@ -84,6 +94,41 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
+        let claiming = claim(&stored, cause, world, out);
+        let began = Self::claiming(leased, stored, lost, cause, claiming, world);
+        tell_start(&began.stored.record, cause, world, out);
+        began
+    }
+
+    /// Begins a switchover from a primary that is well.
+    pub fn begin_switchover(
+        leased: Held,
+        stored: Stored,
+        (primary, successor): (NodeId, NodeId),
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Self {
+        let cause = Verdict::Healthy;
+        let claiming = claim(&stored, cause, world, out);
+        let mut began = Self::claiming(leased, stored, Some(primary), cause, claiming, world);
+        began.successor = Some(successor);
+        let address = |node| world.view.get(node).map(|node| node.address.clone());
+        if let (Some(primary), Some(to)) = (address(primary), address(successor)) {
+            let epoch = began.stored.record.epoch.next();
+            let kind = Kind::SwitchoverStarted { primary, to, epoch };
+            out.tell_rule(world.now, Rule::S100, kind);
+        }
+        began
+    }
+
+    fn claiming(
+        leased: Held,
+        stored: Stored,
+        lost: Option<NodeId>,
+        cause: Verdict,
+        claiming: Writing,
+        world: World<'_>,
+    ) -> Self {
         let node = lost.and_then(|lost| world.view.get(lost));
         let evidence_at = node
             .and_then(|node| node.trouble.began_at())
@@ -94,35 +139,38 @@ impl Failover {
             seen.into_iter()
                 .find(|seen| recorded.is_none_or(|run_id| seen.run_id == run_id))
         });
-        let state = State::Claiming(claim(&stored, cause, world, out));
-        let began = world.now;
-        let hands = BTreeMap::new();
-        let (overdue, told_stalled) = (BTreeSet::new(), false);
-        tell_start(&stored.record, cause, world, out);
         Self {
             stored,
             cause,
             leased,
             lost,
+            successor: None,
+            held: Vec::new(),
             evidence_at,
-            began,
+            began: world.now,
             last_seen,
-            hands,
-            overdue,
-            told_stalled,
-            state,
+            hands: BTreeMap::new(),
+            overdue: BTreeSet::new(),
+            told_stalled: false,
+            state: State::Claiming(claiming),
         }
     }
 
-    /// When the evidence against the old primary appeared.
+    /// Whether it is a switchover that has gone as planned.
+    pub const fn is_planned(&self) -> bool {
+        self.successor.is_some()
+    }
+
+    /// When the evidence against the old primary appeared, or its writes began to wait.
     pub const fn evidence_at(&self) -> Instant {
         self.evidence_at
     }
 
     /// Where the plan stands.
     pub const fn stage(&self) -> Stage {
-        match self.state {
+        match &self.state {
             State::Claiming(_) => Stage::Claiming,
+            State::HandingOver(handover) => handover.stage(),
             State::Resuming(_) => Stage::Resuming,
             State::Sealing { .. } => Stage::Sealing,
             State::Intending { .. } => Stage::Intending,
@@ -137,6 +185,7 @@ impl Failover {
             State::Claiming(writing)
             | State::Committing(writing)
             | State::Intending { writing, .. } => writing.next_deadline(),
+            State::HandingOver(handover) => handover.next_deadline(),
             State::Resuming(resuming) => Some(resuming.until),
             State::Promoting { .. } => None,
             State::Sealing { since } => {
@@ -165,6 +214,7 @@ impl Failover {
                 let written = writing.step(id, outcome, world, out);
                 self.after_claim(written, world, out)
             }
+            State::HandingOver(_) => self.step_handover(id, outcome, world, out),
             State::Resuming(_) => self.resume(id, outcome, world, out),
             State::Sealing { .. } => self.step_hand(id, outcome, world, out),
             State::Intending { writing, node } => {
@@ -192,6 +242,7 @@ impl Failover {
         self.hands.values_mut().for_each(|hand| hand.postpone(by));
         match &mut self.state {
             State::Sealing { since } => *since = *since + by,
+            State::HandingOver(handover) => handover.postpone(by),
             State::Resuming(resuming) => resuming.postpone(by),
             State::Claiming(_)
             | State::Intending { .. }
@@ -207,6 +258,7 @@ impl Failover {
             | State::Committing(writing)
             | State::Intending { writing, .. } => writing.tick(world, out),
             State::Promoting { .. } => {}
+            State::HandingOver(_) => self.tick_handover(world, out),
             State::Resuming(resuming) => {
                 if resuming.until <= world.now {
                     self.seal_all(Rule::F126, world, out);
@@ -242,9 +294,10 @@ impl Failover {
             let node = world.view.at_address(&intent.address)?;
             Some((node.id, intent))
         });
-        match node {
-            Some((node, intent)) => self.look_at_announced(node, intent, world, out),
-            None => self.seal_all(Rule::F110, world, out),
+        match (node, self.successor) {
+            (Some((node, intent)), _) => self.look_at_announced(node, intent, world, out),
+            (None, Some(successor)) => self.hand_over(successor, world, out),
+            (None, None) => self.seal_all(Rule::F110, world, out),
         }
         Progress::Running
     }
@@ -350,18 +403,23 @@ impl Failover {
         }
         let primary = self.stored.record.primary.address.clone();
         out.tell_rule(world.now, Rule::F115, Kind::FailoverAborted { primary });
+        self.settle(Rule::F115, world, out);
+    }
+
+    /// The primary stays in office under the epoch that was claimed.
+    fn settle(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
         let record = Record {
             phase: Phase::Committed,
             ..self.stored.record.clone()
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
-        self.take(Rule::F115, State::Committing(writing));
+        self.take(rule, State::Committing(writing));
     }
 
     fn superseded(&self, by: Option<Epoch>, world: World<'_>, out: &mut Outbox) -> Progress {
         let epoch = by.unwrap_or_default();
         out.tell_rule(world.now, Rule::F105, Kind::Superseded { epoch });
-        for node in self.hands.keys() {
+        for node in self.hands.keys().chain(&self.held) {
             out.order(self.stored.record.epoch, Deed::Close { node: *node });
         }
         Progress::Superseded

@@ -152,8 +152,9 @@ impl Failover {
             Written::Conflict(found) => self.superseded(epoch_of(found), world, out),
             Written::Done(stored) => {
                 // A seal that was sent and not answered stays: it is executed when the node wakes.
-                for hand in self.hands.values().filter(|hand| !hand.is_outstanding()) {
-                    out.order(stored.record.epoch, Deed::Close { node: hand.node() });
+                let hands = self.hands.values().filter(|hand| !hand.is_outstanding());
+                for node in hands.map(Hand::node).chain(self.held.iter().copied()) {
+                    out.order(stored.record.epoch, Deed::Close { node });
                 }
                 Progress::Committed(Box::new(stored))
             }

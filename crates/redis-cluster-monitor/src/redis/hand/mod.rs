@@ -66,6 +66,8 @@ impl Hands {
             Deed::Close { node } => (node, Task::Close),
             Deed::Fence { node } => (node, Task::Fence),
             Deed::Inspect { node } => (node, Task::Run(script::Script::Inspect)),
+            Deed::Pause { node, within } => (node, Task::Run(script::Script::Pause { within })),
+            Deed::Resume { node } => (node, Task::Run(script::Script::Resume)),
             Deed::Seal { node, evict } => (node, Task::Run(script::Script::Seal { evict })),
             Deed::Promote { node } => (node, Task::Run(script::Script::Promote)),
             Deed::Attach { node, primary } => (node, Task::Run(script::Script::Attach { primary })),

@@ -3,6 +3,7 @@
 //! No sockets and no time. The rule throughout: refused is only what certainly was not done.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use rcm_core::action::{Done, Failed, Outcome, Report};
 use rcm_core::id::Address;
@@ -15,6 +16,8 @@ use crate::redis::{Commands, Replicate, info};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Script {
     Inspect,
+    Pause { within: Duration },
+    Resume,
     Seal { evict: bool },
     Promote,
     Attach { primary: Address },
@@ -40,6 +43,18 @@ impl Script {
                 }
                 return 3;
             }
+            Self::Pause { within } => {
+                let time = within.as_millis().to_string();
+                connection.push([client, "PAUSE", &time, "WRITE"]);
+                // Asked after the pause, it is where the node stays.
+                connection.push([info, "server"]);
+                connection.push([info, "replication"]);
+                return 3;
+            }
+            Self::Resume => {
+                connection.push([client, "UNPAUSE"]);
+                return 1;
+            }
             Self::Persist => {
                 connection.push([commands.name("CONFIG"), "REWRITE"]);
                 return 1;
@@ -56,6 +71,9 @@ impl Script {
         if self.evicts() {
             connection.push([client, "KILL", "TYPE", "normal", "SKIPME", "yes"]);
             connection.push([client, "KILL", "TYPE", "pubsub"]);
+            // Writes that a pause kept waiting have gone with their clients; the stream of a new
+            // primary would wait like them.
+            connection.push([client, "UNPAUSE"]);
         }
         if self.reports() {
             connection.push([info, "server"]);
@@ -69,7 +87,7 @@ impl Script {
     pub(super) const fn replicates(&self) -> bool {
         match self {
             Self::Seal { .. } | Self::Promote | Self::Attach { .. } => true,
-            Self::Inspect | Self::Persist => false,
+            Self::Inspect | Self::Pause { .. } | Self::Resume | Self::Persist => false,
         }
     }
 
@@ -77,7 +95,8 @@ impl Script {
     pub(super) fn judge(&self, replies: Vec<Frame>) -> Outcome {
         match self {
             Self::Inspect => judge_inspection(&replies),
-            Self::Persist => match replies.first().and_then(Frame::as_error) {
+            Self::Pause { .. } => judge_pause(&replies),
+            Self::Resume | Self::Persist => match replies.first().and_then(Frame::as_error) {
                 Some(text) => refused(&text),
                 None => Outcome::Done(Done::Accepted),
             },
@@ -108,15 +127,21 @@ impl Script {
             (Self::Promote, Some(report)) => Outcome::Done(Done::Promoted(report)),
             (Self::Attach { .. }, _) => Outcome::Done(Done::Accepted),
             // It was done, and where the node stands now is not known.
-            (Self::Seal { .. } | Self::Promote | Self::Inspect | Self::Persist, _) => {
-                Outcome::Unknown
-            }
+            (
+                Self::Seal { .. }
+                | Self::Promote
+                | Self::Inspect
+                | Self::Pause { .. }
+                | Self::Resume
+                | Self::Persist,
+                _,
+            ) => Outcome::Unknown,
         }
     }
 
     /// How many commands stand between `MULTI` and `EXEC`.
     fn queued(&self) -> usize {
-        1 + 2 * usize::from(self.evicts()) + 2 * usize::from(self.reports())
+        1 + 3 * usize::from(self.evicts()) + 2 * usize::from(self.reports())
     }
 
     const fn evicts(&self) -> bool {
@@ -148,6 +173,19 @@ fn executed(mut replies: Vec<Frame>) -> Result<Vec<Frame>, String> {
     }
     exec.into_array()
         .ok_or_else(|| "the transaction was not executed".to_owned())
+}
+
+fn judge_pause(replies: &[Frame]) -> Outcome {
+    let [paused, server, replication] = replies else {
+        return Outcome::Unknown;
+    };
+    if let Some(text) = paused.as_error() {
+        return refused(&text);
+    }
+    match report(server, replication, false) {
+        Some(report) => Outcome::Done(Done::Paused(report)),
+        None => Outcome::Unknown,
+    }
 }
 
 fn judge_inspection(replies: &[Frame]) -> Outcome {

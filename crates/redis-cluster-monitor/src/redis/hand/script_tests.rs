@@ -31,10 +31,11 @@ fn a_seal_says_where_the_node_stands() {
         Frame::ok(),
         Frame::Integer(3),
         Frame::Integer(0),
+        Frame::ok(),
         server(),
         replication(),
     ]);
-    let Outcome::Done(Done::Sealed(report)) = SEAL.judge(queued(results, 5)) else {
+    let Outcome::Done(Done::Sealed(report)) = SEAL.judge(queued(results, 6)) else {
         panic!("not sealed")
     };
     assert_eq!(report.run_id, ID.parse().unwrap());
@@ -44,14 +45,14 @@ fn a_seal_says_where_the_node_stands() {
 #[test]
 fn refused_is_only_what_was_certainly_not_done() {
     let aborted = || Frame::error("EXECABORT Transaction discarded because of previous errors.");
-    let mut loading = queued(aborted(), 5);
+    let mut loading = queued(aborted(), 6);
     loading[1] = Frame::error("LOADING Redis is loading the dataset in memory");
     assert!(is_refused(&SEAL.judge(loading), "LOADING"));
 
-    assert!(is_refused(&SEAL.judge(queued(aborted(), 5)), "EXECABORT"));
+    assert!(is_refused(&SEAL.judge(queued(aborted(), 6)), "EXECABORT"));
 
     let first_failed = vec![Frame::error("ERR not allowed"), Frame::Null, Frame::Null];
-    let first_failed = queued(Frame::Array(first_failed), 5);
+    let first_failed = queued(Frame::Array(first_failed), 6);
     assert!(is_refused(&SEAL.judge(first_failed), "not allowed"));
 
     let blind = vec![Frame::ok(), server(), Frame::error("NOPERM")];
@@ -83,4 +84,22 @@ fn an_inspection_that_is_refused_changes_nothing() {
     assert!(report.replication.loading);
     let refused = Script::Inspect.judge(vec![server(), Frame::Null, Frame::error("NOPERM")]);
     assert!(is_refused(&refused, "NOPERM"));
+}
+
+#[test]
+fn a_pause_tells_where_the_node_stays() {
+    const PAUSE: Script = Script::Pause {
+        within: Duration::from_secs(1),
+    };
+    let paused = PAUSE.judge(vec![Frame::ok(), server(), replication()]);
+    let Outcome::Done(Done::Paused(report)) = paused else {
+        panic!("not paused")
+    };
+    assert_eq!(report.replication.offset.0, 7);
+
+    let refused = PAUSE.judge(vec![Frame::error("NOPERM"), server(), replication()]);
+    assert!(is_refused(&refused, "NOPERM"));
+    // It is paused, and nobody knows where.
+    let blind = PAUSE.judge(vec![Frame::ok(), server(), Frame::error("NOPERM")]);
+    assert_eq!(blind, Outcome::Unknown);
 }
