@@ -20,6 +20,7 @@ on_every_version! {
     a_sealed_peer_is_attached_without_a_full_resync
     older_hands_are_killed_and_newer_ones_are_not
     a_stopped_node_is_sealed_when_it_wakes
+    a_paused_node_keeps_writes_waiting_until_it_is_resumed
     a_cut_link_comes_back
     a_role_is_persisted_if_there_is_a_file
     a_renamed_command_is_used
@@ -206,6 +207,33 @@ async fn older_hands_are_killed_and_newer_ones_are_not(version: Version) -> Resu
     assert_eq!(other.text(&["PING"])?, "PONG");
     let list = server.text(&["CLIENT", "LIST"])?;
     assert!(list.contains("name=rcm:act:d1:mymaster:m1:5"), "{list}");
+    Ok(())
+}
+
+async fn a_paused_node_keeps_writes_waiting_until_it_is_resumed(version: Version) -> Result {
+    let server = Server::start(&Binary::of(version)?)?;
+    let mut hand = Hand::on(&server).await;
+    let pause = Deed::Pause {
+        node: NODE,
+        within: SOON,
+    };
+    let deadline = hand.clock.now() + SOON;
+    hand.begin(EPOCH, pause, deadline);
+    let (_, Outcome::Done(Done::Paused(report))) = hand.outcome().await else {
+        panic!("not paused")
+    };
+    assert!(report.replication.is_primary());
+    let mut writer = server.client()?;
+    let writing = std::thread::spawn(move || writer.text(&["SET", "key", "value"]));
+    wait_for(SOON, "a write that waits", || {
+        let clients = server.info("clients");
+        clients.is_ok_and(|clients| clients["blocked_clients"] == "1")
+    })?;
+    assert_eq!(server.text(&["EXISTS", "key"])?, "0");
+
+    hand.begin(EPOCH, Deed::Resume { node: NODE }, deadline);
+    assert_eq!(hand.outcome().await.1, Outcome::Done(Done::Accepted));
+    assert_eq!(writing.join().unwrap()?, "OK");
     Ok(())
 }
 

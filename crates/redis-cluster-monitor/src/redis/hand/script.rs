@@ -71,16 +71,19 @@ impl Script {
         if self.evicts() {
             connection.push([client, "KILL", "TYPE", "normal", "SKIPME", "yes"]);
             connection.push([client, "KILL", "TYPE", "pubsub"]);
-            // Writes that a pause kept waiting have gone with their clients; the stream of a new
-            // primary would wait like them.
-            connection.push([client, "UNPAUSE"]);
         }
         if self.reports() {
             connection.push([info, "server"]);
             connection.push([info, "replication"]);
         }
         connection.push([exec]);
-        self.queued() + 2
+        if self.evicts() {
+            // Writes that a pause kept waiting have gone with their clients, and the stream of a new
+            // primary would wait like them. Not in the transaction: who may not do this may still
+            // seal.
+            connection.push([client, "UNPAUSE"]);
+        }
+        self.queued() + 2 + usize::from(self.evicts())
     }
 
     /// Whether the node is told to follow somebody, or nobody.
@@ -104,7 +107,11 @@ impl Script {
         }
     }
 
-    fn judge_change(&self, replies: Vec<Frame>) -> Outcome {
+    fn judge_change(&self, mut replies: Vec<Frame>) -> Outcome {
+        if self.evicts() {
+            // Whether a pause was ended says nothing about the seal.
+            replies.pop();
+        }
         let results = match executed(replies) {
             Ok(results) => results,
             Err(text) => return refused(&text),
@@ -141,7 +148,7 @@ impl Script {
 
     /// How many commands stand between `MULTI` and `EXEC`.
     fn queued(&self) -> usize {
-        1 + 3 * usize::from(self.evicts()) + 2 * usize::from(self.reports())
+        1 + 2 * usize::from(self.evicts()) + 2 * usize::from(self.reports())
     }
 
     const fn evicts(&self) -> bool {
