@@ -252,13 +252,20 @@ impl Story {
         };
         node.replication.role = if role == "primary" {
             let attached = replicas.split(',').filter(|name| !name.is_empty());
-            let attached = attached.map(|name| look::Attached {
-                address: address(name),
-                offset: Offset(offset),
-                online: true,
+            let attached = attached.map(|attached| {
+                // `b@7` has acknowledged 7, `b` everything.
+                let (name, acknowledged) = match attached.split_once('@') {
+                    Some((name, acknowledged)) => (name, acknowledged.parse()?),
+                    None => (attached, offset),
+                };
+                Ok(look::Attached {
+                    address: address(name),
+                    offset: Offset(acknowledged),
+                    online: true,
+                })
             });
             look::Role::Primary {
-                replicas: attached.collect(),
+                replicas: attached.collect::<Result<_, std::num::ParseIntError>>()?,
                 good_replicas: None,
             }
         } else {
