@@ -484,4 +484,7 @@ fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result
     serializer.serialize_f64(duration.as_secs_f64() * 1_000.0)
 }
 
+mod codes;
 mod text;
+
+pub use codes::CODES;
