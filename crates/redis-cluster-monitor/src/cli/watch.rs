@@ -106,6 +106,7 @@ fn setup(group: Group, shared: &Shared) -> Setup {
         policy,
         credentials,
         rename_commands,
+        scripts: _,
     } = group;
     let owner = Owner {
         deployment: shared.store.deployment().clone(),
