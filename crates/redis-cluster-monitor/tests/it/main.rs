@@ -13,5 +13,7 @@ mod hand;
 mod link;
 mod local;
 mod monitor;
+mod scripts;
 mod start;
 mod tidy;
+mod webhooks;
