@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -373,7 +373,12 @@ fn by_https() -> Result {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
     let trusted = Receiver::listen(&[], Some(certified(&files)));
     let server: Server = builder(Version::System)?.start()?;
-    let state = State::new().with_variable("SSL_CERT_FILE", files.join("ca.pem"));
+    // Only the file counts, whatever else this machine trusts.
+    let trusting = |file: PathBuf| {
+        let state = State::new().with_variable("SSL_CERT_FILE", file);
+        state.with_variable("SSL_CERT_DIR", PathBuf::new())
+    };
+    let state = trusting(files.join("ca.pem"));
     let token = state.path().with_extension("token");
     fs::write(&token, "OpenSesame\n").unwrap();
     let file = format!(
@@ -395,8 +400,7 @@ fn by_https() -> Result {
     assert_eq!(request.header("authorization"), "bearer opensesame");
     assert!(monitor.terminate().success());
     // The same receiver, whom nobody vouches for.
-    let another = files.join("localhost.pem");
-    let strangers = State::new().with_variable("SSL_CERT_FILE", another);
+    let strangers = trusting(files.join("localhost.pem"));
     let monitor = strangers.subcommand(&["run", "--config", path.to_str().unwrap()]);
     let named = || {
         let said = |line: &Value| line["message"].as_str().unwrap().contains("UnknownIssuer");
@@ -409,6 +413,12 @@ fn by_https() -> Result {
             .any(|line| line.to_string().contains("key=secret"))
     );
     assert_eq!(trusted.requests().len(), 1);
+    drop(monitor);
+    let nobody = trusting("/nonexistent".into());
+    let monitor = nobody.subcommand(&["run", "--config", path.to_str().unwrap()]);
+    let (code, log) = monitor.ended();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("trusts no certificate authority"), "{log}");
     Ok(())
 }
 

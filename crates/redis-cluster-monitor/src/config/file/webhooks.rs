@@ -46,7 +46,17 @@ fn webhook(reader: &mut Reader, value: &Value<'_>, known: &[GroupName]) -> Optio
                 has_url = true;
                 url = reader.parsed(key, value);
             }
-            "token_file" => token = reader.secret("token", key, value),
+            "token_file" => {
+                token = reader.secret("token", key, value);
+                if let Some(token) = &token
+                    && !token.reveal().bytes().all(|byte| byte.is_ascii_graphic())
+                {
+                    reader.refuse(
+                        value,
+                        "this file holds no token; a token is one word of plain characters",
+                    );
+                }
+            }
             "events" => {
                 let code = |text: &str| CODES.iter().find(|code| **code == text).copied();
                 events = choice(reader, key, value, code, CODES);

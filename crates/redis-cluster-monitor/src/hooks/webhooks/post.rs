@@ -61,6 +61,9 @@ pub enum TlsError {
 pub(super) fn tls() -> Result<TlsConnector, TlsError> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!("a certificate authority for webhooks cannot be read: {error}");
+    }
     let (usable, _) = roots.add_parsable_certificates(found.certs);
     if usable == 0 {
         return Err(TlsError::NoRoots);
