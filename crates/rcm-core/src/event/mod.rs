@@ -3,6 +3,7 @@
 //! The engine does not log; the driver writes these lines. This is the only module of the core
 //! that makes sentences.
 
+mod codes;
 mod detail;
 mod text;
 
@@ -19,6 +20,7 @@ use crate::rule::Rule;
 use crate::time::{Human, Instant};
 use crate::verdict::{Tally, Verdict};
 
+pub use codes::CODES;
 pub use detail::{Adoption, Halt, Obstacle, Refused, Setback, Standing};
 
 /// Something that happened.

@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rcm_core::event::CODES;
 use rcm_core::rule::{Stage, TRANSITIONS};
 use rcm_core::verdict::Verdict;
 
@@ -57,6 +58,7 @@ fn every_event_has_its_section_and_no_other_has_one() {
         .collect();
     assert!(codes.len() > 30, "the codes were not found: {codes:?}");
     assert_eq!(sections(&page("events.md"), "###"), codes);
+    assert_eq!(codes, CODES.iter().copied().collect());
 }
 
 #[test]
