@@ -343,51 +343,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The stable code.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::PrimaryUp { .. } => "primary-up",
-            Self::ReplicaUp { .. } => "replica-up",
-            Self::NodeDown { .. } => "node-down",
-            Self::NodeDiscovered { .. } => "node-discovered",
-            Self::NodeForgotten { .. } => "node-forgotten",
-            Self::SameServer { .. } => "same-server",
-            Self::VerdictChanged { .. } => "verdict-changed",
-            Self::WarningRaised { .. } => "warning-raised",
-            Self::WarningCleared { .. } => "warning-cleared",
-            Self::WouldAct { .. } => "would-act",
-            Self::WitnessAsked { .. } => "witness-asked",
-            Self::FailoverStarted { .. } => "failover-started",
-            Self::SwitchoverStarted { .. } => "switchover-started",
-            Self::WritesPaused { .. } => "writes-paused",
-            Self::SwitchoverAborted { .. } => "switchover-aborted",
-            Self::SwitchoverDerailed { .. } => "switchover-derailed",
-            Self::FailoverResumed { .. } => "failover-resumed",
-            Self::NodeSealed { .. } => "node-sealed",
-            Self::CandidateChosen { .. } => "candidate-chosen",
-            Self::FailoverStalled { .. } => "failover-stalled",
-            Self::NodePromoted { .. } => "node-promoted",
-            Self::PrimarySwitched { .. } => "primary-switched",
-            Self::FailoverAborted { .. } => "failover-aborted",
-            Self::Superseded { .. } => "superseded",
-            Self::LossAccounted { .. } => "loss-accounted",
-            Self::LossFinal { .. } => "loss-final",
-            Self::PrimaryAdopted { .. } => "primary-adopted",
-            Self::RivalSealed { .. } => "rival-sealed",
-            Self::NodeAttached { .. } => "node-attached",
-            Self::RolePersisted { .. } => "role-persisted",
-            Self::RoleNotPersistent { .. } => "role-not-persistent",
-            Self::BringBackFailed { .. } => "bring-back-failed",
-            Self::GroupRestored { .. } => "group-restored",
-            Self::RivalControllers { .. } => "rival-controllers",
-            Self::RivalControllersGone => "rival-controllers-gone",
-            Self::ObserverLate { .. } => "observer-late",
-            Self::StoreFailed { .. } => "store-failed",
-            Self::StoreRecovered => "store-recovered",
-            Self::Halted(_) => "halted",
-        }
-    }
-
     /// How much an operator should care.
     pub const fn severity(&self) -> Severity {
         if let Self::VerdictChanged {

@@ -45,7 +45,7 @@ fn every_verdict_has_its_section_and_no_other_has_one() {
 
 #[test]
 fn every_event_has_its_section_and_no_other_has_one() {
-    let source = source("event/mod.rs");
+    let source = source("event/codes.rs");
     let arms = source
         .split("pub const fn code(")
         .nth(1)

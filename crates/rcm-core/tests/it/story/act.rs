@@ -1,0 +1,123 @@
+//! Carries out what the engine wants done, at once, on nodes that do as they are told.
+
+use std::fmt::Write as _;
+
+use rcm_core::action::{Action, Deed, Done, Failed, Outcome, Report};
+use rcm_core::id::{Address, NodeId};
+use rcm_core::observation as look;
+
+use super::{Node, Story, replid};
+
+impl Story {
+    pub(super) fn carry_out(&mut self, action: Action) -> Option<Outcome> {
+        match action.deed {
+            Deed::Watch { .. } | Deed::Unwatch { .. } | Deed::Pace(_) | Deed::Close { .. } => None,
+            Deed::Read => {
+                let record = self.stored.clone().map(Box::new);
+                Some(Outcome::Done(Done::Read {
+                    record,
+                    revision: self.revision,
+                }))
+            }
+            Deed::Write { record, expect } => {
+                let word = format!("{:?}", record.phase);
+                let word = word.split(' ').next().unwrap().to_lowercase();
+                writeln!(self.output, "> write epoch {} {word}", record.epoch).unwrap();
+                if self.unanswered.contains("write") {
+                    return None;
+                }
+                if expect != self.revision {
+                    return Some(Outcome::Failed(Failed::Conflict));
+                }
+                self.revision = self.revision.next();
+                self.stored = Some(*record);
+                Some(Outcome::Done(Done::Written(self.revision)))
+            }
+            Deed::Open { node } => self.on(node, "open", |_| Done::Opened),
+            Deed::Fence { node } => self.on(node, "fence", |_| Done::Fenced),
+            Deed::Persist { node } => self.on(node, "persist", |_| Done::Accepted),
+            Deed::CutLink { node } => self.on(node, "cut-link", |_| Done::Accepted),
+            Deed::Inspect { node } => {
+                self.on(node, "inspect", |node| Done::Inspected(report(node)))
+            }
+            Deed::Pause { node, .. } => self.on(node, "pause", |node| Done::Paused(report(node))),
+            Deed::Resume { node } => self.on(node, "resume", |_| Done::Accepted),
+            Deed::Seal { node, .. } => self.on(node, "seal", |node| {
+                follow(node, Address::tombstone(), false);
+                Done::Sealed(report(node))
+            }),
+            Deed::Attach { node, primary } => {
+                let stream = self
+                    .nodes
+                    .get(primary.host())
+                    .map(|node| node.replication.id);
+                self.on(node, "attach", |node| {
+                    follow(node, primary, true);
+                    node.replication.id = stream.unwrap_or(node.replication.id);
+                    Done::Accepted
+                })
+            }
+            Deed::Promote { node } => {
+                self.promotions += 1;
+                let id = replid(["B", "C", "D", "E", "F"][(self.promotions - 1) % 5]);
+                self.on(node, "promote", |node| {
+                    let fork = (node.replication.id, node.replication.offset);
+                    node.replication.previous = Some(fork);
+                    node.replication.id = id;
+                    node.replication.role = look::Role::Primary {
+                        replicas: Vec::new(),
+                        good_replicas: None,
+                    };
+                    Done::Promoted(report(node))
+                })
+            }
+        }
+    }
+
+    fn on(
+        &mut self,
+        id: NodeId,
+        what: &str,
+        change: impl FnOnce(&mut Node) -> Done,
+    ) -> Option<Outcome> {
+        let name = self.name_of(id);
+        let silent = matches!(what, "open" | "fence" | "inspect") || self.silent_actions;
+        let unanswered = self.unanswered.contains(&format!("{what}:{name}"));
+        let node = self.nodes.get_mut(&name)?;
+        if !node.up {
+            return Some(Outcome::Failed(Failed::NotReached));
+        }
+        if !silent {
+            writeln!(self.output, "> {what} {name}").unwrap();
+        }
+        if let Some(text) = self.refused.get(&format!("{what}:{name}")) {
+            return Some(Outcome::Failed(Failed::Refused(text.clone())));
+        }
+        if unanswered || (node.mute && what != "open") {
+            None
+        } else {
+            Some(Outcome::Done(change(node)))
+        }
+    }
+}
+
+fn report(node: &Node) -> Report {
+    Report {
+        run_id: node.run_id(),
+        replication: node.replication.clone(),
+    }
+}
+
+fn follow(node: &mut Node, primary: Address, link_up: bool) {
+    let priority = match &node.replication.role {
+        look::Role::Replica(following) => following.priority,
+        look::Role::Primary { .. } => 100,
+    };
+    let following = look::Following {
+        primary,
+        link_up,
+        syncing: false,
+        priority,
+    };
+    node.replication.role = look::Role::Replica(following);
+}
