@@ -114,6 +114,8 @@ impl Policy {
     pub const SEAL_WITHIN: Duration = Duration::from_millis(100);
     /// How long a switchover lets writes wait until the successor holds everything.
     pub const CATCH_UP_WITHIN: Duration = Duration::from_secs(1);
+    /// How long a seal may stay unanswered while writes wait.
+    pub const HANDOVER_SEALED_WITHIN: Duration = Duration::from_millis(500);
     /// After this long the primary lets waiting writes go on by itself, should we be gone.
     pub const PAUSE_WITHIN: Duration = Duration::from_millis(1_500);
     /// How many bytes the successor may be behind when a switchover begins.

@@ -434,7 +434,7 @@ fn contender(node: &Node, record: &Record) -> Option<Contender> {
         node: node.id,
         run_id: node.run_id()?,
         position: Position::from(seen),
-        priority: seen.following().map_or(100, |following| following.priority),
+        priority: record.priority(node.run_id()?, seen),
         // A seal in time ends a full synchronisation, and what the replica held is kept.
         incomplete: seen.loading,
         recorded: recorded(node, record),

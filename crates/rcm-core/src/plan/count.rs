@@ -210,10 +210,7 @@ pub(super) fn contender(
         node: node.id,
         run_id: report.run_id,
         position: Position::from(&report.replication),
-        priority: report
-            .replication
-            .following()
-            .map_or(100, |following| following.priority),
+        priority: record.priority(report.run_id, &report.replication),
         incomplete: report.replication.loading || failed_to_load,
         recorded,
     })

@@ -105,13 +105,10 @@ impl World {
             server.backlog_size = backlog;
             server.append(branch, bytes);
             server.dump = Some(server.dump_now());
+            let unwanted = node != 1 && self.rng.percent(5);
+            server.priority = if unwanted { 0 } else { 100 };
             if node > 0 {
                 server.configured = Some(self.addresses[0].clone());
-                server.priority = if node > 1 && self.rng.percent(5) {
-                    0
-                } else {
-                    100
-                };
                 server.place = Place::Replica(Follow {
                     target: self.addresses[0].clone(),
                     told_by_monitor: false,

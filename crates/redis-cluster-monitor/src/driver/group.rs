@@ -85,6 +85,7 @@ impl Group {
 
     /// What comes of it leaves with the next input.
     fn begin(&mut self, Asked { request, answer }: Asked) {
+        self.tell_lateness();
         let begun = self.engine.request(self.clock.now(), &request);
         // Who asked may have gone away.
         answer.send(begun).ok();
@@ -96,11 +97,8 @@ impl Group {
         publisher: &watch::Sender<Arc<Status>>,
         events: &broadcast::Sender<Arc<Event>>,
     ) {
-        let now = self.clock.now();
-        if let Some(by) = self.heartbeat.lateness(now, &mut self.gaps_seen) {
-            self.engine.handle(now, Input::Late { by });
-        }
-        self.engine.handle(now, input);
+        self.tell_lateness();
+        self.engine.handle(self.clock.now(), input);
         while let Some(action) = self.engine.poll_action() {
             self.executor.execute(action);
         }
@@ -109,6 +107,14 @@ impl Group {
             telemetry::event(&self.engine.status().group, &event);
             // Nobody needs to listen.
             events.send(Arc::new(event)).ok();
+        }
+    }
+
+    /// Goes before everything else: what could not be heard is no evidence.
+    fn tell_lateness(&mut self) {
+        let now = self.clock.now();
+        if let Some(by) = self.heartbeat.lateness(now, &mut self.gaps_seen) {
+            self.engine.handle(now, Input::Late { by });
         }
     }
 

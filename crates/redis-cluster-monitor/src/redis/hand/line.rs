@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 
 use super::Pending;
 use super::script::Script;
-use crate::redis::Replicate;
 use crate::redis::connection::Connection;
 use crate::redis::refusal::Refusal;
+use crate::redis::{Commands, Replicate};
 
 /// An open connection.
 pub(super) struct Line {
@@ -51,6 +51,25 @@ impl Line {
             connection: Connection::acting(stream),
             waiting: VecDeque::new(),
             refused: None,
+        }
+    }
+
+    /// Sends a script.
+    pub(super) fn run(
+        &mut self,
+        script: Script,
+        outcome: Pending,
+        commands: &Commands,
+        which: Replicate,
+    ) {
+        let replies = script.push(commands, which, &mut self.connection);
+        let after = script.ends_pause().then_some(Script::Resume);
+        let more = after
+            .as_ref()
+            .map(|after| after.push(commands, which, &mut self.connection));
+        self.wait_for(Some(outcome), What::Run { script, which }, replies);
+        if let Some((script, replies)) = after.zip(more) {
+            self.wait_for(None, What::Run { script, which }, replies);
         }
     }
 

@@ -77,13 +77,7 @@ impl Script {
             connection.push([info, "replication"]);
         }
         connection.push([exec]);
-        if self.evicts() {
-            // Writes that a pause kept waiting have gone with their clients, and the stream of a new
-            // primary would wait like them. Not in the transaction: who may not do this may still
-            // seal.
-            connection.push([client, "UNPAUSE"]);
-        }
-        self.queued() + 2 + usize::from(self.evicts())
+        self.queued() + 2
     }
 
     /// Whether the node is told to follow somebody, or nobody.
@@ -107,11 +101,7 @@ impl Script {
         }
     }
 
-    fn judge_change(&self, mut replies: Vec<Frame>) -> Outcome {
-        if self.evicts() {
-            // Whether a pause was ended says nothing about the seal.
-            replies.pop();
-        }
+    fn judge_change(&self, replies: Vec<Frame>) -> Outcome {
         let results = match executed(replies) {
             Ok(results) => results,
             Err(text) => return refused(&text),
@@ -149,6 +139,13 @@ impl Script {
     /// How many commands stand between `MULTI` and `EXEC`.
     fn queued(&self) -> usize {
         1 + 2 * usize::from(self.evicts()) + 2 * usize::from(self.reports())
+    }
+
+    /// Whether a pause is ended after it. The writes that waited have gone with their clients, and the
+    /// stream of a new primary would wait like them. Whoever may not do that may still seal, so it
+    /// is no part of the transaction, and its reply says nothing about the seal.
+    pub(super) const fn ends_pause(&self) -> bool {
+        self.evicts()
     }
 
     const fn evicts(&self) -> bool {

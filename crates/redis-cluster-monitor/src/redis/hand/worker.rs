@@ -143,20 +143,15 @@ impl Worker {
             return job.outcome.refused(text.as_str());
         }
         let commands = &self.settings.commands;
-        let (what, missing) = match job.task {
-            Task::Run(script) => {
-                let which = self.which;
-                let replies = script.push(commands, which, &mut line.connection);
-                (What::Run { script, which }, replies)
-            }
+        match job.task {
+            Task::Run(script) => line.run(script, job.outcome, commands, self.which),
             Task::Fence => {
                 line.connection.push([commands.name("CLIENT"), "LIST"]);
                 let epoch = job.epoch;
-                (What::Fence { epoch, round: 1 }, 1)
+                line.wait_for(Some(job.outcome), What::Fence { epoch, round: 1 }, 1);
             }
-            Task::Open | Task::Close => return job.outcome.not_reached(),
-        };
-        line.wait_for(Some(job.outcome), what, missing);
+            Task::Open | Task::Close => job.outcome.not_reached(),
+        }
     }
 
     fn opened(&mut self, reached: Result<TcpStream, Failure>) {
@@ -229,9 +224,7 @@ impl Worker {
         let Some(line) = &mut self.line else {
             return outcome.not_reached();
         };
-        let which = self.which;
-        let replies = script.push(&self.settings.commands, which, &mut line.connection);
-        line.wait_for(Some(outcome), What::Run { script, which }, replies);
+        line.run(script, outcome, &self.settings.commands, self.which);
     }
 
     /// Looks at the list of clients, ends older hands, and asks for the list again.

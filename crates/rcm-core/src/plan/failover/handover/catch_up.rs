@@ -2,7 +2,6 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::{Handover, Step};
 use crate::action::{Deed, Done, Failed, Outcome, Report};
@@ -15,9 +14,6 @@ use crate::plan::failover::{Failover, State};
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
 use crate::rule::Rule;
-
-/// How long the seal may stay unanswered while writes wait.
-const SEALED_WITHIN: Duration = Duration::from_millis(500);
 
 impl Failover {
     pub(super) fn after_look(&mut self, outcome: Outcome, world: World<'_>, out: &mut Outbox) {
@@ -38,7 +34,7 @@ impl Failover {
             node: handover.primary.node,
             evict: true,
         };
-        let seal = handover.act(SEALED_WITHIN, deed, world, out);
+        let seal = handover.act(Policy::HANDOVER_SEALED_WITHIN, deed, world, out);
         self.go_on(Rule::S130, Step::Sealing { seal, held });
     }
 
@@ -139,7 +135,8 @@ impl Failover {
             Some(candidate) => {
                 let kind = count::chosen(&ranking, candidate, Vec::new(), world);
                 out.tell_rule(world.now, Rule::S140, kind);
-                self.announce(Rule::S140, candidate, None, world, out);
+                let loss = self.stored.record.loss.clone();
+                self.announce(Rule::S140, candidate, loss, world, out);
             }
             None => self.fall_back(Setback::SuccessorLost, world, out),
         }
