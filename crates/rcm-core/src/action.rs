@@ -55,6 +55,10 @@ pub enum Deed {
     Open {
         /// The node.
         node: NodeId,
+        /// The node may be mute, and is only going to be sealed: the connection counts as open
+        /// before the node has taken the name. Otherwise the name has to be listed first, because
+        /// whoever fences later finds only what is listed.
+        blind: bool,
     },
     /// Close that connection.
     Close {
@@ -108,7 +112,7 @@ impl Deed {
         match self {
             Self::Watch { node, .. }
             | Self::Unwatch { node }
-            | Self::Open { node }
+            | Self::Open { node, .. }
             | Self::Close { node }
             | Self::Fence { node }
             | Self::Inspect { node }

@@ -34,11 +34,27 @@ pub enum Mutant {
     GuessedLoss,
     /// An announced promotion is not looked for when a plan is continued.
     ForgetIntent,
+    /// Older hands are not killed.
+    NoFence,
+    /// The epoch is not read again once the connection is named.
+    NoConfirm,
+    /// The loss of the lease is ignored.
+    NoLease,
+    /// A node that was promoted and not committed is left as it is.
+    KeepOrphan,
+    /// What others write into the record is not read.
+    DeafFollower,
+    /// The lineage of a new primary is committed without where it comes from.
+    NoEdge,
+    /// A seal that is not answered is sent again and again.
+    Impatient,
+    /// A rival primary is sealed without a newer look at the one in office.
+    UnseenOffice,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 22] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -53,6 +69,14 @@ impl Mutant {
         Self::AmnesiaVotes,
         Self::GuessedLoss,
         Self::ForgetIntent,
+        Self::NoFence,
+        Self::NoConfirm,
+        Self::NoLease,
+        Self::KeepOrphan,
+        Self::DeafFollower,
+        Self::NoEdge,
+        Self::Impatient,
+        Self::UnseenOffice,
     ];
 }
 

@@ -11,8 +11,10 @@ use serde::{Serialize, Serializer};
 pub enum Rule {
     /// The primary is lost: claim the next epoch.
     F100,
-    /// The claim met a newer record: obey it.
+    /// The plan met a newer record: obey it.
     F105,
+    /// The lease was lost: leave the plan to whoever holds it.
+    F107,
     /// Claimed: get hold of every node.
     F110,
     /// Before anything was done to the primary it turned out to be well: settle the epoch.
@@ -103,7 +105,28 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F160, Stage::Promoting, Stage::Committing),
     (Rule::F105, Stage::Committing, Stage::Idle),
     (Rule::F170, Stage::Committing, Stage::Idle),
+    (Rule::F105, Stage::Promoting, Stage::Idle),
+    (Rule::F107, Stage::Claiming, Stage::Idle),
+    (Rule::F107, Stage::Resuming, Stage::Idle),
+    (Rule::F107, Stage::Sealing, Stage::Idle),
+    (Rule::F107, Stage::Intending, Stage::Idle),
+    (Rule::F107, Stage::Promoting, Stage::Idle),
+    (Rule::F107, Stage::Committing, Stage::Idle),
 ];
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Claiming => "claiming",
+            Self::Resuming => "resuming",
+            Self::Sealing => "sealing",
+            Self::Intending => "intending",
+            Self::Promoting => "promoting",
+            Self::Committing => "committing",
+        })
+    }
+}
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

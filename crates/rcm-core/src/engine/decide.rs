@@ -51,6 +51,9 @@ impl Engine {
     }
 
     fn proceed(&mut self) {
+        if self.is_overtaken() {
+            return self.obey();
+        }
         match self.plan.take() {
             Some(plan) => self.tick(plan),
             None if self.record().is_some() => self.judge(),

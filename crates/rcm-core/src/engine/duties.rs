@@ -7,6 +7,8 @@ use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::{NodeId, Offset, RunId};
+use crate::lease::Held;
+use crate::mutant::Mutant;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
 use crate::record::{Member, Record};
@@ -60,7 +62,7 @@ impl Engine {
             self.duties.insert(node, duty);
         }
         self.note_restored();
-        self.note_facts();
+        self.note_facts(held);
     }
 
     fn judge_node(&self, node: &Node) -> Judged {
@@ -86,6 +88,9 @@ impl Engine {
         }
         // The office may have changed hands since the node was first seen as a primary.
         let newer_than_node = |primary: &Node| {
+            if self.defect.is(Mutant::UnseenOffice) {
+                return true;
+            }
             let looked = primary.look.as_ref().map(|seen| seen.asked_at);
             looked >= node.role_since
         };
@@ -233,7 +238,7 @@ impl Engine {
 
     /// Facts that change nobody's role are written down once the group is at rest: who belongs to
     /// it, and that all who answer have written their roles down.
-    fn note_facts(&mut self) {
+    fn note_facts(&mut self, held: Held) {
         let at_rest = self.duties.is_empty() && self.plan.is_none();
         let (Some(record), Some(primary)) = (self.record(), self.primary_in_office()) else {
             return;
@@ -262,7 +267,7 @@ impl Engine {
             roles_persisted,
             ..record.clone()
         };
-        self.write(record, Plan::Note);
+        self.write(held, record, Plan::Note);
     }
 
     /// Warnings that need the record to be seen.

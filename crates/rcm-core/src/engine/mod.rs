@@ -13,6 +13,7 @@ mod adopt;
 mod belonging;
 mod decide;
 mod duties;
+mod leading;
 mod outcome;
 mod publish;
 mod restart;
@@ -55,6 +56,14 @@ pub enum Input {
     },
     /// Whether this monitor may act.
     Lease(Lease),
+    /// The record was written, by anybody: a watch of the store tells, sooner or later, and what it
+    /// tells last is what is stored. A store that nobody else writes to need not tell.
+    Stored {
+        /// The epoch of what was written.
+        epoch: Epoch,
+        /// Its revision.
+        revision: Revision,
+    },
     /// Whether the store can be written.
     Store {
         /// What is the matter with it.
@@ -113,6 +122,8 @@ pub struct Engine {
     /// The record and the nodes were seen to belong together.
     grounded: bool,
     store_failed: bool,
+    /// The newest record that the store has told of.
+    heard: Heard,
     /// Facts that change nobody's role are not written down before.
     note_after: Instant,
     status: Status,
@@ -125,6 +136,13 @@ pub struct Engine {
 struct Store {
     stored: Option<Stored>,
     reading: Reading,
+}
+
+/// A record that the store has told of and that was not read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    epoch: Epoch,
+    revision: Revision,
 }
 
 #[derive(Debug, Default)]
@@ -222,6 +240,7 @@ impl Engine {
             halted: None,
             grounded: false,
             store_failed: false,
+            heard: Heard::default(),
             note_after: now,
             defect: Defect::default(),
         };
@@ -253,7 +272,8 @@ impl Engine {
                     self.route(id, outcome);
                 }
             }
-            Input::Lease(lease) => self.lease = lease,
+            Input::Lease(lease) => self.take_lease(lease),
+            Input::Stored { epoch, revision } => self.hear(epoch, revision),
             Input::Store { trouble } => self.see_store(trouble),
             Input::Late { by } => self.was_late(by),
         }

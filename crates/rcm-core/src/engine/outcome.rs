@@ -3,11 +3,12 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Engine, Plan, Reading, Store};
+use super::{Engine, Heard, Plan, Reading, Store};
 use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, NodeId};
 use crate::plan::{Duty, DutyEnd, Need, Progress, Stored, Written};
+use crate::record::Record;
 use crate::rule::Rule;
 use crate::time::Instant;
 
@@ -75,6 +76,14 @@ impl Engine {
                 revision,
             }) => {
                 let record = *record;
+                self.heard = Heard {
+                    epoch: record.epoch,
+                    revision,
+                };
+                if record.epoch != self.epoch() {
+                    self.abandon_duties();
+                }
+                self.tell_learned(&record);
                 for member in record.members.clone() {
                     self.watch(member.address, false);
                 }
@@ -93,6 +102,17 @@ impl Engine {
                     again: self.now + READ_AGAIN,
                 };
             }
+        }
+    }
+
+    /// Another monitor has put somebody into office.
+    fn tell_learned(&mut self, record: &Record) {
+        let before = self.record().map(|record| &record.primary.address);
+        let primary = record.primary.address.clone();
+        if record.is_committed() && before.is_some_and(|before| *before != primary) {
+            let epoch = record.epoch;
+            self.out
+                .tell(self.now, Kind::PrimaryLearned { primary, epoch });
         }
     }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::candidate::Refusal;
 use crate::id::{Address, Epoch, Offset};
 use crate::observation::Failure;
-use crate::rule::Rule;
+use crate::rule::{Rule, Stage};
 use crate::time::{Human, Instant};
 use crate::verdict::{Tally, Verdict};
 
@@ -253,6 +253,18 @@ pub enum Kind {
         /// The newer epoch.
         epoch: Epoch,
     },
+    /// The lease was lost in the middle of a failover.
+    FailoverLeft {
+        /// How far it had come.
+        stage: Stage,
+    },
+    /// Another monitor has put this primary into office.
+    PrimaryLearned {
+        /// The primary.
+        primary: Address,
+        /// The epoch.
+        epoch: Epoch,
+    },
     /// What the failover lost, as far as it is known.
     LossAccounted {
         /// At least this many bytes.
@@ -396,6 +408,8 @@ impl Kind {
             Self::PrimarySwitched { .. } => "primary-switched",
             Self::FailoverAborted { .. } => "failover-aborted",
             Self::Superseded { .. } => "superseded",
+            Self::FailoverLeft { .. } => "failover-left",
+            Self::PrimaryLearned { .. } => "primary-learned",
             Self::LossAccounted { .. } => "loss-accounted",
             Self::LossFinal { .. } => "loss-final",
             Self::PrimaryAdopted { .. } => "primary-adopted",
@@ -454,6 +468,8 @@ impl Kind {
             | Self::PrimarySwitched { .. }
             | Self::FailoverAborted { .. }
             | Self::Superseded { .. }
+            | Self::FailoverLeft { .. }
+            | Self::PrimaryLearned { .. }
             | Self::RivalSealed { .. }
             | Self::RoleNotPersistent { .. }
             | Self::BringBackFailed { .. }

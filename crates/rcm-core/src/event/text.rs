@@ -162,6 +162,12 @@ impl fmt::Display for Kind {
             Self::Superseded { epoch } => {
                 write!(f, "another monitor has moved on to epoch {epoch}: obeying")
             }
+            Self::FailoverLeft { stage } => {
+                write!(f, "lost the lease while {stage}: whoever holds it goes on")
+            }
+            Self::PrimaryLearned { primary, epoch } => {
+                write!(f, "{primary} is the primary, agreed by another monitor, epoch {epoch}")
+            }
             Self::LossAccounted {
                 known_bytes,
                 estimated_bytes,

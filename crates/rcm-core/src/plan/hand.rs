@@ -73,9 +73,12 @@ impl Hand {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
-        let mut target = Target::new(world, node, epoch, leased);
-        // The lost primary is sealed in any case: whom a fence would end there is sealed with it.
-        target.fence &= lost != Some(node);
+        let is_lost = lost == Some(node);
+        let target = if is_lost {
+            Target::lost(node, epoch)
+        } else {
+            Target::new(world, node, epoch, leased)
+        };
         let known = world.view.get(node);
         let following = known.and_then(|node| node.following());
         let drained_from = lost.and_then(|lost| world.view.get(lost));
@@ -83,7 +86,8 @@ impl Hand {
             state: State::Gripping(Grip::begin(target, world, out)),
             target,
             began: world.now,
-            evict: following.is_none(),
+            // Whom a fence would end on the lost primary is ended by its seal.
+            evict: is_lost || following.is_none(),
             drain: drained_from
                 .filter(|_| drain && !world.lacks(Mutant::NoDrain))
                 .zip(following)
@@ -101,7 +105,7 @@ impl Hand {
 
     /// The same, after older connections to the node, our own among them, have been ended.
     pub(super) const fn fenced(mut self) -> Self {
-        self.target.fence = true;
+        self.target.fence = !self.target.blind;
         self
     }
 
@@ -184,6 +188,9 @@ impl Hand {
             let met = node.and_then(super::super::view::Node::run_id);
             met != Some(report.run_id) && met != self.met
         });
+        if world.lacks(Mutant::Impatient) && matches!(self.state, State::Sealing { .. }) {
+            return self.seal(world, out);
+        }
         if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
             self.state = State::Gripping(Grip::begin(self.target, world, out));
         }

@@ -417,7 +417,10 @@ impl Story {
                 self.stored = Some(*record);
                 Some(Outcome::Done(Done::Written(self.revision)))
             }
-            Deed::Open { node } => self.on(node, "open", |_| Done::Opened),
+            Deed::Open { node, blind } => {
+                let what = if blind { "open-blindly" } else { "open" };
+                self.on(node, what, |_| Done::Opened)
+            }
             Deed::Fence { node } => self.on(node, "fence", |_| Done::Fenced),
             Deed::Persist { node } => self.on(node, "persist", |_| Done::Accepted),
             Deed::CutLink { node } => self.on(node, "cut-link", |_| Done::Accepted),
@@ -463,8 +466,9 @@ impl Story {
         change: impl FnOnce(&mut Node) -> Done,
     ) -> Option<Outcome> {
         let name = self.name_of(id);
-        let silent = matches!(what, "open" | "fence" | "inspect") || self.silent_actions;
-        let unanswered = self.unanswered.contains(&format!("{what}:{name}"));
+        let silent = matches!(what, "open" | "open-blindly" | "fence" | "inspect") || self.silent_actions;
+        let asked = what.trim_end_matches("-blindly");
+        let unanswered = self.unanswered.contains(&format!("{asked}:{name}"));
         let node = self.nodes.get_mut(&name)?;
         if !node.up {
             return Some(Outcome::Failed(Failed::NotReached));
@@ -472,7 +476,7 @@ impl Story {
         if !silent {
             writeln!(self.output, "> {what} {name}").unwrap();
         }
-        if unanswered || (node.mute && what != "open") {
+        if unanswered || (node.mute && what != "open-blindly") {
             None
         } else {
             Some(Outcome::Done(change(node)))

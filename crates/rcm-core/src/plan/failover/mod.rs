@@ -23,12 +23,12 @@ use super::hand::Hand;
 use super::{Outbox, World};
 use crate::action::{Deed, Outcome};
 use crate::event::Kind;
-use crate::id::{ActionId, Address, Epoch, NodeId};
+use crate::id::{ActionId, Address, Epoch, NodeId, Revision};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::record::{Intent, Member, Phase, Record};
-use crate::rule::{Rule, Stage, TRANSITIONS};
+use crate::rule::{Edge, Rule, Stage, TRANSITIONS};
 use crate::time::Instant;
 use crate::verdict::Verdict;
 use crate::view::{Former, Node};
@@ -40,6 +40,8 @@ pub struct Failover {
     stored: Stored,
     cause: Verdict,
     leased: Held,
+    /// Nobody's unfinished plan came before this one.
+    is_fresh: bool,
     lost: Option<NodeId>,
     /// When the evidence against the old primary appeared.
     evidence_at: Instant,
@@ -59,8 +61,15 @@ enum State {
     Resuming(Resuming),
     Sealing { since: Instant },
     Intending { writing: Writing, node: NodeId },
-    Promoting { intent: Intent, promote: ActionId },
-    Committing(Writing),
+    Promoting {
+        intent: Intent,
+        promote: ActionId,
+    },
+    Committing {
+        writing: Writing,
+        /// The node that goes into office, when it was promoted for that.
+        promoted: Option<NodeId>,
+    },
 }
 
 /// How a failover stands.
@@ -94,6 +103,7 @@ impl Failover {
             seen.into_iter()
                 .find(|seen| recorded.is_none_or(|run_id| seen.run_id == run_id))
         });
+        let is_fresh = stored.record.is_committed();
         let state = State::Claiming(claim(&stored, cause, world, out));
         let began = world.now;
         let hands = BTreeMap::new();
@@ -103,6 +113,7 @@ impl Failover {
             stored,
             cause,
             leased,
+            is_fresh,
             lost,
             evidence_at,
             began,
@@ -127,7 +138,17 @@ impl Failover {
             State::Sealing { .. } => Stage::Sealing,
             State::Intending { .. } => Stage::Intending,
             State::Promoting { .. } => Stage::Promoting,
-            State::Committing(_) => Stage::Committing,
+            State::Committing { .. } => Stage::Committing,
+        }
+    }
+
+    /// The revision of the record as the plan knows it; `None` while it is writing itself.
+    pub const fn known_revision(&self) -> Option<Revision> {
+        match self.state {
+            State::Claiming(_) | State::Intending { .. } | State::Committing { .. } => None,
+            State::Resuming(_) | State::Sealing { .. } | State::Promoting { .. } => {
+                Some(self.stored.revision)
+            }
         }
     }
 
@@ -135,7 +156,7 @@ impl Failover {
     pub fn next_deadline(&self, world: World<'_>) -> Option<Instant> {
         match &self.state {
             State::Claiming(writing)
-            | State::Committing(writing)
+            | State::Committing { writing, .. }
             | State::Intending { writing, .. } => writing.next_deadline(),
             State::Resuming(resuming) => Some(resuming.until),
             State::Promoting { .. } => None,
@@ -175,7 +196,7 @@ impl Failover {
             State::Promoting { promote, .. } if *promote == id => {
                 self.after_promote(outcome, world, out)
             }
-            State::Committing(writing) => {
+            State::Committing { writing, .. } => {
                 let written = writing.step(id, outcome, world, out);
                 self.after_commit(written, world, out)
             }
@@ -196,7 +217,7 @@ impl Failover {
             State::Claiming(_)
             | State::Intending { .. }
             | State::Promoting { .. }
-            | State::Committing(_) => {}
+            | State::Committing { .. } => {}
         }
     }
 
@@ -204,7 +225,7 @@ impl Failover {
     pub fn tick(&mut self, world: World<'_>, out: &mut Outbox) -> Progress {
         match &mut self.state {
             State::Claiming(writing)
-            | State::Committing(writing)
+            | State::Committing { writing, .. }
             | State::Intending { writing, .. } => writing.tick(world, out),
             State::Promoting { .. } => {}
             State::Resuming(resuming) => {
@@ -328,7 +349,8 @@ impl Failover {
     }
 
     /// Abandoning is allowed only before anything is announced, and only when no seal to the
-    /// recorded primary is outstanding: one that was sent may be executed at any later time.
+    /// recorded primary is outstanding: one that was sent may be executed at any later time. Whoever
+    /// left an unfinished plan behind may have sent one.
     fn may_abort(&self, world: World<'_>) -> bool {
         let Some(lost) = self.lost else { return false };
         let recorded = &self.stored.record.primary;
@@ -340,7 +362,7 @@ impl Failover {
         let well = world.view.get(lost).is_some_and(|node| {
             node.is_primary() && recorded.run_id.is_some() && node.run_id() == recorded.run_id
         });
-        untouched && well && matches!(self.stored.record.phase, Phase::Claimed { .. })
+        untouched && well && self.is_fresh && matches!(self.stored.record.phase, Phase::Claimed { .. })
     }
 
     fn abort(&mut self, world: World<'_>, out: &mut Outbox) {
@@ -355,27 +377,54 @@ impl Failover {
             ..self.stored.record.clone()
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
-        self.take(Rule::F115, State::Committing(writing));
+        let promoted = None;
+        self.take(Rule::F115, State::Committing { writing, promoted });
     }
 
-    fn superseded(&self, by: Option<Epoch>, world: World<'_>, out: &mut Outbox) -> Progress {
+    /// A newer record rules.
+    pub fn superseded(&self, by: Option<Epoch>, world: World<'_>, out: &mut Outbox) -> Progress {
         let epoch = by.unwrap_or_default();
         out.tell_rule(world.now, Rule::F105, Kind::Superseded { epoch });
-        for node in self.hands.keys() {
-            out.order(self.stored.record.epoch, Deed::Close { node: *node });
-        }
+        assert_listed((Rule::F105, self.stage(), Stage::Idle));
+        self.let_go(out);
         Progress::Superseded
+    }
+
+    /// The lease is lost: what was sent may still be done, and nothing more is.
+    pub fn leave(&self, world: World<'_>, out: &mut Outbox) {
+        let stage = self.stage();
+        out.tell_rule(world.now, Rule::F107, Kind::FailoverLeft { stage });
+        assert_listed((Rule::F107, stage, Stage::Idle));
+        self.let_go(out);
+    }
+
+    fn let_go(&self, out: &mut Outbox) {
+        let besides = match &self.state {
+            State::Resuming(resuming) => Some(resuming.node()),
+            State::Committing { promoted, .. } => *promoted,
+            State::Claiming(_)
+            | State::Sealing { .. }
+            | State::Intending { .. }
+            | State::Promoting { .. } => None,
+        };
+        let besides = besides.filter(|node| !self.hands.contains_key(node));
+        for node in self.hands.keys().copied().chain(besides) {
+            out.order(self.stored.record.epoch, Deed::Close { node });
+        }
     }
 
     fn take(&mut self, rule: Rule, state: State) {
         let from = self.stage();
         self.state = state;
-        let edge = (rule, from, self.stage());
-        assert!(
-            TRANSITIONS.contains(&edge),
-            "a failover took an edge that is not listed: {edge:?}"
-        );
+        assert_listed((rule, from, self.stage()));
     }
+}
+
+fn assert_listed(edge: Edge) {
+    assert!(
+        TRANSITIONS.contains(&edge),
+        "a failover took an edge that is not listed: {edge:?}"
+    );
 }
 
 /// Claims the next epoch; an announced promotion stays announced.

@@ -9,9 +9,11 @@ use crate::action::{Deed, Done, Outcome, Report};
 use crate::event::Kind;
 use crate::id::NodeId;
 use crate::lineage::{Chain, Position};
+use crate::mutant::Mutant;
 use crate::plan::hand::Hand;
-use crate::plan::{Outbox, World, Writing, Written};
+use crate::plan::{Outbox, Stored, World, Writing, Written};
 use crate::record::{Intent, Member, Phase, Primary, Record};
+use crate::policy::Policy;
 use crate::rule::Rule;
 
 /// How long a promotion may stay unanswered.
@@ -103,7 +105,11 @@ impl Failover {
             || committed.clone(),
             |(parent, fork)| committed.extended(intent.parent, parent, fork),
         );
-        let chain = chain.extended(report.replication.id, intent.parent, fork);
+        let chain = if world.lacks(Mutant::NoEdge) {
+            Chain::new(report.replication.id)
+        } else {
+            chain.extended(report.replication.id, intent.parent, fork)
+        };
         let record = Record {
             phase: Phase::Committed,
             primary: Primary {
@@ -116,7 +122,8 @@ impl Failover {
             ..self.stored.record.clone()
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
-        self.take(rule, State::Committing(writing));
+        let promoted = world.view.at_address(&intent.address).map(|node| node.id);
+        self.take(rule, State::Committing { writing, promoted });
     }
 
     fn members(&self, chain: &Chain, world: World<'_>) -> Vec<Member> {
@@ -149,7 +156,10 @@ impl Failover {
     ) -> Progress {
         match written {
             Written::Pending => Progress::Running,
-            Written::Conflict(found) => self.superseded(epoch_of(found), world, out),
+            Written::Conflict(found) => {
+                self.disown(found.as_ref(), world, out);
+                self.superseded(epoch_of(found), world, out)
+            }
             Written::Done(stored) => {
                 // A seal that was sent and not answered stays: it is executed when the node wakes.
                 for hand in self.hands.values().filter(|hand| !hand.is_outstanding()) {
@@ -157,6 +167,23 @@ impl Failover {
                 }
                 Progress::Committed(Box::new(stored))
             }
+        }
+    }
+
+    /// A newer record rules, and the node that was promoted here must not stay a primary beside
+    /// another one. Whoever still finds it announced looks at it first, and keeps it.
+    fn disown(&self, found: Option<&Stored>, world: World<'_>, out: &mut Outbox) {
+        let State::Committing { writing, promoted } = &self.state else {
+            return;
+        };
+        let run_id = writing.record().primary.run_id;
+        let kept = found.is_some_and(|found| match &found.record.phase {
+            Phase::Promoting { intent, .. } => Some(intent.run_id) == run_id,
+            Phase::Claimed { .. } | Phase::Committed => found.record.primary.run_id == run_id,
+        });
+        if let Some(node) = promoted.filter(|_| !kept && !world.lacks(Mutant::KeepOrphan)) {
+            let (epoch, deed) = (self.stored.record.epoch, Deed::Seal { node, evict: true });
+            out.act(world.now, epoch, Policy::ACTION_WITHIN, deed);
         }
     }
 }

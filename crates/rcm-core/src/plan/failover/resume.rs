@@ -24,7 +24,12 @@ pub(super) struct Resuming {
 
 /// How long the node whose promotion had been announced is looked for before the others are asked.
 const RESUME_WITHIN: Duration = Duration::from_millis(500);
+
 impl Resuming {
+    pub(super) const fn node(&self) -> NodeId {
+        self.target.node
+    }
+
     pub(super) fn postpone(&mut self, by: Duration) {
         self.until = self.until + by;
     }
