@@ -251,7 +251,11 @@ impl Engine {
             return self.adopted(Stored { record, revision }, rule, how);
         }
         if let Some(held) = self.lease.held() {
-            self.write(held, record, |writing| Plan::Adoption { writing, rule, how });
+            self.write(held, record, |writing| Plan::Adoption {
+                writing,
+                rule,
+                how,
+            });
         }
     }
 

@@ -166,7 +166,10 @@ impl fmt::Display for Kind {
                 write!(f, "lost the lease while {stage}: whoever holds it goes on")
             }
             Self::PrimaryLearned { primary, epoch } => {
-                write!(f, "{primary} is the primary, agreed by another monitor, epoch {epoch}")
+                write!(
+                    f,
+                    "{primary} is the primary, agreed by another monitor, epoch {epoch}"
+                )
             }
             Self::LossAccounted {
                 known_bytes,

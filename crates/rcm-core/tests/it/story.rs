@@ -466,7 +466,8 @@ impl Story {
         change: impl FnOnce(&mut Node) -> Done,
     ) -> Option<Outcome> {
         let name = self.name_of(id);
-        let silent = matches!(what, "open" | "open-blindly" | "fence" | "inspect") || self.silent_actions;
+        let silent =
+            matches!(what, "open" | "open-blindly" | "fence" | "inspect") || self.silent_actions;
         let asked = what.trim_end_matches("-blindly");
         let unanswered = self.unanswered.contains(&format!("{asked}:{name}"));
         let node = self.nodes.get_mut(&name)?;

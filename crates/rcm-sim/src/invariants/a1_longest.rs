@@ -9,12 +9,19 @@ use rcm_core::lineage::Position;
 use rcm_core::rule::Rule;
 
 use super::{Finding, broken};
+use crate::monitor::Who;
 use crate::nemesis::Plot;
 use crate::world::World;
 
 const NAME: &str = "A1 promoted is the longest of the sealed";
 
-pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Finding {
+pub(super) fn check(world: &mut World, who: Who, chosen: &Address, rule: Option<Rule>) -> Finding {
+    if !world.rules(who) {
+        // What it announces is not going to be stored.
+        return Ok(());
+    }
+    let sealed_by_it = world.truth.of(who).sealed.clone();
+    let world: &World = world;
     let Some(chosen) = world.at(chosen) else {
         return Ok(());
     };
@@ -29,7 +36,7 @@ pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Find
         .is_some_and(|follow| !follow.told_by_monitor);
     let run_id = world.servers[chosen].run_id();
     // A process that was counted and is gone meanwhile, unnoticed, is not promoted.
-    let engine = world.monitor.engine.as_ref();
+    let engine = world.monitors[who].engine.as_ref();
     let same = engine.is_some_and(|engine| {
         let mut nodes = engine.status().nodes.iter();
         nodes.any(|node| node.run_id == Some(run_id))
@@ -47,7 +54,7 @@ pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Find
         );
     }
     let best = world.servers[chosen].history.common(reference);
-    for &run_id in &world.truth.sealed {
+    for &run_id in &sealed_by_it {
         let Some(node) = world.living(run_id) else {
             continue;
         };

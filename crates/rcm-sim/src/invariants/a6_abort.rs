@@ -17,7 +17,7 @@ pub(super) fn check(world: &World, primary: &Address) -> Finding {
     if server.up && !server.is_primary() {
         return broken(NAME, format!("{} is no primary any more", world.name(node)));
     }
-    let is_seal = |request: &Request| matches!(request, Request::Act(_, Script::Seal { .. }));
+    let is_seal = |request: &Request| matches!(request, Request::Act(_, _, Script::Seal { .. }));
     let waits = server.inbox.iter().any(|(_, request)| is_seal(request));
     let on_its_way = world.conns.values().any(|conn| {
         conn.node == node

@@ -1,10 +1,10 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
-use super::draw::{any, by_hand, crash, fault, harmless, lost_primary};
-use super::{Fault, Step, What, When, Whom};
+use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, ways};
+use super::{Fault, Size, Step, What, When, Whom, Whose};
 use crate::seed::Rng;
 use crate::store::Trouble;
-use crate::trace::{MS, S};
+use crate::trace::{MS, S, Time};
 
 /// The kinds of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub enum Plot {
     Alone,
     Pair,
     AtStep,
+    /// Whoever leads stops, or is cut off, in the middle of a plan, and goes on when another one leads.
+    Deposed,
     Storm,
     ByHand,
 }
@@ -33,7 +35,7 @@ const STEPS: [Step; 9] = [
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 #[expect(clippy::too_many_lines, reason = "a table of plots")]
-pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
+pub(crate) fn plan(seed: u64, size: Size) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, 2);
     let plot = match rng.range(0, 99) {
         0..10 => Plot::Calm,
@@ -42,6 +44,12 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
         48..78 => Plot::AtStep,
         78..92 => Plot::Storm,
         _ => Plot::ByHand,
+    };
+    let plot = match plot {
+        Plot::Alone | Plot::Pair | Plot::AtStep if size.monitors > 1 && rng.percent(40) => {
+            Plot::Deposed
+        }
+        plot => plot,
     };
     let rng = &mut rng;
     let mut faults = Vec::new();
@@ -53,6 +61,7 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
                 // The monitor is not scheduled when the silence would have lasted long enough.
                 let time = rng.range(300 * MS, 400 * MS);
                 let what = What::CutFromMonitor {
+                    whose: Whose::Leader,
                     time,
                     to: true,
                     from: true,
@@ -64,6 +73,7 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
                     what,
                 });
                 let what = What::MonitorPaused {
+                    whose: Whose::Leader,
                     time: rng.range(500 * MS, 3 * S),
                 };
                 let when = When::At(at + rng.range(time - 60 * MS, time));
@@ -78,21 +88,21 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
                 let when = When::At(first + place * 7 * S + rng.range(0, S));
                 faults.push(Fault {
                     when,
-                    whom: any(rng, nodes),
-                    what: harmless(rng, nodes),
+                    whom: any(rng, size),
+                    what: harmless(rng, size),
                 });
             }
         }
         Plot::Alone => faults.push(Fault {
             when: When::At(first),
-            ..fault(rng, nodes, 75)
+            ..fault(rng, size, 75)
         }),
         Plot::Pair if rng.percent(20) => {
             // A replica lags behind what it has received when the primary crashes.
             let slow = What::Slow {
                 time: rng.range(50 * MS, 600 * MS),
             };
-            let whom = Whom::Node(nodes.saturating_sub(1));
+            let whom = Whom::Node(size.nodes.saturating_sub(1));
             faults.push(Fault {
                 when: When::At(first),
                 whom,
@@ -108,13 +118,13 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
         Plot::Pair => {
             faults.push(Fault {
                 when: When::At(first),
-                ..fault(rng, nodes, 75)
+                ..fault(rng, size, 75)
             });
             let gap = rng.pick(&[MS, 20 * MS, 200 * MS, S, 6 * S]);
             let when = When::At(first + rng.range(0, gap));
             faults.push(Fault {
                 when,
-                ..fault(rng, nodes, 40)
+                ..fault(rng, size, 40)
             });
         }
         Plot::AtStep if rng.percent(15) => {
@@ -135,7 +145,10 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
             });
             let step = rng.pick(&[Step::Claim, Step::Intend, Step::Commit]);
             let when = When::After(step, 1, rng.range(0, S));
-            let what = What::MonitorKilled { back_after: MS };
+            let what = What::MonitorKilled {
+                whose: Whose::Leader,
+                back_after: MS,
+            };
             faults.push(Fault {
                 when,
                 whom: Whom::Primary,
@@ -154,39 +167,103 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
                 let whom = if rng.percent(60) {
                     Whom::Subject
                 } else {
-                    any(rng, nodes)
+                    any(rng, size)
                 };
                 faults.push(Fault {
                     when,
                     whom,
-                    ..fault(rng, nodes, 20)
+                    ..fault(rng, size, 20)
                 });
             }
         }
+        Plot::Deposed => deposed(rng, size, first, &mut faults),
         Plot::Storm => {
             for _ in 0..rng.range(4, 12) {
                 let when = When::At(first + rng.range(0, 9 * S));
                 faults.push(Fault {
                     when,
-                    ..fault(rng, nodes, 45)
+                    ..fault(rng, size, 45)
                 });
             }
         }
         Plot::ByHand => {
-            let what = by_hand(rng, nodes);
+            let what = by_hand(rng, size);
             faults.push(Fault {
                 when: When::At(first),
-                whom: any(rng, nodes),
+                whom: any(rng, size),
                 what,
             });
             if rng.percent(50) {
                 let when = When::At(first + rng.range(0, 3 * S));
                 faults.push(Fault {
                     when,
-                    ..fault(rng, nodes, 50)
+                    ..fault(rng, size, 50)
                 });
             }
         }
     }
     (plot, faults)
+}
+
+fn deposed(rng: &mut Rng, size: Size, first: Time, faults: &mut Vec<Fault>) {
+    faults.push(Fault {
+        when: When::At(first),
+        ..lost_primary(rng)
+    });
+    let step = rng.pick(&STEPS);
+    let nth = rng.pick(&[1, 1, 1, 2, 3]);
+    let mut at_step = |rng: &mut Rng, what| {
+        let after = rng.pick(&[0, 0, 200, 400, MS, 3 * MS]);
+        faults.push(Fault {
+            when: When::After(step, nth, after),
+            whom: Whom::Subject,
+            what,
+        });
+    };
+    let time = rng.range(S, 7 * S);
+    let (to, from) = ways(rng);
+    let what = match rng.range(0, 9) {
+        0..6 => What::MonitorPaused {
+            whose: Whose::Leader,
+            time,
+        },
+        6 | 7 => What::CutFromStore {
+            whose: Whose::Leader,
+            time,
+            to,
+            from,
+        },
+        _ => What::MonitorKilled {
+            whose: Whose::Leader,
+            back_after: rng.pick(&[MS, 100 * MS, 4 * S]),
+        },
+    };
+    at_step(rng, what);
+    if rng.percent(40) {
+        // What it has sent arrives late.
+        let what = What::CutFromMonitor {
+            whose: Whose::Leader,
+            time: rng.range(S, 9 * S),
+            to,
+            from,
+        };
+        at_step(rng, what);
+    }
+    if rng.percent(40) {
+        // The next leader does not reach the node.
+        let what = What::CutFromMonitor {
+            whose: Whose::Others,
+            time: rng.range(S, 9 * S),
+            to,
+            from,
+        };
+        at_step(rng, what);
+    }
+    if rng.percent(30) {
+        let when = When::At(first + rng.range(0, 5 * S));
+        faults.push(Fault {
+            when,
+            ..fault(rng, size, 30)
+        });
+    }
 }

@@ -59,8 +59,13 @@ pub struct Failover {
 enum State {
     Claiming(Writing),
     Resuming(Resuming),
-    Sealing { since: Instant },
-    Intending { writing: Writing, node: NodeId },
+    Sealing {
+        since: Instant,
+    },
+    Intending {
+        writing: Writing,
+        node: NodeId,
+    },
     Promoting {
         intent: Intent,
         promote: ActionId,
@@ -362,7 +367,10 @@ impl Failover {
         let well = world.view.get(lost).is_some_and(|node| {
             node.is_primary() && recorded.run_id.is_some() && node.run_id() == recorded.run_id
         });
-        untouched && well && self.is_fresh && matches!(self.stored.record.phase, Phase::Claimed { .. })
+        untouched
+            && well
+            && self.is_fresh
+            && matches!(self.stored.record.phase, Phase::Claimed { .. })
     }
 
     fn abort(&mut self, world: World<'_>, out: &mut Outbox) {

@@ -12,8 +12,8 @@ use crate::lineage::{Chain, Position};
 use crate::mutant::Mutant;
 use crate::plan::hand::Hand;
 use crate::plan::{Outbox, Stored, World, Writing, Written};
-use crate::record::{Intent, Member, Phase, Primary, Record};
 use crate::policy::Policy;
+use crate::record::{Intent, Member, Phase, Primary, Record};
 use crate::rule::Rule;
 
 /// How long a promotion may stay unanswered.
