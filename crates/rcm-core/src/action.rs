@@ -107,6 +107,14 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// Whether it changes the role of a node, or what the node writes down of it.
+    pub const fn changes_node(&self) -> bool {
+        matches!(
+            self,
+            Self::Seal { .. } | Self::Promote { .. } | Self::Attach { .. } | Self::Persist { .. }
+        )
+    }
+
     /// The node that it is done to, if it is done to one.
     pub const fn node(&self) -> Option<NodeId> {
         match self {

@@ -4,7 +4,7 @@
 //! A process that was not scheduled goes on believing until it looks at its clock.
 
 use rcm_core::engine::Input;
-use rcm_core::id::{Epoch, Revision};
+use rcm_core::id::Revision;
 use rcm_core::lease::Lease;
 
 use crate::monitor::{Incarnation, Who};
@@ -79,6 +79,8 @@ impl World {
     }
 
     fn tell_lease(&mut self, who: Who, lease: Lease) {
+        // Whoever was late says so first.
+        self.tell_late(who);
         let leads = lease.held().is_some();
         self.monitors[who].leads = leads;
         self.note([52, who as u64, u64::from(leads)], |world| {
@@ -91,12 +93,12 @@ impl World {
     }
 
     /// The store tells of a write.
-    pub(crate) fn on_told(&mut self, who: Who, epoch: Epoch, revision: Revision) {
+    pub(crate) fn on_told(&mut self, who: Who, revision: Revision) {
         let joined = self.net.joins(Party::Monitor(who), Party::Store);
         if !joined || self.store.trouble == Some(Trouble::Down) {
             let at = self.now + WATCH_AGAIN;
-            return self.schedule_for(who, at, Ours::Told { epoch, revision });
+            return self.schedule_for(who, at, Ours::Told { revision });
         }
-        self.input(who, Input::Stored { epoch, revision });
+        self.input(who, Input::Stored { revision });
     }
 }

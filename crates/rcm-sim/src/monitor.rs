@@ -150,10 +150,14 @@ impl World {
     }
 
     pub(crate) fn input(&mut self, who: Who, input: Input) {
+        self.tell_late(who);
+        self.handle(who, input);
+    }
+
+    pub(crate) fn tell_late(&mut self, who: Who) {
         if let Some(by) = self.monitors[who].late_by.take() {
             self.handle(who, Input::Late { by });
         }
-        self.handle(who, input);
     }
 
     fn handle(&mut self, who: Who, input: Input) {

@@ -148,8 +148,8 @@ impl World {
             for who in 0..self.monitors.len() {
                 let late = self.rng.pick(&[MS, MS, MS, 20 * MS, 500 * MS, 3_000 * MS]);
                 let at = self.now + self.rng.range(100, late);
-                let (epoch, revision) = (record.epoch, self.store.revision);
-                self.schedule_for(who, at, Ours::Told { epoch, revision });
+                let revision = self.store.revision;
+                self.schedule_for(who, at, Ours::Told { revision });
             }
         }
         self.store.record = Some(record);

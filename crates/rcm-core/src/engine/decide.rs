@@ -52,7 +52,7 @@ impl Engine {
 
     fn proceed(&mut self) {
         if self.is_overtaken() {
-            return self.obey();
+            return self.read_record();
         }
         match self.plan.take() {
             Some(plan) => self.tick(plan),
@@ -99,6 +99,12 @@ impl Engine {
         if matches!(self.record(), Some(record) if !may_be_abandoned(record)) {
             // Announced is announced: the node may have been promoted and have taken writes.
             return self.replace(subject.primary, Verdict::PrimarySuspected);
+        }
+        let looked = node.look.as_ref().map(|look| look.asked_at);
+        let unseen = looked.is_some_and(|at| at < self.learned_at);
+        if unseen && node.trouble.is_none() {
+            // What it said before it came into office is no sign against it.
+            return self.set_verdict(Verdict::PrimarySuspected, None, None);
         }
         let judgement = diagnose(&self.view, subject, &self.policy, self.now);
         self.act_on(subject.primary, judgement);

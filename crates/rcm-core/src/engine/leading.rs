@@ -3,12 +3,17 @@
 //! A monitor without the lease watches, publishes what is committed, and writes nothing and touches
 //! nobody. One that gets it reads the record first and goes on from there.
 
+use alloc::vec::Vec;
 use core::mem;
 
-use super::{Engine, Heard, Plan, Reading};
-use crate::id::{Epoch, Revision};
+use super::{Engine, Plan, Reading};
+use crate::event::Kind;
+use crate::id::{NodeId, Revision};
 use crate::lease::Lease;
 use crate::mutant::Mutant;
+use crate::plan::Stored;
+use crate::policy::Policy;
+use crate::record::Record;
 
 impl Engine {
     pub(super) fn take_lease(&mut self, lease: Lease) {
@@ -19,8 +24,13 @@ impl Engine {
         match (before.held().is_some(), lease.held().is_some()) {
             (true, false) => self.step_down(),
             // Whoever held it before may have written since we have read.
-            (false, true) if matches!(self.store.reading, Reading::Current) => self.read_record(),
-            (false, true | false) | (true, true) => {}
+            (false, true) => {
+                self.look_anew();
+                if matches!(self.store.reading, Reading::Current) {
+                    self.read_record();
+                }
+            }
+            (false, false) | (true, true) => {}
         }
     }
 
@@ -36,9 +46,9 @@ impl Engine {
         self.read_record();
     }
 
-    pub(super) fn hear(&mut self, epoch: Epoch, revision: Revision) {
-        if revision > self.heard.revision && !self.defect.is(Mutant::DeafFollower) {
-            self.heard = Heard { epoch, revision };
+    pub(super) fn hear(&mut self, revision: Revision) {
+        if revision > self.heard && !self.defect.is(Mutant::DeafFollower) {
+            self.heard = revision;
         }
     }
 
@@ -46,21 +56,70 @@ impl Engine {
     /// tells.
     pub(super) fn is_overtaken(&self) -> bool {
         match &self.plan {
-            None => self.heard.revision > self.revision(),
+            None => self.heard > self.revision(),
             Some(Plan::Failover(failover)) => failover
                 .known_revision()
-                .is_some_and(|known| self.heard.revision > known),
+                .is_some_and(|known| self.heard > known),
             Some(Plan::Adoption { .. } | Plan::Note(_)) => false,
         }
     }
 
-    /// Obeys a record that another monitor wrote.
-    pub(super) fn obey(&mut self) {
-        if let Some(Plan::Failover(failover)) = self.plan.take() {
-            let epoch = self.heard.epoch;
-            let (world, out) = self.split();
-            failover.superseded(Some(epoch), world, out);
+    /// Looks that began before now show the nodes as they were under somebody else.
+    pub(super) fn look_anew(&mut self) {
+        let nodes: Vec<NodeId> = self.view.nodes().map(|node| node.id).collect();
+        for node in nodes {
+            self.settled.insert(node, self.now);
         }
-        self.read_record();
+        self.look_closer(self.now + Policy::SUSPICION_EVERY * 5);
+    }
+
+    /// Takes in a record that was read. A plan gives way to one that is newer than its own.
+    pub(super) fn learn_record(&mut self, stored: Stored) {
+        if let Some(plan) = self.plan.take() {
+            let is_newer = |known: Revision| stored.revision > known;
+            match plan {
+                Plan::Failover(failover) if failover.known_revision().is_some_and(is_newer) => {
+                    let (world, out) = self.split();
+                    failover.give_way(&stored, world, out);
+                }
+                // It is writing, and that write tells; or what was read is its own.
+                plan => {
+                    self.plan = Some(plan);
+                    self.store.reading = Reading::Current;
+                    return;
+                }
+            }
+        }
+        let record = &stored.record;
+        let before = self.record().map(|before| (before.epoch, &before.primary));
+        let (other_epoch, other_primary) = match before {
+            Some((epoch, primary)) => (epoch != record.epoch, *primary != record.primary),
+            None => (true, true),
+        };
+        if other_primary {
+            self.learned_at = self.now;
+        }
+        if other_epoch {
+            self.abandon_duties();
+            self.look_anew();
+        }
+        self.tell_learned(&stored.record);
+        for member in stored.record.members.clone() {
+            self.watch(member.address, false);
+        }
+        self.watch(stored.record.primary.address.clone(), false);
+        self.know(stored);
+        self.owe_persistence();
+    }
+
+    /// Another monitor has put somebody into office.
+    fn tell_learned(&mut self, record: &Record) {
+        let before = self.record().map(|record| &record.primary.address);
+        let primary = record.primary.address.clone();
+        if record.is_committed() && before.is_some_and(|before| *before != primary) {
+            let epoch = record.epoch;
+            self.out
+                .tell(self.now, Kind::PrimaryLearned { primary, epoch });
+        }
     }
 }

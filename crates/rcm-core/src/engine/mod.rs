@@ -59,9 +59,7 @@ pub enum Input {
     /// The record was written, by anybody: a watch of the store tells, sooner or later, and what it
     /// tells last is what is stored. A store that nobody else writes to need not tell.
     Stored {
-        /// The epoch of what was written.
-        epoch: Epoch,
-        /// Its revision.
+        /// What was written has this revision.
         revision: Revision,
     },
     /// Whether the store can be written.
@@ -122,8 +120,11 @@ pub struct Engine {
     /// The record and the nodes were seen to belong together.
     grounded: bool,
     store_failed: bool,
-    /// The newest record that the store has told of.
-    heard: Heard,
+    /// The newest revision that the store has told of since the record was read.
+    heard: Revision,
+    /// When the primary in office was learned from a record that another monitor wrote. Looks that
+    /// began before do not show it in office.
+    learned_at: Instant,
     /// Facts that change nobody's role are not written down before.
     note_after: Instant,
     status: Status,
@@ -136,13 +137,6 @@ pub struct Engine {
 struct Store {
     stored: Option<Stored>,
     reading: Reading,
-}
-
-/// A record that the store has told of and that was not read.
-#[derive(Clone, Copy, Debug, Default)]
-struct Heard {
-    epoch: Epoch,
-    revision: Revision,
 }
 
 #[derive(Debug, Default)]
@@ -240,7 +234,8 @@ impl Engine {
             halted: None,
             grounded: false,
             store_failed: false,
-            heard: Heard::default(),
+            heard: Revision::default(),
+            learned_at: now,
             note_after: now,
             defect: Defect::default(),
         };
@@ -267,13 +262,13 @@ impl Engine {
             Input::Tick => {}
             Input::Observation(observation) => self.absorb(observation),
             Input::Outcome { id, outcome } => {
-                if let Some(node) = self.out.settle(id) {
+                if let Some(node) = self.out.settle(id, &outcome) {
                     self.learn(node, &outcome);
                     self.route(id, outcome);
                 }
             }
             Input::Lease(lease) => self.take_lease(lease),
-            Input::Stored { epoch, revision } => self.hear(epoch, revision),
+            Input::Stored { revision } => self.hear(revision),
             Input::Store { trouble } => self.see_store(trouble),
             Input::Late { by } => self.was_late(by),
         }

@@ -3,12 +3,11 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Engine, Heard, Plan, Reading, Store};
+use super::{Engine, Plan, Reading, Store};
 use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, NodeId};
 use crate::plan::{Duty, DutyEnd, Need, Progress, Stored, Written};
-use crate::record::Record;
 use crate::rule::Rule;
 use crate::time::Instant;
 
@@ -76,20 +75,7 @@ impl Engine {
                 revision,
             }) => {
                 let record = *record;
-                self.heard = Heard {
-                    epoch: record.epoch,
-                    revision,
-                };
-                if record.epoch != self.epoch() {
-                    self.abandon_duties();
-                }
-                self.tell_learned(&record);
-                for member in record.members.clone() {
-                    self.watch(member.address, false);
-                }
-                self.watch(record.primary.address.clone(), false);
-                self.know(Stored { record, revision });
-                self.owe_persistence();
+                self.learn_record(Stored { record, revision });
             }
             Outcome::Done(Done::Read { record: None, .. }) => {
                 self.store = Store {
@@ -105,18 +91,7 @@ impl Engine {
         }
     }
 
-    /// Another monitor has put somebody into office.
-    fn tell_learned(&mut self, record: &Record) {
-        let before = self.record().map(|record| &record.primary.address);
-        let primary = record.primary.address.clone();
-        if record.is_committed() && before.is_some_and(|before| *before != primary) {
-            let epoch = record.epoch;
-            self.out
-                .tell(self.now, Kind::PrimaryLearned { primary, epoch });
-        }
-    }
-
-    fn know(&mut self, stored: Stored) {
+    pub(super) fn know(&mut self, stored: Stored) {
         self.store = Store {
             stored: Some(stored),
             reading: Reading::Current,
@@ -154,7 +129,7 @@ impl Engine {
     }
 
     /// Roles changed, and the files of the nodes may still say the old ones.
-    fn owe_persistence(&mut self) {
+    pub(super) fn owe_persistence(&mut self) {
         let owed = self.record().is_some_and(|record| !record.roles_persisted);
         if owed && self.policy.persist_roles {
             self.unpersisted = self.view.nodes().map(|node| node.id).collect();
@@ -214,7 +189,11 @@ impl Engine {
                     diverged_bytes,
                 };
                 self.out.tell_rule(self.now, Rule::R200, kind);
-                self.settle_loss(id, report.run_id, report.replication.offset);
+                let head = self.record().map(|record| record.chain.head());
+                // Somebody else may have attached it before: then its offset is another stream's.
+                if Some(report.replication.id) != head {
+                    self.settle_loss(id, report.run_id, report.replication.offset);
+                }
             }
             DutyEnd::Attached { primary, .. } => {
                 self.told_failed.remove(&id);

@@ -46,9 +46,15 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// A target, fenced unless nobody else can act and a look at the node's clients, newer than
-    /// that, showed no older hands.
-    pub(super) fn new(world: World<'_>, node: NodeId, epoch: Epoch, leased: Held) -> Self {
+    /// A target, fenced unless nobody else can act, a look at the node's clients, newer than that,
+    /// showed no older hands, and nothing that we sent may still be executed there.
+    pub(super) fn new(
+        world: World<'_>,
+        node: NodeId,
+        epoch: Epoch,
+        leased: Held,
+        out: &Outbox,
+    ) -> Self {
         let clear = leased.alone_since().is_some_and(|alone| {
             let seen = world.view.get(node).and_then(|node| node.deciders.as_ref());
             seen.is_some_and(|(seen, asked)| !seen.older_hands && *asked >= alone)
@@ -56,7 +62,7 @@ impl Target {
         Self {
             node,
             epoch,
-            fence: !clear && !world.lacks(Mutant::NoFence),
+            fence: (!clear || out.is_loose(node)) && !world.lacks(Mutant::NoFence),
             blind: false,
         }
     }

@@ -77,21 +77,20 @@ impl Hand {
         let target = if is_lost {
             Target::lost(node, epoch)
         } else {
-            Target::new(world, node, epoch, leased)
+            Target::new(world, node, epoch, leased, out)
         };
         let known = world.view.get(node);
         let following = known.and_then(|node| node.following());
-        let drained_from = lost.and_then(|lost| world.view.get(lost));
         Self {
             state: State::Gripping(Grip::begin(target, world, out)),
             target,
             began: world.now,
             // Whom a fence would end on the lost primary is ended by its seal.
             evict: is_lost || following.is_none(),
-            drain: drained_from
-                .filter(|_| drain && !world.lacks(Mutant::NoDrain))
-                .zip(following)
-                .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
+            // It may still hold what an earlier primary sent.
+            drain: drain
+                && !world.lacks(Mutant::NoDrain)
+                && following.is_some_and(|following| !following.primary.is_tombstone()),
             expected: known.is_some_and(|node| node.answers() || !node.was_tried()),
             was_loading: known
                 .and_then(|node| node.replication())
@@ -101,12 +100,6 @@ impl Hand {
             drained_to: None,
             met: None,
         }
-    }
-
-    /// The same, after older connections to the node, our own among them, have been ended.
-    pub(super) const fn fenced(mut self) -> Self {
-        self.target.fence = !self.target.blind;
-        self
     }
 
     pub(super) const fn node(&self) -> NodeId {

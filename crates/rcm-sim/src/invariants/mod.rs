@@ -126,8 +126,8 @@ impl World {
     /// A plan gives way to a newer record. The node that it was about to commit is an orphan when
     /// that record names somebody else.
     fn note_orphan(&mut self, who: Who) {
-        let was_committing = self.stage_before == Stage::Committing;
-        let promoted = self.truth.of(who).promoted.filter(|_| was_committing);
+        let had_promoted = matches!(self.stage_before, Stage::Promoting | Stage::Committing);
+        let promoted = self.truth.of(who).promoted.filter(|_| had_promoted);
         let (Some((node, process)), Some(record)) = (promoted, &self.store.record) else {
             return;
         };

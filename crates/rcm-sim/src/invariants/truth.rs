@@ -94,6 +94,7 @@ impl Truth {
             own.sealed.clear();
             own.announced_before = matches!(record.phase, Phase::Promoting { .. });
             own.looked_for_announced = false;
+            own.promoted = None;
         }
     }
 

@@ -1,7 +1,7 @@
 //! What can happen, and in which order it comes out of the queue.
 
 use rcm_core::action::Outcome;
-use rcm_core::id::{ActionId, Epoch, Revision};
+use rcm_core::id::{ActionId, Revision};
 use rcm_core::observation::Observation;
 
 use crate::connect::Attempt;
@@ -112,7 +112,6 @@ pub(crate) enum Ours {
     },
     /// The store tells that the record was written.
     Told {
-        epoch: Epoch,
         revision: Revision,
     },
 }

@@ -73,7 +73,7 @@ impl World {
             Ours::LeaseDue => self.ask_for_lease(who),
             Ours::Granted { asked_at } => self.on_granted(who, asked_at),
             Ours::LeaseEnds { until } => self.on_lease_ends(who, until),
-            Ours::Told { epoch, revision } => self.on_told(who, epoch, revision),
+            Ours::Told { revision } => self.on_told(who, revision),
         }
     }
 

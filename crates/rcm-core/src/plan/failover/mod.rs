@@ -11,7 +11,7 @@ mod office;
 mod resume;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use self::office::PROMOTE_WITHIN;
@@ -49,8 +49,6 @@ pub struct Failover {
     /// The old primary when it was last looked at.
     last_seen: Option<Former>,
     hands: BTreeMap<NodeId, Hand>,
-    /// Nodes on which a promotion of ours may be executed late: it is fenced like a stranger's.
-    overdue: BTreeSet<NodeId>,
     told_stalled: bool,
     state: State,
 }
@@ -112,7 +110,7 @@ impl Failover {
         let state = State::Claiming(claim(&stored, cause, world, out));
         let began = world.now;
         let hands = BTreeMap::new();
-        let (overdue, told_stalled) = (BTreeSet::new(), false);
+        let told_stalled = false;
         tell_start(&stored.record, cause, world, out);
         Self {
             stored,
@@ -124,7 +122,6 @@ impl Failover {
             began,
             last_seen,
             hands,
-            overdue,
             told_stalled,
             state,
         }
@@ -285,9 +282,8 @@ impl Failover {
             .nodes()
             .filter(|node| is_ours(node, &self.stored.record))
             .map(|node| {
-                let overdue = self.overdue.contains(&node.id);
                 let hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
-                (node.id, if overdue { hand.fenced() } else { hand })
+                (node.id, hand)
             })
             .collect();
         self.take(rule, State::Sealing { since: world.now });
@@ -389,8 +385,13 @@ impl Failover {
         self.take(Rule::F115, State::Committing { writing, promoted });
     }
 
-    /// A newer record rules.
-    pub fn superseded(&self, by: Option<Epoch>, world: World<'_>, out: &mut Outbox) -> Progress {
+    /// Another monitor has written a newer record: obey it.
+    pub fn give_way(&self, to: &Stored, world: World<'_>, out: &mut Outbox) {
+        self.disown(Some(to), world, out);
+        self.superseded(Some(to.record.epoch), world, out);
+    }
+
+    fn superseded(&self, by: Option<Epoch>, world: World<'_>, out: &mut Outbox) -> Progress {
         let epoch = by.unwrap_or_default();
         out.tell_rule(world.now, Rule::F105, Kind::Superseded { epoch });
         assert_listed((Rule::F105, self.stage(), Stage::Idle));

@@ -71,8 +71,6 @@ impl Failover {
             // It may have been promoted or not. The record announces it, so whoever claims next,
             // this monitor or another, looks at it first.
             Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
-                let node = world.view.at_address(&intent.address);
-                self.overdue.extend(node.map(|node| node.id));
                 let writing = claim(&self.stored, self.cause, world, out);
                 self.take(Rule::F155, State::Claiming(writing));
             }
@@ -172,11 +170,18 @@ impl Failover {
 
     /// A newer record rules, and the node that was promoted here must not stay a primary beside
     /// another one. Whoever still finds it announced looks at it first, and keeps it.
-    fn disown(&self, found: Option<&Stored>, world: World<'_>, out: &mut Outbox) {
-        let State::Committing { writing, promoted } = &self.state else {
-            return;
+    pub(super) fn disown(&self, found: Option<&Stored>, world: World<'_>, out: &mut Outbox) {
+        let (run_id, promoted) = match &self.state {
+            State::Committing { writing, promoted } => (writing.record().primary.run_id, *promoted),
+            State::Promoting { intent, .. } => {
+                let node = world.view.at_address(&intent.address);
+                (Some(intent.run_id), node.map(|node| node.id))
+            }
+            State::Claiming(_)
+            | State::Resuming(_)
+            | State::Sealing { .. }
+            | State::Intending { .. } => return,
         };
-        let run_id = writing.record().primary.run_id;
         let kept = found.is_some_and(|found| match &found.record.phase {
             Phase::Promoting { intent, .. } => Some(intent.run_id) == run_id,
             Phase::Claimed { .. } | Phase::Committed => found.record.primary.run_id == run_id,

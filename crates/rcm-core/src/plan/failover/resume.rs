@@ -49,8 +49,7 @@ impl Failover {
             candidate: intent.address.clone(),
         };
         out.tell_rule(world.now, Rule::F120, kind);
-        let mut target = Target::new(world, node, epoch, self.leased);
-        target.fence |= self.overdue.contains(&node);
+        let target = Target::new(world, node, epoch, self.leased, out);
         let grip = Grip::begin(target, world, out);
         let until = world.now + RESUME_WITHIN;
         let resuming = Resuming {
