@@ -66,9 +66,7 @@ impl World {
         }
         monitor.leased_until = until;
         self.schedule_for(who, until, Ours::LeaseEnds { until });
-        if !self.monitors[who].leads {
-            self.tell_lease(who, Lease::Granted);
-        }
+        self.tell_lease(who, Lease::Granted);
     }
 
     pub(crate) fn on_lease_ends(&mut self, who: Who, until: Time) {
@@ -82,13 +80,15 @@ impl World {
         // Whoever was late says so first.
         self.tell_late(who);
         let leads = lease.held().is_some();
+        if leads != self.monitors[who].leads {
+            self.note([52, who as u64, u64::from(leads)], |world| {
+                let what = if leads { "holds" } else { "loses" };
+                format!("{} {what} the lease", world.monitors[who].name)
+            });
+            self.coverage
+                .count(if leads { "leases begun" } else { "leases lost" });
+        }
         self.monitors[who].leads = leads;
-        self.note([52, who as u64, u64::from(leads)], |world| {
-            let what = if leads { "holds" } else { "loses" };
-            format!("{} {what} the lease", world.monitors[who].name)
-        });
-        self.coverage
-            .count(if leads { "leases begun" } else { "leases lost" });
         self.input(who, Input::Lease(lease));
     }
 

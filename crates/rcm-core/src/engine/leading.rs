@@ -64,6 +64,16 @@ impl Engine {
         }
     }
 
+    /// Another monitor has written while we acted: a lease that was granted may have ended, and is
+    /// not believed in until it is renewed.
+    pub(super) fn obey(&mut self) {
+        if self.lease == Lease::Granted && !self.defect.is(Mutant::NoLease) {
+            self.lease = Lease::NotHeld;
+            self.abandon_duties();
+        }
+        self.read_record();
+    }
+
     /// Looks that began before now show the nodes as they were under somebody else.
     pub(super) fn look_anew(&mut self) {
         let nodes: Vec<NodeId> = self.view.nodes().map(|node| node.id).collect();
@@ -81,6 +91,7 @@ impl Engine {
                 Plan::Failover(failover) if failover.known_revision().is_some_and(is_newer) => {
                     let (world, out) = self.split();
                     failover.give_way(&stored, world, out);
+                    return self.obey();
                 }
                 // It is writing, and that write tells; or what was read is its own.
                 plan => {

@@ -54,7 +54,7 @@ pub enum Input {
         /// What it came to.
         outcome: Outcome,
     },
-    /// Whether this monitor may act.
+    /// Whether this monitor may act. A lease that is granted is told again with every renewal.
     Lease(Lease),
     /// The record was written, by anybody: a watch of the store tells, sooner or later, and what it
     /// tells last is what is stored. A store that nobody else writes to need not tell.

@@ -46,14 +46,14 @@ impl Engine {
                 match progress {
                     Progress::Running => self.plan = Some(plan),
                     Progress::Committed(stored) => self.committed(*stored, evidence_at),
-                    Progress::Superseded => self.read_record(),
+                    Progress::Superseded => self.obey(),
                 }
             }
             Plan::Adoption { writing, rule, how } => {
                 let (rule, how) = (*rule, *how);
                 match writing.step(id, outcome, world, out) {
                     Written::Pending => self.plan = Some(plan),
-                    Written::Conflict(_) => self.read_record(),
+                    Written::Conflict(_) => self.obey(),
                     Written::Done(stored) => self.adopted(stored, rule, how),
                 }
             }
@@ -213,7 +213,7 @@ impl Engine {
                 self.out
                     .tell_rule(self.now, Rule::R220, Kind::RoleNotPersistent { node, text });
             }
-            DutyEnd::Superseded => self.read_record(),
+            DutyEnd::Superseded => self.obey(),
             DutyEnd::Failed(text) => {
                 let failures = self.failures.entry(id).or_default();
                 *failures = failures.saturating_add(1);

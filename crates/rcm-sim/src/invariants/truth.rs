@@ -83,6 +83,7 @@ impl Truth {
     pub(super) fn failover_started(&mut self, who: Who, cause: Verdict) {
         let own = self.of(who);
         own.cause = Some(cause);
+        own.claimed = None;
         own.sealed.clear();
     }
 
