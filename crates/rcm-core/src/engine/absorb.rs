@@ -8,6 +8,7 @@ use super::{Engine, Plan, Reading};
 use crate::action::{Deed, Outcome};
 use crate::event::Kind;
 use crate::id::{Address, Epoch, NodeId, Revision};
+use crate::lease::Lease;
 use crate::mutant::Mutant;
 use crate::observation::{Failure, Identity, Observation, Role, Seen};
 use crate::policy::{Nodes, Policy};
@@ -208,8 +209,10 @@ impl Engine {
         if !self.defect.is(Mutant::LateIsSilence) {
             self.view.void_silence(self.now);
         }
-        // Another monitor may have acted meanwhile.
-        self.look_anew();
+        if self.lease == Lease::Granted {
+            // Another monitor may have acted meanwhile.
+            self.look_anew();
+        }
         self.out.tell(self.now, Kind::ObserverLate { by });
     }
 

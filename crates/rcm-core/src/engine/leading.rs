@@ -25,7 +25,10 @@ impl Engine {
             (true, false) => self.step_down(),
             // Whoever held it before may have written since we have read.
             (false, true) => {
-                self.look_anew();
+                if lease == Lease::Granted {
+                    self.learned_at = self.now;
+                    self.look_anew();
+                }
                 if matches!(self.store.reading, Reading::Current) {
                     self.read_record();
                 }
@@ -101,20 +104,17 @@ impl Engine {
                 }
             }
         }
-        let record = &stored.record;
-        let before = self.record().map(|before| (before.epoch, &before.primary));
-        let (other_epoch, other_primary) = match before {
-            Some((epoch, primary)) => (epoch != record.epoch, *primary != record.primary),
-            None => (true, true),
-        };
-        if other_primary {
-            self.learned_at = self.now;
+        if let Some(before) = self.record() {
+            let other_primary = before.primary != stored.record.primary;
+            if before.epoch != stored.record.epoch {
+                self.abandon_duties();
+                self.look_anew();
+            }
+            if other_primary {
+                self.learned_at = self.now;
+                self.tell_learned(&stored.record);
+            }
         }
-        if other_epoch {
-            self.abandon_duties();
-            self.look_anew();
-        }
-        self.tell_learned(&stored.record);
         for member in stored.record.members.clone() {
             self.watch(member.address, false);
         }
@@ -125,10 +125,8 @@ impl Engine {
 
     /// Another monitor has put somebody into office.
     fn tell_learned(&mut self, record: &Record) {
-        let before = self.record().map(|record| &record.primary.address);
-        let primary = record.primary.address.clone();
-        if record.is_committed() && before.is_some_and(|before| *before != primary) {
-            let epoch = record.epoch;
+        if record.is_committed() {
+            let (primary, epoch) = (record.primary.address.clone(), record.epoch);
             self.out
                 .tell(self.now, Kind::PrimaryLearned { primary, epoch });
         }

@@ -189,11 +189,7 @@ impl Engine {
                     diverged_bytes,
                 };
                 self.out.tell_rule(self.now, Rule::R200, kind);
-                let head = self.record().map(|record| record.chain.head());
-                // Somebody else may have attached it before: then its offset is another stream's.
-                if Some(report.replication.id) != head {
-                    self.settle_loss(id, report.run_id, report.replication.offset);
-                }
+                self.settle_loss(id, report.run_id, &report.replication);
             }
             DutyEnd::Attached { primary, .. } => {
                 self.told_failed.remove(&id);
