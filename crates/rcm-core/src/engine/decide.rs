@@ -25,15 +25,14 @@ use crate::view::Node;
 
 impl Engine {
     pub(super) fn decide(&mut self) {
+        self.read_again();
         if self.halted.is_some() && !self.is_ours_after_all() {
             return;
         }
         self.see_rivals();
         self.forget();
-        match self.store.reading {
-            Reading::Current => self.proceed(),
-            Reading::Failed { again } if again <= self.now => self.read_record(),
-            Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } => {}
+        if matches!(self.store.reading, Reading::Current) {
+            self.proceed();
         }
         self.set_pace();
     }
@@ -50,10 +49,16 @@ impl Engine {
         ours
     }
 
-    fn proceed(&mut self) {
-        if self.is_overtaken() {
-            return self.read_record();
+    /// Reads the record if what is known of it may be old.
+    fn read_again(&mut self) {
+        match self.store.reading {
+            Reading::Current if self.is_overtaken() => self.read_record(),
+            Reading::Failed { again } if again <= self.now => self.read_record(),
+            Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } | Reading::Current => {}
         }
+    }
+
+    fn proceed(&mut self) {
         match self.plan.take() {
             Some(plan) => self.tick(plan),
             None if self.record().is_some() => self.judge(),

@@ -361,7 +361,11 @@ impl Failover {
             .is_none_or(|hand| !hand.may_be_sealed())
             || world.lacks(Mutant::AbortAfterSeal);
         let well = world.view.get(lost).is_some_and(|node| {
-            node.is_primary() && recorded.run_id.is_some() && node.run_id() == recorded.run_id
+            let looked = node.look.as_ref().map(|look| look.asked_at);
+            looked >= Some(self.began)
+                && node.is_primary()
+                && recorded.run_id.is_some()
+                && node.run_id() == recorded.run_id
         });
         untouched
             && well
