@@ -106,8 +106,7 @@ impl Engine {
             return self.replace(subject.primary, Verdict::PrimarySuspected);
         }
         let looked = node.look.as_ref().map(|look| look.asked_at);
-        let unseen = looked.is_some_and(|at| at < self.learned_at);
-        if unseen && node.trouble.is_none() {
+        if node.answers() && looked <= self.learned_at {
             // What it said before it came into office is no sign against it.
             return self.set_verdict(Verdict::PrimarySuspected, None, None);
         }

@@ -26,7 +26,7 @@ impl Engine {
             // Whoever held it before may have written since we have read.
             (false, true) => {
                 if lease == Lease::Granted {
-                    self.learned_at = self.now;
+                    self.learned_at = Some(self.now);
                     self.look_anew();
                 }
                 if matches!(self.store.reading, Reading::Current) {
@@ -111,7 +111,7 @@ impl Engine {
                 self.look_anew();
             }
             if other_primary {
-                self.learned_at = self.now;
+                self.learned_at = Some(self.now);
                 self.tell_learned(&stored.record);
             }
         }

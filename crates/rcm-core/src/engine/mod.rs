@@ -124,7 +124,7 @@ pub struct Engine {
     heard: Revision,
     /// When the primary in office was learned from a record that another monitor wrote. Looks that
     /// began before do not show it in office.
-    learned_at: Instant,
+    learned_at: Option<Instant>,
     /// Facts that change nobody's role are not written down before.
     note_after: Instant,
     status: Status,
@@ -235,7 +235,7 @@ impl Engine {
             grounded: false,
             store_failed: false,
             heard: Revision::default(),
-            learned_at: now,
+            learned_at: None,
             note_after: now,
             defect: Defect::default(),
         };

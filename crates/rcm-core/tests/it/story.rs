@@ -15,8 +15,9 @@ use rcm_core::id::{Address, NodeId, Offset, ReplicationId, Revision, RunId};
 use rcm_core::lease::Lease;
 use rcm_core::observation as look;
 use rcm_core::policy::{Nodes, Policy};
-use rcm_core::record::Record;
+use rcm_core::record::{Phase, Primary, Record};
 use rcm_core::time::Instant;
+use rcm_core::verdict::Verdict;
 
 #[derive(Default)]
 pub(crate) struct Story {
@@ -29,6 +30,8 @@ pub(crate) struct Story {
     revision: Revision,
     unanswered: BTreeSet<String>,
     silent_actions: bool,
+    /// What another monitor writes as soon as this is done.
+    overtaken_after: Option<(String, Record)>,
     promotions: usize,
     /// How long ago a look was asked for.
     look_ago: Duration,
@@ -102,13 +105,18 @@ impl Runner for Story {
                 self.input(Input::Late { by });
             }
             "lease" => {
-                let held = args.next_pos().ok_or("held or lost?")?.value == "held";
                 let now = Instant::after_start(self.now);
-                self.input(Input::Lease(if held {
-                    Lease::HeldSince(now)
-                } else {
-                    Lease::NotHeld
-                }));
+                let lease = match args.next_pos().ok_or("which?")?.value.as_str() {
+                    "locked" => Lease::HeldSince(now),
+                    "granted" => Lease::Granted,
+                    _ => Lease::NotHeld,
+                };
+                self.input(Input::Lease(lease));
+            }
+            "other" => self.overtake(&mut args)?,
+            "told" => {
+                let revision = self.revision;
+                self.input(Input::Stored { revision });
             }
             "unanswered" => self.unanswered = Self::names(&mut args).into_iter().collect(),
             "quiet" => self.silent_actions = true,
@@ -175,6 +183,44 @@ impl Story {
         }
         self.listed = names[..listed.unwrap_or(names.len())].to_vec();
         self.begin(policy)
+    }
+
+    /// Another monitor commits a primary, or claims the next epoch: now, or as soon as something is
+    /// done.
+    fn overtake(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<(), Box<dyn Error>> {
+        let what = args.next_pos().ok_or("what does it write?")?.value.clone();
+        let record = self.stored.clone().ok_or("there is no record")?;
+        let by = "m2".parse()?;
+        let record = if what == "claims" {
+            let cause = Verdict::PrimaryCrashed;
+            record.next(Phase::Claimed { by, cause })
+        } else if what == "claims-again" {
+            // What is announced stays announced.
+            record.next(record.phase.clone())
+        } else {
+            let node = self.node(&what)?;
+            let primary = Primary {
+                address: address(&what),
+                run_id: Some(node.run_id()),
+            };
+            let (id, offset) = (node.replication.id, node.replication.offset);
+            let chain = record.chain.extended(id, record.chain.head(), offset);
+            Record {
+                primary,
+                chain,
+                ..record.next(Phase::Committed)
+            }
+        };
+        match args.lookup("after") {
+            Some(arg) => self.overtaken_after = Some((arg.value.clone(), record)),
+            None => self.store(record),
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, record: Record) {
+        self.revision = self.revision.next();
+        self.stored = Some(record);
     }
 
     /// The monitor ends and starts again, on the same store.
@@ -413,8 +459,7 @@ impl Story {
                 if expect != self.revision {
                     return Some(Outcome::Failed(Failed::Conflict));
                 }
-                self.revision = self.revision.next();
-                self.stored = Some(*record);
+                self.store(*record);
                 Some(Outcome::Done(Done::Written(self.revision)))
             }
             Deed::Open { node, blind } => {
@@ -477,6 +522,15 @@ impl Story {
         if !silent {
             writeln!(self.output, "> {what} {name}").unwrap();
         }
+        if let Some((_, record)) = self.overtaken_after.take_if(|(after, _)| after == what) {
+            let announced = self.stored.as_ref().map(|stored| stored.epoch);
+            // It writes on top of whatever is stored by then.
+            self.store(Record {
+                epoch: announced.unwrap_or_default().next(),
+                ..record
+            });
+        }
+        let node = self.nodes.get_mut(&name)?;
         if unanswered || (node.mute && what != "open-blindly") {
             None
         } else {
