@@ -345,6 +345,7 @@ impl Engine {
             node: node.address.clone(),
         };
         let epoch = self.epoch();
+        // Not fenced: if it comes late, a replica loses its link once and continues.
         let deed = Deed::CutLink { node: replica };
         self.out.act(self.now, epoch, Policy::ACTION_WITHIN, deed);
         self.out.tell(self.now, kind);
