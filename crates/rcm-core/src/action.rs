@@ -56,6 +56,10 @@ pub enum Deed {
     Open {
         /// The node.
         node: NodeId,
+        /// The node may be mute, and is only going to be sealed: the connection counts as open
+        /// before the node has taken the name. Otherwise the name has to be listed first, because
+        /// whoever fences later finds only what is listed.
+        blind: bool,
     },
     /// Close that connection.
     Close {
@@ -118,12 +122,20 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// Whether it changes the role of a node, or what the node writes down of it.
+    pub const fn changes_node(&self) -> bool {
+        matches!(
+            self,
+            Self::Seal { .. } | Self::Promote { .. } | Self::Attach { .. } | Self::Persist { .. }
+        )
+    }
+
     /// The node that it is done to, if it is done to one.
     pub const fn node(&self) -> Option<NodeId> {
         match self {
             Self::Watch { node, .. }
             | Self::Unwatch { node }
-            | Self::Open { node }
+            | Self::Open { node, .. }
             | Self::Close { node }
             | Self::Fence { node }
             | Self::Inspect { node }

@@ -36,11 +36,27 @@ pub enum Mutant {
     ForgetIntent,
     /// The successor is promoted whatever the primary held when it was sealed.
     HandOverUncompared,
+    /// Older hands are not killed.
+    NoFence,
+    /// The epoch is not read again once the connection is named.
+    NoConfirm,
+    /// The loss of the lease is ignored.
+    NoLease,
+    /// A node that was promoted and not committed is left as it is.
+    KeepOrphan,
+    /// What others write into the record is not read.
+    DeafFollower,
+    /// The lineage of a new primary is committed without where it comes from.
+    NoEdge,
+    /// A seal that is not answered is sent again and again.
+    Impatient,
+    /// A rival primary is sealed without a newer look at the one in office.
+    UnseenOffice,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 23] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -56,6 +72,14 @@ impl Mutant {
         Self::GuessedLoss,
         Self::ForgetIntent,
         Self::HandOverUncompared,
+        Self::NoFence,
+        Self::NoConfirm,
+        Self::NoLease,
+        Self::KeepOrphan,
+        Self::DeafFollower,
+        Self::NoEdge,
+        Self::Impatient,
+        Self::UnseenOffice,
     ];
 }
 

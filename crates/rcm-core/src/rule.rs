@@ -11,8 +11,10 @@ use serde::{Serialize, Serializer};
 pub enum Rule {
     /// The primary is lost: claim the next epoch.
     F100,
-    /// The claim met a newer record: obey it.
+    /// The plan met a newer record: obey it.
     F105,
+    /// The lease was lost: leave the plan to whoever holds it.
+    F107,
     /// Claimed: get hold of every node.
     F110,
     /// Before anything was done to the primary it turned out to be well: settle the epoch.
@@ -47,9 +49,15 @@ pub enum Rule {
     S115,
     /// Writes wait: let the successor catch up.
     S120,
+    /// The seal is not answered: claim again, which ends it, to see what became of it.
+    S125,
     /// The primary may be sealed, and the successor cannot follow it: seal and rank all, the primary
     /// among them.
     S126,
+    /// Claimed again: get hold of both, and look at the primary.
+    S128,
+    /// The primary turns out to be sealed: go on from there.
+    S129,
     /// The successor holds what the paused primary holds: seal the primary.
     S130,
     /// The sealed primary holds no more than the successor: announce it.
@@ -88,6 +96,8 @@ pub enum Stage {
     Pausing,
     /// Writes wait until the successor holds everything.
     CatchingUp,
+    /// The primary is looked for, to see whether it is sealed.
+    Examining,
     /// The nodes are being sealed.
     Sealing,
     /// The promotion is being announced.
@@ -130,9 +140,43 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::S115, Stage::CatchingUp, Stage::Committing),
     (Rule::S130, Stage::CatchingUp, Stage::Sealing),
     (Rule::S115, Stage::Sealing, Stage::Committing),
+    (Rule::S125, Stage::Sealing, Stage::Claiming),
     (Rule::S126, Stage::Sealing, Stage::Sealing),
+    (Rule::S128, Stage::Claiming, Stage::Examining),
+    (Rule::S115, Stage::Examining, Stage::Committing),
+    (Rule::S126, Stage::Examining, Stage::Sealing),
+    (Rule::S129, Stage::Examining, Stage::Sealing),
+    (Rule::F105, Stage::Examining, Stage::Idle),
+    (Rule::F107, Stage::Examining, Stage::Idle),
+    (Rule::F105, Stage::CatchingUp, Stage::Idle),
+    (Rule::F107, Stage::Pausing, Stage::Idle),
+    (Rule::F107, Stage::CatchingUp, Stage::Idle),
     (Rule::S140, Stage::Sealing, Stage::Intending),
+    (Rule::F105, Stage::Promoting, Stage::Idle),
+    (Rule::F107, Stage::Claiming, Stage::Idle),
+    (Rule::F107, Stage::Resuming, Stage::Idle),
+    (Rule::F107, Stage::Sealing, Stage::Idle),
+    (Rule::F107, Stage::Intending, Stage::Idle),
+    (Rule::F107, Stage::Promoting, Stage::Idle),
+    (Rule::F107, Stage::Committing, Stage::Idle),
 ];
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Claiming => "claiming",
+            Self::Resuming => "resuming",
+            Self::Pausing => "pausing",
+            Self::CatchingUp => "catching up",
+            Self::Examining => "examining",
+            Self::Sealing => "sealing",
+            Self::Intending => "intending",
+            Self::Promoting => "promoting",
+            Self::Committing => "committing",
+        })
+    }
+}
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,7 +205,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(reached.len(), 9);
+        assert_eq!(reached.len(), 10);
         for stage in reached {
             assert!(
                 TRANSITIONS

@@ -1,9 +1,10 @@
 //! What a server does with what arrives in its sockets.
 
 use rcm_core::action::{Done, Failed, Outcome};
-use rcm_core::id::Address;
+use rcm_core::id::{Address, Epoch};
 use rcm_core::observation::{Deciders, Failure, Seen};
 
+use crate::invariants::i5_fenced;
 use crate::node::Place;
 use crate::wire::{Conn, ConnId, NOBODY, Reply, Request, Script};
 use crate::world::World;
@@ -52,11 +53,13 @@ impl World {
             } => {
                 return self.on_continue(node, replica, process, attempt);
             }
-            Request::Act(id, _) if busy => {
+            Request::Act(id, ..) if busy => {
                 let text = String::from("BUSY Redis is busy running a script");
                 Reply::Outcome(id, Outcome::Failed(Failed::Refused(text)))
             }
-            Request::Act(id, script) => Reply::Outcome(id, self.run_act(node, conn, script)),
+            Request::Act(id, epoch, script) => {
+                Reply::Outcome(id, self.run_act(node, conn, epoch, script))
+            }
             Request::Name(epoch) => {
                 if let Some(conn) = self.conns.get_mut(&conn) {
                     conn.acts = Some(epoch);
@@ -93,12 +96,17 @@ impl World {
         self.reply(conn, reply);
     }
 
-    fn run_act(&mut self, node: usize, conn: ConnId, script: Script) -> Outcome {
+    #[expect(clippy::too_many_lines, reason = "one arm for each script")]
+    fn run_act(&mut self, node: usize, conn: ConnId, epoch: Epoch, script: Script) -> Outcome {
         let loading = self.servers[node].is_loading();
         let refused = || {
             let text = "LOADING Redis is loading the dataset in memory";
             Outcome::Failed(Failed::Refused(text.to_owned()))
         };
+        if !loading || !script.is_refused_while_loading() {
+            let finding = i5_fenced::check(self, node, epoch, &script);
+            self.demand(finding);
+        }
         match script {
             Script::Inspect => {
                 Outcome::Done(Done::Inspected(self.servers[node].report(&self.addresses)))

@@ -8,12 +8,14 @@
 //! Deliberately not here: sockets, files and the adapters. They are tried against real servers.
 
 mod client;
+mod clock;
 mod commands;
 mod connect;
 pub mod coverage;
 mod hand;
 mod history;
 pub mod invariants;
+mod lease;
 mod link;
 mod monitor;
 pub mod mutants;

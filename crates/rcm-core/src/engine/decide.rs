@@ -16,7 +16,7 @@ use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::observation::Failure;
-use crate::plan::Failover;
+use crate::plan::{Failover, Incumbent};
 use crate::policy::Policy;
 use crate::record::{Phase, Record};
 use crate::rule::Rule;
@@ -26,15 +26,14 @@ use crate::view::Node;
 
 impl Engine {
     pub(super) fn decide(&mut self) {
+        self.read_again();
         if self.halted.is_some() && !self.is_ours_after_all() {
             return;
         }
         self.see_rivals();
         self.forget();
-        match self.store.reading {
-            Reading::Current => self.proceed(),
-            Reading::Failed { again } if again <= self.now => self.read_record(),
-            Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } => {}
+        if matches!(self.store.reading, Reading::Current) {
+            self.proceed();
         }
         self.set_pace();
     }
@@ -49,6 +48,15 @@ impl Engine {
             self.halted = None;
         }
         ours
+    }
+
+    /// Reads the record if what is known of it may be old.
+    fn read_again(&mut self) {
+        match self.store.reading {
+            Reading::Current if self.is_overtaken() => self.read_record(),
+            Reading::Failed { again } if again <= self.now => self.read_record(),
+            Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } | Reading::Current => {}
+        }
     }
 
     fn proceed(&mut self) {
@@ -97,6 +105,11 @@ impl Engine {
         if matches!(self.record(), Some(record) if !may_be_abandoned(record)) {
             // Announced is announced: the node may have been promoted and have taken writes.
             return self.replace(subject.primary, Verdict::PrimarySuspected);
+        }
+        let looked = node.look.as_ref().map(|look| look.asked_at);
+        if node.answers() && looked <= self.learned_at {
+            // What it said before it came into office is no sign against it.
+            return self.set_verdict(Verdict::PrimarySuspected, None, None);
         }
         let judgement = diagnose(&self.view, subject, &self.policy, self.now);
         self.act_on(subject.primary, judgement);
@@ -290,11 +303,15 @@ impl Engine {
             return self.tell_would_act(primary, cause, obstacle);
         }
         if let Some(held) = held {
-            self.begin_failover(held, primary, cause);
+            let incumbent = Incumbent {
+                node: primary,
+                is_lost: cause.is_loss(),
+            };
+            self.begin_failover(held, incumbent, cause);
         }
     }
 
-    pub(super) fn begin_failover(&mut self, held: Held, primary: NodeId, cause: Verdict) {
+    pub(super) fn begin_failover(&mut self, held: Held, primary: Incumbent, cause: Verdict) {
         let Some(stored) = self.store.stored.clone() else {
             return;
         };
@@ -303,7 +320,7 @@ impl Engine {
         }
         self.abandon_duties();
         let (world, out) = self.split();
-        let plan = Failover::begin(held, stored, Some(primary), cause, world, out);
+        let plan = Failover::begin(held, stored, primary, cause, world, out);
         self.plan = Some(Plan::Failover(Box::new(plan)));
     }
 
@@ -339,6 +356,7 @@ impl Engine {
             node: node.address.clone(),
         };
         let epoch = self.epoch();
+        // Not fenced: if it comes late, a replica loses its link once and continues.
         let deed = Deed::CutLink { node: replica };
         self.out.act(self.now, epoch, Policy::ACTION_WITHIN, deed);
         self.out.tell(self.now, kind);

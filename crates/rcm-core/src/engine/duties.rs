@@ -6,7 +6,10 @@ use super::belonging::{Follows, follows, may_be_changed, receives};
 use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
-use crate::id::{NodeId, Offset, RunId};
+use crate::id::{NodeId, RunId};
+use crate::lease::Held;
+use crate::mutant::Mutant;
+use crate::observation::Replication;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
 use crate::record::{Member, Record};
@@ -60,7 +63,7 @@ impl Engine {
             self.duties.insert(node, duty);
         }
         self.note_restored();
-        self.note_facts();
+        self.note_facts(held);
     }
 
     fn judge_node(&self, node: &Node) -> Judged {
@@ -86,6 +89,9 @@ impl Engine {
         }
         // The office may have changed hands since the node was first seen as a primary.
         let newer_than_node = |primary: &Node| {
+            if self.defect.is(Mutant::UnseenOffice) {
+                return true;
+            }
             let looked = primary.look.as_ref().map(|seen| seen.asked_at);
             looked >= node.role_since
         };
@@ -166,15 +172,15 @@ impl Engine {
             if moved_on {
                 return None;
             }
-            Some((node.run_id()?, seen.offset))
+            Some((node.run_id()?, seen.clone()))
         });
-        if let Some((run_id, offset)) = met {
-            self.settle_loss(id, run_id, offset);
+        if let Some((run_id, seen)) = met {
+            self.settle_loss(id, run_id, &seen);
         }
     }
 
     /// The old primary was met: what it had beyond the fork is exactly what was lost.
-    pub(super) fn settle_loss(&mut self, id: NodeId, run_id: RunId, offset: Offset) {
+    pub(super) fn settle_loss(&mut self, id: NodeId, run_id: RunId, seen: &Replication) {
         let Some(record) = self.record() else { return };
         let Some(loss) = &record.loss else { return };
         let same_process = loss.old_primary == Some(run_id);
@@ -182,10 +188,12 @@ impl Engine {
             .view
             .get(id)
             .is_some_and(|node| node.address == loss.old_address);
-        if !same_process && !same_address {
+        // Another monitor may have attached it already: then its offset is that of the new stream.
+        let moved_on = same_process && seen.id == record.chain.head();
+        if moved_on || (!same_process && !same_address) {
             return;
         }
-        let exact_bytes = same_process.then(|| offset.ahead_of(loss.survived));
+        let exact_bytes = same_process.then(|| seen.offset.ahead_of(loss.survived));
         self.out
             .tell_rule(self.now, Rule::R270, Kind::LossFinal { exact_bytes });
         if let Some(stored) = &mut self.store.stored {
@@ -239,7 +247,7 @@ impl Engine {
 
     /// Facts that change nobody's role are written down once the group is at rest: who belongs to
     /// it, and that all who answer have written their roles down.
-    fn note_facts(&mut self) {
+    fn note_facts(&mut self, held: Held) {
         let at_rest = self.duties.is_empty() && self.plan.is_none();
         let (Some(record), Some(primary)) = (self.record(), self.primary_in_office()) else {
             return;
@@ -268,7 +276,7 @@ impl Engine {
             roles_persisted,
             ..record.clone()
         };
-        self.write(record, Plan::Note);
+        self.write(held, record, Plan::Note);
     }
 
     /// Warnings that need the record to be seen.

@@ -13,6 +13,7 @@ mod adopt;
 mod belonging;
 mod decide;
 mod duties;
+mod leading;
 mod outcome;
 mod publish;
 mod request;
@@ -54,8 +55,14 @@ pub enum Input {
         /// What it came to.
         outcome: Outcome,
     },
-    /// Whether this monitor may act.
+    /// Whether this monitor may act. A lease that is granted is told again with every renewal.
     Lease(Lease),
+    /// The record was written, by anybody: a watch of the store tells, sooner or later, and what it
+    /// tells last is what is stored. A store that nobody else writes to need not tell.
+    Stored {
+        /// What was written has this revision.
+        revision: Revision,
+    },
     /// Whether the store can be written.
     Store {
         /// What is the matter with it.
@@ -117,6 +124,11 @@ pub struct Engine {
     /// The record and the nodes were seen to belong together.
     grounded: bool,
     store_failed: bool,
+    /// The newest revision that the store has told of since the record was read.
+    heard: Revision,
+    /// When the primary in office was learned from a record that another monitor wrote. Looks that
+    /// began before do not show it in office.
+    learned_at: Option<Instant>,
     /// Facts that change nobody's role are not written down before.
     note_after: Instant,
     status: Status,
@@ -234,6 +246,8 @@ impl Engine {
             halted: None,
             grounded: false,
             store_failed: false,
+            heard: Revision::default(),
+            learned_at: None,
             note_after: now,
             defect: Defect::default(),
         };
@@ -260,12 +274,13 @@ impl Engine {
             Input::Tick => {}
             Input::Observation(observation) => self.absorb(observation),
             Input::Outcome { id, outcome } => {
-                if let Some(node) = self.out.settle(id) {
+                if let Some(node) = self.out.settle(id, &outcome) {
                     self.learn(node, &outcome);
                     self.route(id, outcome);
                 }
             }
-            Input::Lease(lease) => self.lease = lease,
+            Input::Lease(lease) => self.take_lease(lease),
+            Input::Stored { revision } => self.hear(revision),
             Input::Store { trouble } => self.see_store(trouble),
             Input::Late { by } => self.was_late(by),
         }

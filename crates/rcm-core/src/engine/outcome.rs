@@ -48,14 +48,14 @@ impl Engine {
                 match progress {
                     Progress::Running => self.plan = Some(plan),
                     Progress::Committed(stored) => self.committed(*stored, since),
-                    Progress::Superseded => self.read_record(),
+                    Progress::Superseded => self.obey(),
                 }
             }
             Plan::Adoption { writing, rule, how } => {
                 let (rule, how) = (*rule, *how);
                 match writing.step(id, outcome, world, out) {
                     Written::Pending => self.plan = Some(plan),
-                    Written::Conflict(_) => self.read_record(),
+                    Written::Conflict(_) => self.obey(),
                     Written::Done(stored) => self.adopted(stored, rule, how),
                 }
             }
@@ -77,12 +77,7 @@ impl Engine {
                 revision,
             }) => {
                 let record = *record;
-                for member in record.members.clone() {
-                    self.watch(member.address, false);
-                }
-                self.watch(record.primary.address.clone(), false);
-                self.know(Stored { record, revision });
-                self.owe_persistence();
+                self.learn_record(Stored { record, revision });
             }
             Outcome::Done(Done::Read { record: None, .. }) => {
                 self.store = Store {
@@ -98,7 +93,7 @@ impl Engine {
         }
     }
 
-    fn know(&mut self, stored: Stored) {
+    pub(super) fn know(&mut self, stored: Stored) {
         self.store = Store {
             stored: Some(stored),
             reading: Reading::Current,
@@ -140,7 +135,7 @@ impl Engine {
     }
 
     /// Roles changed, and the files of the nodes may still say the old ones.
-    fn owe_persistence(&mut self) {
+    pub(super) fn owe_persistence(&mut self) {
         let owed = self.record().is_some_and(|record| !record.roles_persisted);
         if owed && self.policy.persist_roles {
             self.unpersisted = self.view.nodes().map(|node| node.id).collect();
@@ -200,7 +195,7 @@ impl Engine {
                     diverged_bytes,
                 };
                 self.out.tell_rule(self.now, Rule::R200, kind);
-                self.settle_loss(id, report.run_id, report.replication.offset);
+                self.settle_loss(id, report.run_id, &report.replication);
             }
             DutyEnd::Attached { primary, .. } => {
                 self.told_failed.remove(&id);
@@ -220,7 +215,7 @@ impl Engine {
                 self.out
                     .tell_rule(self.now, Rule::R220, Kind::RoleNotPersistent { node, text });
             }
-            DutyEnd::Superseded => self.read_record(),
+            DutyEnd::Superseded => self.obey(),
             DutyEnd::Failed(text) => {
                 let failures = self.failures.entry(id).or_default();
                 *failures = failures.saturating_add(1);

@@ -8,7 +8,7 @@ use super::{Engine, Plan, Reading};
 use crate::id::{Address, NodeId, Offset};
 use crate::lease::Held;
 use crate::observation::Role;
-use crate::plan::Failover;
+use crate::plan::{Failover, Incumbent};
 use crate::policy::Policy;
 use crate::record::Record;
 use crate::request::{Refusal, Request, Unfit};
@@ -46,6 +46,10 @@ impl Engine {
         if self.preview(primary).best().is_none() {
             return Err(Refusal::NoCandidate);
         }
+        let primary = Incumbent {
+            node: primary,
+            is_lost: true,
+        };
         self.begin_failover(held, primary, verdict);
         Ok(())
     }

@@ -43,9 +43,11 @@ pub enum Obstacle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Setback {
-    /// The primary was not reached, or is lost.
+    /// The primary was not reached, or is none any more.
     PrimaryLost,
-    /// The successor was not reached, or is lost.
+    /// The primary did not answer to its seal, and turned out not to be sealed.
+    SealUnanswered,
+    /// The successor was not reached, or does not hold as much.
     SuccessorLost,
     /// The primary refused the command.
     Refused {

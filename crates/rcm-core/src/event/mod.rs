@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::id::{Address, Epoch, Offset};
 use crate::observation::Failure;
-use crate::rule::Rule;
+use crate::rule::{Rule, Stage};
 use crate::time::{Human, Instant};
 use crate::verdict::{Tally, Verdict};
 
@@ -173,6 +173,11 @@ pub enum Kind {
         #[serde(flatten)]
         why: Setback,
     },
+    /// The primary did not answer to its seal: it is looked for, to see what became of that.
+    SwitchoverDoubted {
+        /// The primary.
+        primary: Address,
+    },
     /// A switchover cannot be finished as planned, and the primary may be sealed: all are sealed and
     /// ranked, the primary among them.
     SwitchoverDerailed {
@@ -247,6 +252,18 @@ pub enum Kind {
     /// The record is newer than the plan.
     Superseded {
         /// The newer epoch.
+        epoch: Epoch,
+    },
+    /// The lease was lost in the middle of a failover.
+    FailoverLeft {
+        /// How far it had come.
+        stage: Stage,
+    },
+    /// Another monitor has put this primary into office.
+    PrimaryLearned {
+        /// The primary.
+        primary: Address,
+        /// The epoch.
         epoch: Epoch,
     },
     /// What the failover lost, as far as it is known.
@@ -381,10 +398,13 @@ impl Kind {
             | Self::FailoverStarted { .. }
             | Self::FailoverResumed { .. }
             | Self::SwitchoverAborted { .. }
+            | Self::SwitchoverDoubted { .. }
             | Self::SwitchoverDerailed { .. }
             | Self::PrimarySwitched { .. }
             | Self::FailoverAborted { .. }
             | Self::Superseded { .. }
+            | Self::FailoverLeft { .. }
+            | Self::PrimaryLearned { .. }
             | Self::RivalSealed { .. }
             | Self::RoleNotPersistent { .. }
             | Self::BringBackFailed { .. }

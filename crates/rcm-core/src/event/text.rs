@@ -109,9 +109,14 @@ impl fmt::Display for Kind {
             Self::SwitchoverAborted { primary, why } => {
                 write!(
                     f,
-                    "{primary} stays the primary, and its writes go on: {why}"
+                    "the handover is given up, {primary} stays the primary: {why}"
                 )
             }
+            Self::SwitchoverDoubted { primary } => write!(
+                f,
+                "{primary} did not answer to its seal: looking whether it is sealed, and touching \
+                 nobody else meanwhile"
+            ),
             Self::SwitchoverDerailed { primary, why } => write!(
                 f,
                 "the handover cannot be finished: {why}; sealing and ranking all, {primary} among \
@@ -179,6 +184,15 @@ impl fmt::Display for Kind {
             }
             Self::Superseded { epoch } => {
                 write!(f, "another monitor has moved on to epoch {epoch}: obeying")
+            }
+            Self::FailoverLeft { stage } => {
+                write!(f, "lost the lease while {stage}: whoever holds it goes on")
+            }
+            Self::PrimaryLearned { primary, epoch } => {
+                write!(
+                    f,
+                    "{primary} is the primary, agreed by another monitor, epoch {epoch}"
+                )
             }
             Self::LossAccounted {
                 known_bytes,
@@ -308,9 +322,14 @@ impl fmt::Display for After {
 impl fmt::Display for Setback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PrimaryLost => f.write_str("it did not answer"),
-            Self::SuccessorLost => f.write_str("the successor did not answer"),
-            Self::Refused { text } => write!(f, "it refused: {text}"),
+            Self::PrimaryLost => f.write_str("the primary was not reached, or is none any more"),
+            Self::SealUnanswered => {
+                f.write_str("it did not answer to its seal in time, and is not sealed")
+            }
+            Self::SuccessorLost => {
+                f.write_str("the successor was not reached, or does not hold as much")
+            }
+            Self::Refused { text } => write!(f, "the primary refused: {text}"),
             Self::Behind { bytes } => write!(f, "the successor lacked {bytes} bytes"),
         }
     }

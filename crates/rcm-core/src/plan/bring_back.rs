@@ -91,7 +91,7 @@ impl Duty {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
-        let target = Target::new(world, node, epoch, leased);
+        let target = Target::new(world, node, epoch, leased, out);
         let state = State::Gripping(Grip::begin(target, world, out));
         Self {
             target,

@@ -10,6 +10,7 @@ use crate::id::{Address, NodeId};
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::plan::World;
+use crate::plan::failover::Incumbent;
 use crate::plan::hand::Hand;
 use crate::policy::Policy;
 use crate::record::Record;
@@ -33,10 +34,11 @@ pub(super) enum Count {
 pub(super) fn count(
     hands: &BTreeMap<NodeId, Hand>,
     record: &Record,
-    lost: Option<NodeId>,
+    incumbent: Incumbent,
     since: Instant,
     world: World<'_>,
 ) -> Count {
+    let lost = incumbent.is_lost.then_some(incumbent.node);
     let sealed = hands.values();
     let contenders: Vec<Contender> = sealed
         .filter_map(Hand::sealed)
@@ -58,8 +60,15 @@ pub(super) fn count(
         return Count::Waiting(until);
     }
     let Some(best) = ranking.best() else {
-        return without_candidate(ranking, &contenders, record, lost, since, world);
+        return without_candidate(ranking, &contenders, record, incumbent, since, world);
     };
+    // A primary that is only out of office may hold more than anybody knows.
+    let silent = |hand: &Hand| hand.report().is_none();
+    let patience_ends = since + world.policy.hang_after(None);
+    if lost.is_none() && hands.get(&incumbent.node).is_some_and(silent) && patience_ends > world.now
+    {
+        return Count::Waiting(patience_ends);
+    }
     let ahead = |node: &&Node| {
         let position = node.replication().map(Position::from);
         let seen = position.and_then(|position| record.chain.common_prefix(&position));
@@ -85,7 +94,7 @@ fn without_candidate(
     ranking: Ranking,
     contenders: &[Contender],
     record: &Record,
-    lost: Option<NodeId>,
+    incumbent: Incumbent,
     since: Instant,
     world: World<'_>,
 ) -> Count {
@@ -101,7 +110,7 @@ fn without_candidate(
         }
         return cold_start_with(best, ranking);
     }
-    let in_office = lost.and_then(|lost| cold_start(&record.chain, contenders, lost));
+    let in_office = cold_start(&record.chain, contenders, incumbent.node);
     let empty = |node: NodeId| {
         let condition = world.view.get(node).and_then(|node| node.condition);
         condition.map(|condition| condition.empty)

@@ -74,21 +74,24 @@ impl Hand {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
-        let mut target = Target::new(world, node, epoch, leased);
-        // The lost primary is sealed in any case: whom a fence would end there is sealed with it.
-        target.fence &= lost != Some(node);
+        let is_lost = lost == Some(node);
+        let target = if is_lost {
+            Target::lost(node, epoch)
+        } else {
+            Target::new(world, node, epoch, leased, out)
+        };
         let known = world.view.get(node);
         let following = known.and_then(|node| node.following());
-        let drained_from = lost.and_then(|lost| world.view.get(lost));
         Self {
             state: State::Gripping(Grip::begin(target, world, out)),
             target,
             began: world.now,
-            evict: following.is_none(),
-            drain: drained_from
-                .filter(|_| drain && !world.lacks(Mutant::NoDrain))
-                .zip(following)
-                .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
+            // Whom a fence would end on the lost primary is ended by its seal.
+            evict: is_lost || following.is_none(),
+            // It may still hold what an earlier primary sent.
+            drain: drain
+                && !world.lacks(Mutant::NoDrain)
+                && following.is_some_and(|following| !following.primary.is_tombstone()),
             expected: known.is_some_and(|node| node.answers() || !node.was_tried()),
             was_loading: known
                 .and_then(|node| node.replication())
@@ -98,12 +101,6 @@ impl Hand {
             drained_to: None,
             met: None,
         }
-    }
-
-    /// The same, after older connections to the node, our own among them, have been ended.
-    pub(super) const fn fenced(mut self) -> Self {
-        self.target.fence = true;
-        self
     }
 
     pub(super) const fn node(&self) -> NodeId {
@@ -194,6 +191,9 @@ impl Hand {
             let met = node.and_then(super::super::view::Node::run_id);
             met != Some(report.run_id) && met != self.met
         });
+        if world.lacks(Mutant::Impatient) && matches!(self.state, State::Sealing { .. }) {
+            return self.seal(world, out);
+        }
         if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
             self.state = State::Gripping(Grip::begin(self.target, world, out));
         }

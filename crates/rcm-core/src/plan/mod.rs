@@ -14,7 +14,7 @@ mod outbox;
 
 pub use bring_back::{Duty, DutyEnd, Need};
 pub use claim::{Stored, Writing, Written};
-pub use failover::{Failover, Progress};
+pub use failover::{Failover, Incumbent, Progress};
 pub use outbox::Outbox;
 
 use crate::id::MonitorId;

@@ -10,6 +10,7 @@ mod plot;
 use rcm_core::action::Deed;
 use rcm_core::record::Phase;
 
+use crate::monitor::Who;
 use crate::store::Trouble;
 use crate::trace::Time;
 
@@ -65,6 +66,33 @@ pub enum Whom {
     Node(usize),
 }
 
+/// Whom a fault happened with, as far as a step tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subject {
+    /// The node that the step was about.
+    pub(crate) node: Option<usize>,
+    /// The monitor that took it.
+    pub(crate) monitor: Option<Who>,
+}
+
+/// How many of each there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) nodes: usize,
+    pub(crate) monitors: usize,
+}
+
+/// Which monitors a fault is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The one that took the step, or else the one that holds the lease.
+    Leader,
+    /// All but that one.
+    Others,
+    /// This one.
+    Monitor(usize),
+}
+
 /// What a process finds on its disk when it starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
@@ -103,8 +131,9 @@ pub enum What {
     Slow {
         time: Time,
     },
-    /// The monitor does not hear the node, or the node not the monitor, or both.
+    /// A monitor does not hear the node, or the node not the monitor, or both.
     CutFromMonitor {
+        whose: Whose,
         time: Time,
         to: bool,
         from: bool,
@@ -119,10 +148,19 @@ pub enum What {
         percent: u64,
         time: Time,
     },
+    /// A monitor does not reach the store, or the store not the monitor, or both.
+    CutFromStore {
+        whose: Whose,
+        time: Time,
+        to: bool,
+        from: bool,
+    },
     MonitorKilled {
+        whose: Whose,
         back_after: Time,
     },
     MonitorPaused {
+        whose: Whose,
         time: Time,
     },
     Store {
@@ -151,9 +189,10 @@ impl What {
             Self::Stop { .. } => "stop",
             Self::Script { .. } => "script",
             Self::Slow { .. } => "slow",
-            Self::CutFromMonitor { .. } => "cut from the monitor",
+            Self::CutFromMonitor { .. } => "cut from a monitor",
             Self::CutFromNode { .. } => "cut from a node",
             Self::Loss { .. } => "loss",
+            Self::CutFromStore { .. } => "cut from the store",
             Self::MonitorKilled { .. } => "monitor killed",
             Self::MonitorPaused { .. } => "monitor paused",
             Self::Store { .. } => "store",

@@ -6,12 +6,14 @@ use std::time::Duration;
 use rcm_core::id::Address;
 use rcm_core::mutant::Mutant;
 use rcm_core::policy::Policy;
+use rcm_core::rule::Stage;
 
 use super::{BOUND, Event, World};
+use crate::clock::Clock;
 use crate::coverage::Coverage;
 use crate::invariants::Truth;
 use crate::monitor::Monitor;
-use crate::nemesis::{Plot, When, plan};
+use crate::nemesis::{Plot, Size, Subject, When, plan};
 use crate::network::Network;
 use crate::node::{Follow, LinkState, Place, Server};
 use crate::seed::Rng;
@@ -38,7 +40,11 @@ impl World {
     pub(crate) fn new(setup: &Setup) -> Self {
         let mut rng = Rng::new(setup.seed, 1);
         let count = rng.pick(&[2, 3, 3, 3, 3, 4, 5]);
-        let (plot, mut faults) = plan(setup.seed, count);
+        let size = Size {
+            nodes: count,
+            monitors: rng.pick(&[1, 1, 2, 3, 3]),
+        };
+        let (plot, mut faults) = plan(setup.seed, size);
         if let Some(only) = &setup.only {
             let kept = |(place, fault)| only.contains(&place).then_some(fault);
             faults = faults.into_iter().enumerate().filter_map(kept).collect();
@@ -49,6 +55,8 @@ impl World {
             .collect();
         let listed = if rng.percent(10) { 1 } else { count };
         let net = Network::new(&mut rng);
+        let lease_time = rng.pick(&[S, 2 * S, 3 * S]);
+        let monitors = monitors(&mut rng, size.monitors, &policy);
         let mut world = Self {
             now: 0,
             queue: BinaryHeap::new(),
@@ -67,7 +75,10 @@ impl World {
             slow_steps: BTreeSet::new(),
             robbed: BTreeSet::new(),
             store: Store::default(),
-            monitor: Monitor::new(policy),
+            monitors,
+            incarnations: 0,
+            lease_time,
+            stage_before: Stage::Idle,
             clients: Vec::new(),
             writes_end: 0,
             plot,
@@ -124,7 +135,10 @@ impl World {
             let save = self.rng.range(S, 6 * S);
             self.schedule(save, Event::Save(node));
         }
-        self.schedule(300 * MS, Event::StartMonitor);
+        for who in 0..self.monitors.len() {
+            let at = 300 * MS + self.rng.range(0, 200 * MS) * u64::from(!self.is_alone());
+            self.schedule(at, Event::StartMonitor(who));
+        }
         let mut last = 0;
         for place in 0..self.faults.len() {
             match self.faults[place].when {
@@ -134,7 +148,7 @@ impl World {
                         at,
                         Event::Fault {
                             place,
-                            subject: None,
+                            subject: Subject::default(),
                         },
                     );
                 }
@@ -151,6 +165,19 @@ impl World {
         self.schedule(self.heal_at, Event::Heal);
         self.add_clients();
     }
+}
+
+fn monitors(rng: &mut Rng, count: usize, policy: &Policy) -> Vec<Monitor> {
+    (1..=count)
+        .map(|number| {
+            let clock = if count > 1 {
+                Clock::draw(rng)
+            } else {
+                Clock::default()
+            };
+            Monitor::new(format!("m{number}"), clock, policy.clone())
+        })
+        .collect()
 }
 
 fn policy(rng: &mut Rng, plot: Plot) -> Policy {

@@ -85,7 +85,7 @@ impl Executor {
             Deed::Pace(pace) => drop(self.pace.send_replace(*pace)),
             Deed::Read => self.read(*id),
             Deed::Write { .. } => self.write(action),
-            Deed::Open { node }
+            Deed::Open { node, .. }
             | Deed::Close { node }
             | Deed::Fence { node }
             | Deed::Inspect { node }

@@ -28,6 +28,14 @@ on_every_version! {
 
 const NODE: NodeId = NodeId(1);
 const EPOCH: Epoch = Epoch(5);
+const OPEN: Deed = Deed::Open {
+    node: NODE,
+    blind: false,
+};
+const BLIND: Deed = Deed::Open {
+    node: NODE,
+    blind: true,
+};
 
 /// Hands on one node, and their outcomes.
 struct Hand {
@@ -87,7 +95,7 @@ impl Hand {
     }
 
     async fn open(&mut self) -> Outcome {
-        self.act(Deed::Open { node: NODE }).await
+        self.act(OPEN).await
     }
 
     async fn seal(&mut self, evict: bool) -> Report {
@@ -241,7 +249,12 @@ async fn a_stopped_node_is_sealed_when_it_wakes(version: Version) -> Result {
     let mut server = Server::start(&Binary::of(version)?)?;
     server.pause()?;
     let mut hand = Hand::new(address(&server), settings());
-    assert_eq!(hand.open().await, Outcome::Done(Done::Opened));
+    // Its name is not taken, so nothing but a seal may wait there.
+    let at_once = hand.clock.now() + Duration::from_millis(100);
+    let named = hand.begin(EPOCH, OPEN, at_once);
+    let not_reached = Outcome::Failed(Failed::NotReached);
+    assert_eq!(hand.outcome().await, (named, not_reached));
+    assert_eq!(hand.act(BLIND).await, Outcome::Done(Done::Opened));
     let soon = hand.clock.now() + Duration::from_millis(100);
     let look = hand.begin(EPOCH, Deed::Inspect { node: NODE }, soon);
     let later = soon + Duration::from_millis(100);
@@ -370,7 +383,7 @@ fn a_connection_that_ends_leaves_the_outcome_open() {
         hand.open().await;
         server.pause()?;
         let sealed = hand.begin(EPOCH, seal, hand.clock.now() + SOON);
-        let opened = hand.begin(EPOCH.next(), Deed::Open { node: NODE }, deadline);
+        let opened = hand.begin(EPOCH.next(), BLIND, deadline);
         assert_eq!(hand.outcome().await, (sealed, Outcome::Unknown));
         assert_eq!(hand.outcome().await, (opened, Outcome::Done(Done::Opened)));
         Ok(())

@@ -9,8 +9,10 @@ use crate::action::{Deed, Done, Outcome, Report};
 use crate::event::Kind;
 use crate::id::NodeId;
 use crate::lineage::{Chain, Position};
+use crate::mutant::Mutant;
 use crate::plan::hand::Hand;
-use crate::plan::{Outbox, World, Writing, Written};
+use crate::plan::{Outbox, Stored, World, Writing, Written};
+use crate::policy::Policy;
 use crate::record::{Intent, Member, Phase, Primary, Record};
 use crate::rule::Rule;
 
@@ -69,8 +71,6 @@ impl Failover {
             // It may have been promoted or not. The record announces it, so whoever claims next,
             // this monitor or another, looks at it first.
             Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
-                let node = world.view.at_address(&intent.address);
-                self.overdue.extend(node.map(|node| node.id));
                 let writing = claim(&self.stored, self.cause, world, out);
                 self.take(Rule::F155, State::Claiming(writing));
             }
@@ -103,7 +103,11 @@ impl Failover {
             || committed.clone(),
             |(parent, fork)| committed.extended(intent.parent, parent, fork),
         );
-        let chain = chain.extended(report.replication.id, intent.parent, fork);
+        let chain = if world.lacks(Mutant::NoEdge) {
+            Chain::new(report.replication.id)
+        } else {
+            chain.extended(report.replication.id, intent.parent, fork)
+        };
         let record = Record {
             phase: Phase::Committed,
             primary: Primary {
@@ -116,7 +120,8 @@ impl Failover {
             ..self.stored.record.clone()
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
-        self.take(rule, State::Committing(writing));
+        let promoted = world.view.at_address(&intent.address).map(|node| node.id);
+        self.take(rule, State::Committing { writing, promoted });
     }
 
     fn members(&self, chain: &Chain, world: World<'_>) -> Vec<Member> {
@@ -149,7 +154,10 @@ impl Failover {
     ) -> Progress {
         match written {
             Written::Pending => Progress::Running,
-            Written::Conflict(found) => self.superseded(epoch_of(found), world, out),
+            Written::Conflict(found) => {
+                self.disown(found.as_ref(), world, out);
+                self.superseded(epoch_of(found), world, out)
+            }
             Written::Done(stored) => {
                 // A seal that was sent and not answered stays: it is executed when the node wakes.
                 let hands = self.hands.values().filter(|hand| !hand.is_outstanding());
@@ -158,6 +166,31 @@ impl Failover {
                 }
                 Progress::Committed(Box::new(stored))
             }
+        }
+    }
+
+    /// A newer record rules, and the node that was promoted here must not stay a primary beside
+    /// another one. Whoever still finds it announced looks at it first, and keeps it.
+    pub(super) fn disown(&self, found: Option<&Stored>, world: World<'_>, out: &mut Outbox) {
+        let (run_id, promoted) = match &self.state {
+            State::Committing { writing, promoted } => (writing.record().primary.run_id, *promoted),
+            State::Promoting { intent, .. } => {
+                let node = world.view.at_address(&intent.address);
+                (Some(intent.run_id), node.map(|node| node.id))
+            }
+            State::Claiming(_)
+            | State::HandingOver(_)
+            | State::Resuming(_)
+            | State::Sealing { .. }
+            | State::Intending { .. } => return,
+        };
+        let kept = found.is_some_and(|found| match &found.record.phase {
+            Phase::Promoting { intent, .. } => Some(intent.run_id) == run_id,
+            Phase::Claimed { .. } | Phase::Committed => found.record.primary.run_id == run_id,
+        });
+        if let Some(node) = promoted.filter(|_| !kept && !world.lacks(Mutant::KeepOrphan)) {
+            let (epoch, deed) = (self.stored.record.epoch, Deed::Seal { node, evict: true });
+            out.act(world.now, epoch, Policy::ACTION_WITHIN, deed);
         }
     }
 }

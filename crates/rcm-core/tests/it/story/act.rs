@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use rcm_core::action::{Action, Deed, Done, Failed, Outcome, Report};
 use rcm_core::id::{Address, NodeId};
 use rcm_core::observation as look;
+use rcm_core::record::Record;
 
 use super::{Node, Story, replid};
 
@@ -29,11 +30,13 @@ impl Story {
                 if expect != self.revision {
                     return Some(Outcome::Failed(Failed::Conflict));
                 }
-                self.revision = self.revision.next();
-                self.stored = Some(*record);
+                self.store(*record);
                 Some(Outcome::Done(Done::Written(self.revision)))
             }
-            Deed::Open { node } => self.on(node, "open", |_| Done::Opened),
+            Deed::Open { node, blind } => {
+                let what = if blind { "open-blindly" } else { "open" };
+                self.on(node, what, |_| Done::Opened)
+            }
             Deed::Fence { node } => self.on(node, "fence", |_| Done::Fenced),
             Deed::Persist { node } => self.on(node, "persist", |_| Done::Accepted),
             Deed::CutLink { node } => self.on(node, "cut-link", |_| Done::Accepted),
@@ -81,8 +84,10 @@ impl Story {
         change: impl FnOnce(&mut Node) -> Done,
     ) -> Option<Outcome> {
         let name = self.name_of(id);
-        let silent = matches!(what, "open" | "fence" | "inspect") || self.silent_actions;
-        let unanswered = self.unanswered.contains(&format!("{what}:{name}"));
+        let silent =
+            matches!(what, "open" | "open-blindly" | "fence" | "inspect") || self.silent_actions;
+        let asked = what.trim_end_matches("-blindly");
+        let unanswered = self.unanswered.contains(&format!("{asked}:{name}"));
         let node = self.nodes.get_mut(&name)?;
         if !node.up {
             return Some(Outcome::Failed(Failed::NotReached));
@@ -90,10 +95,19 @@ impl Story {
         if !silent {
             writeln!(self.output, "> {what} {name}").unwrap();
         }
-        if let Some(text) = self.refused.get(&format!("{what}:{name}")) {
+        if let Some((_, record)) = self.overtaken_after.take_if(|(after, _)| after == what) {
+            let announced = self.stored.as_ref().map(|stored| stored.epoch);
+            // It writes on top of whatever is stored by then.
+            self.store(Record {
+                epoch: announced.unwrap_or_default().next(),
+                ..record
+            });
+        }
+        if let Some(text) = self.refused.get(&format!("{asked}:{name}")) {
             return Some(Outcome::Failed(Failed::Refused(text.clone())));
         }
-        if unanswered || (node.mute && what != "open") {
+        let node = self.nodes.get_mut(&name)?;
+        if unanswered || (node.mute && what != "open-blindly") {
             None
         } else {
             Some(Outcome::Done(change(node)))

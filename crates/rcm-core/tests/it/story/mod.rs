@@ -16,9 +16,10 @@ use rcm_core::id::{Address, NodeId, Offset, ReplicationId, Revision, RunId};
 use rcm_core::lease::Lease;
 use rcm_core::observation as look;
 use rcm_core::policy::{Nodes, Policy};
-use rcm_core::record::Record;
+use rcm_core::record::{Phase, Primary, Record};
 use rcm_core::request::Request;
 use rcm_core::time::Instant;
+use rcm_core::verdict::Verdict;
 
 #[derive(Default)]
 pub(crate) struct Story {
@@ -33,6 +34,8 @@ pub(crate) struct Story {
     /// What is refused, and with which text.
     refused: BTreeMap<String, String>,
     silent_actions: bool,
+    /// What another monitor writes as soon as this is done.
+    overtaken_after: Option<(String, Record)>,
     promotions: usize,
     /// How long ago a look was asked for.
     look_ago: Duration,
@@ -106,13 +109,18 @@ impl Runner for Story {
                 self.input(Input::Late { by });
             }
             "lease" => {
-                let held = args.next_pos().ok_or("held or lost?")?.value == "held";
                 let now = Instant::after_start(self.now);
-                self.input(Input::Lease(if held {
-                    Lease::HeldSince(now)
-                } else {
-                    Lease::NotHeld
-                }));
+                let lease = match args.next_pos().ok_or("which?")?.value.as_str() {
+                    "locked" => Lease::HeldSince(now),
+                    "granted" => Lease::Granted,
+                    _ => Lease::NotHeld,
+                };
+                self.input(Input::Lease(lease));
+            }
+            "other" => self.overtake(&mut args)?,
+            "told" => {
+                let revision = self.revision;
+                self.input(Input::Stored { revision });
             }
             "unanswered" => self.unanswered = Self::names(&mut args).into_iter().collect(),
             "refused" => {
@@ -196,6 +204,44 @@ impl Story {
         }
         self.listed = names[..listed.unwrap_or(names.len())].to_vec();
         self.begin(policy)
+    }
+
+    /// Another monitor commits a primary, or claims the next epoch: now, or as soon as something is
+    /// done.
+    fn overtake(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<(), Box<dyn Error>> {
+        let what = args.next_pos().ok_or("what does it write?")?.value.clone();
+        let record = self.stored.clone().ok_or("there is no record")?;
+        let by = "m2".parse()?;
+        let record = if what == "claims" {
+            let cause = Verdict::PrimaryCrashed;
+            record.next(Phase::Claimed { by, cause })
+        } else if what == "claims-again" {
+            // What is announced stays announced.
+            record.next(record.phase.clone())
+        } else {
+            let node = self.node(&what)?;
+            let primary = Primary {
+                address: address(&what),
+                run_id: Some(node.run_id()),
+            };
+            let (id, offset) = (node.replication.id, node.replication.offset);
+            let chain = record.chain.extended(id, record.chain.head(), offset);
+            Record {
+                primary,
+                chain,
+                ..record.next(Phase::Committed)
+            }
+        };
+        match args.lookup("after") {
+            Some(arg) => self.overtaken_after = Some((arg.value.clone(), record)),
+            None => self.store(record),
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, record: Record) {
+        self.revision = self.revision.next();
+        self.stored = Some(record);
     }
 
     /// The monitor ends and starts again, on the same store.

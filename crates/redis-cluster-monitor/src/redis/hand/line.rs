@@ -45,6 +45,17 @@ pub(super) enum What {
     },
 }
 
+impl What {
+    /// There is no answer: what was sent may have been done, but a name that was not taken does
+    /// nothing.
+    pub(super) fn unanswered(&self, outcome: Pending) {
+        match self {
+            Self::Greeting => outcome.not_reached(),
+            Self::Which | Self::Fence { .. } | Self::Run { .. } => outcome.end(Outcome::Unknown),
+        }
+    }
+}
+
 impl Line {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
@@ -96,10 +107,11 @@ impl Line {
         let turned_away = self
             .refused
             .filter(|text| Refusal::of(text) == Refusal::Failure(Failure::TurnedAway));
-        for outcome in self.waiting.into_iter().filter_map(|it| it.outcome) {
-            match &turned_away {
-                Some(text) => outcome.refused(text.as_str()),
-                None => outcome.end(Outcome::Unknown),
+        for Waiting { outcome, what, .. } in self.waiting {
+            match (outcome, &turned_away) {
+                (None, _) => {}
+                (Some(outcome), Some(text)) => outcome.refused(text.as_str()),
+                (Some(outcome), None) => what.unanswered(outcome),
             }
         }
     }

@@ -62,7 +62,7 @@ impl Hands {
             outcomes,
         };
         let (node, task) = match deed {
-            Deed::Open { node } => (node, Task::Open),
+            Deed::Open { node, blind } => (node, Task::Open { blind }),
             Deed::Close { node } => (node, Task::Close),
             Deed::Fence { node } => (node, Task::Fence),
             Deed::Inspect { node } => (node, Task::Run(script::Script::Inspect)),

@@ -32,7 +32,10 @@ const FENCE_ROUNDS: u32 = 3;
 /// What to do on the node.
 #[derive(Debug)]
 pub(super) enum Task {
-    Open,
+    /// Blind: whatever follows is sent before the node has taken our name.
+    Open {
+        blind: bool,
+    },
     Close,
     Fence,
     Run(Script),
@@ -60,6 +63,7 @@ pub(super) struct Worker {
 
 struct Opening {
     epoch: Epoch,
+    blind: bool,
     outcome: Pending,
     attempt: Pin<Box<dyn Future<Output = Result<TcpStream, Failure>> + Send>>,
 }
@@ -107,11 +111,12 @@ impl Worker {
         match job.task {
             Task::Close => self.close(),
             _ if is_late => job.outcome.not_reached(),
-            Task::Open => {
+            Task::Open { blind } => {
                 self.close();
                 let settings = Arc::clone(&self.settings);
                 self.opening = Some(Opening {
                     epoch: job.epoch,
+                    blind,
                     outcome: job.outcome,
                     attempt: Box::pin(reach(settings, self.clock, job.address)),
                 });
@@ -150,14 +155,20 @@ impl Worker {
                 let epoch = job.epoch;
                 line.wait_for(Some(job.outcome), What::Fence { epoch, round: 1 }, 1);
             }
-            Task::Open | Task::Close => job.outcome.not_reached(),
+            Task::Open { .. } | Task::Close => job.outcome.not_reached(),
         }
     }
 
     fn opened(&mut self, reached: Result<TcpStream, Failure>) {
-        let Some(Opening { epoch, outcome, .. }) = self.opening.take() else {
+        let Some(opening) = self.opening.take() else {
             return;
         };
+        let Opening {
+            epoch,
+            blind,
+            outcome,
+            ..
+        } = opening;
         match reached {
             Ok(stream) => {
                 let mut line = Line::new(stream);
@@ -166,10 +177,16 @@ impl Worker {
                     .push_name(&self.settings, Purpose::Act(epoch));
                 line.connection
                     .push(self.settings.commands.which_replicate());
-                line.wait_for(None, What::Greeting, words + 1);
+                // Whoever fences later finds only a connection whose name is listed.
+                let named = if blind {
+                    outcome.end(Outcome::Done(Done::Opened));
+                    None
+                } else {
+                    Some(outcome)
+                };
+                line.wait_for(named, What::Greeting, words + 1);
                 line.wait_for(None, What::Which, 1);
                 self.line = Some(line);
-                outcome.end(Outcome::Done(Done::Opened));
             }
             Err(_) => outcome.not_reached(),
         }
@@ -197,7 +214,11 @@ impl Worker {
 
     fn finish(&mut self, mut waiting: Waiting) {
         match waiting.what {
-            What::Greeting => {}
+            What::Greeting => {
+                if let Some(outcome) = waiting.outcome {
+                    outcome.end(Outcome::Done(Done::Opened));
+                }
+            }
             What::Which => {
                 let known = waiting.replies.pop().and_then(Replicate::known_to);
                 self.which = known.unwrap_or_default();
@@ -298,7 +319,7 @@ impl Worker {
         let waiting = self.line.iter_mut().flat_map(|line| &mut line.waiting);
         for waiting in waiting {
             if let Some(outcome) = waiting.outcome.take_if(|it| it.deadline <= now) {
-                outcome.end(Outcome::Unknown);
+                waiting.what.unanswered(outcome);
             }
         }
     }

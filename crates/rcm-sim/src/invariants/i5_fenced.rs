@@ -1,0 +1,35 @@
+//! I5: once a node was fenced or sealed for an epoch, no command of a lower epoch changes it any more,
+//! however late it comes. The node knows of no epochs: connections that are killed have to do.
+//!
+//! A witness's link may be cut late: that costs a partial resynchronisation and nothing else.
+
+use rcm_core::id::Epoch;
+
+use super::{Finding, broken};
+use crate::wire::Script;
+use crate::world::World;
+
+const NAME: &str = "I5 no deposed monitor changes a node";
+
+/// A command is executed.
+pub(crate) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Script) -> Finding {
+    let process = world.servers[node].process;
+    let ruled = world.truth.ruled.entry(process).or_default();
+    let (changes, decides) = match script {
+        Script::Seal { .. } => (true, true),
+        Script::Promote | Script::Attach(_) | Script::Persist => (true, false),
+        Script::Fence(_) => (false, true),
+        Script::Inspect | Script::Pause(_) | Script::Resume | Script::Cut => (false, false),
+    };
+    if changes && epoch < *ruled {
+        let (ruled, name) = (*ruled, world.name(node));
+        return broken(
+            NAME,
+            format!("{script:?} of epoch {epoch} changes {name}, which is ruled by {ruled}"),
+        );
+    }
+    if decides {
+        *ruled = epoch.max(*ruled);
+    }
+    Ok(())
+}
