@@ -3,7 +3,7 @@
 //!
 //! Each file of `scripts/` is one behaviour. Every command is done to both sides; what both answer
 //! is written below it. Where versions differ, the first line says which ones the script is for:
-//! `# Only: Redis 6.2`. `UPDATE_GOLDENFILES=1 cargo test -p rcm-sim --test differential` writes the
+//! `# Only: Redis 6`. `UPDATE_GOLDENFILES=1 cargo test -p rcm-sim --test differential` writes the
 //! answers anew, also where the two sides differ; read the difference before you keep it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it is told wrongly")]
@@ -21,6 +21,7 @@ use std::thread;
 
 use rcm_sim::stage::Version;
 use redis_cluster_monitor::local::{self, Binary};
+use redis_cluster_monitor::redis::info;
 
 use script::Script;
 
@@ -29,17 +30,31 @@ const AT_ONCE: usize = 12;
 
 #[test]
 fn redis_6_2_does_as_simulated() {
-    play_all("Redis 6.2", local::Version::Redis62, Version::Redis62);
+    play_all(local::Version::Redis62);
 }
 
 #[test]
 fn the_systems_server_does_as_simulated() {
-    play_all("Redis 7.0", local::Version::System, Version::Redis7);
+    play_all(local::Version::System);
 }
 
 #[test]
 fn valkey_9_does_as_simulated() {
-    play_all("Valkey 9", local::Version::Valkey9, Version::Valkey9);
+    play_all(local::Version::Valkey9);
+}
+
+/// How a server is called in scripts, and whose ways it is expected to have.
+fn kind(binary: &Binary) -> (&'static str, Version) {
+    let server = local::Server::start(binary).unwrap();
+    let said = server.text(&["INFO", "server"]).unwrap();
+    let version = info::parse_identity(&said).unwrap().version;
+    if version.starts_with("Valkey") {
+        ("Valkey 9", Version::Valkey9)
+    } else if version.starts_with("Redis 6") {
+        ("Redis 6", Version::Redis62)
+    } else {
+        ("Redis 7", Version::Redis7)
+    }
 }
 
 fn scripts() -> Vec<PathBuf> {
@@ -53,8 +68,9 @@ fn scripts() -> Vec<PathBuf> {
     scripts
 }
 
-fn play_all(name: &str, real: local::Version, simulated: Version) {
-    let binary = Binary::of(real).unwrap();
+fn play_all(version: local::Version) {
+    let binary = Binary::of(version).unwrap();
+    let (name, simulated) = kind(&binary);
     let waiting = Mutex::new(scripts());
     let failed = Mutex::new(Vec::new());
     let work = || {
