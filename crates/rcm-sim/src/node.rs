@@ -52,6 +52,11 @@ impl Version {
         self != Self::Redis62
     }
 
+    /// A replica that is promised everything knows its old place until it has the new data.
+    pub(crate) fn keeps_place(self) -> bool {
+        self != Self::Redis62
+    }
+
     /// It sends its data set without a file, and what was written meanwhile only once the replica
     /// has acknowledged that.
     pub(crate) fn syncs_without_disk(self) -> bool {
@@ -119,6 +124,20 @@ pub struct Syncs {
     pub partial: u64,
     /// Not let continue.
     pub refused: u64,
+}
+
+impl Syncs {
+    /// One answer more, to a replica that asked to continue or did not.
+    pub(crate) const fn count(&mut self, partial: bool, asks: bool) {
+        if partial {
+            self.partial += 1;
+            return;
+        }
+        self.full += 1;
+        if asks {
+            self.refused += 1;
+        }
+    }
 }
 
 /// Primary or replica.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Item, LATER, Piece, Stream};
 use crate::invariants::{full_sync, prefix};
 use crate::network::Party;
-use crate::node::{Fed, LinkState, Process, StreamId, Version};
+use crate::node::{Fed, LinkState, Process, StreamId};
 use crate::trace::MS;
 use crate::world::{Event, World};
 
@@ -22,29 +22,21 @@ impl World {
         if !self.is_attempting(replica, process, attempt) {
             return;
         }
-        let server = &mut self.servers[node];
+        let server = &self.servers[node];
         let feeds = server.is_primary() || server.link_is_up();
         if !feeds || server.is_loading() || node == replica {
             return self.attempt_failed(replica);
         }
         let partial = self.may_continue(node, replica);
-        let asking = &self.servers[replica];
-        let (asks, offset) = (
-            asking.follow().is_some_and(|follow| follow.remembers),
-            asking.offset,
-        );
-        let version = self.servers[node].version;
         if !partial {
             self.begin_full(node);
         }
+        let asking = &self.servers[replica];
+        let asks = asking.follow().is_some_and(|follow| follow.remembers);
+        let offset = asking.offset;
         let server = &mut self.servers[node];
-        let counter = if partial {
-            &mut server.syncs.partial
-        } else {
-            server.syncs.refused += u64::from(asks);
-            &mut server.syncs.full
-        };
-        *counter += 1;
+        let version = server.version;
+        server.syncs.count(partial, asks);
         let missing = server.offset.saturating_sub(offset);
         let tail = if partial {
             server.history.tail(missing)
@@ -115,11 +107,10 @@ impl World {
                 self.put(id, Item::Bytes(piece));
             }
         } else {
-            let replica_version = self.servers[replica].version;
+            let keeps_place = self.servers[replica].version.keeps_place();
             if let Some(follow) = self.servers[replica].follow_mut() {
                 follow.link = LinkState::Syncing(id);
-                // As of 7.0 it forgets its old place only when it has the new data.
-                follow.remembers &= replica_version != Version::Redis62;
+                follow.remembers &= keeps_place;
             }
             let takes = self.rng.range(10 * MS, 800 * MS);
             self.schedule(self.now + delay + takes, Event::Received(id));
