@@ -17,6 +17,20 @@ pub(crate) struct Client {
     pub(crate) refused: u64,
 }
 
+impl Client {
+    /// Somebody who never writes by itself.
+    pub(crate) const fn idle() -> Self {
+        Self {
+            every: 0,
+            bytes: 0,
+            direct: None,
+            follows: 0,
+            acknowledged: 0,
+            refused: 0,
+        }
+    }
+}
+
 impl World {
     pub(crate) fn add_clients(&mut self) {
         let count = self.rng.pick(&[0, 1, 1, 2, 3]);
@@ -69,8 +83,7 @@ impl World {
 
     /// A server reads a client's write.
     pub(crate) fn on_client_write(&mut self, node: usize, client: usize, bytes: u64) {
-        let server = &self.servers[node];
-        if server.is_primary() && !server.is_loading() {
+        if self.servers[node].refuses_writes().is_none() {
             self.write(node, bytes);
             self.clients[client].acknowledged += bytes;
         } else {

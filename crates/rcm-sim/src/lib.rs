@@ -27,6 +27,7 @@ mod process;
 mod replication;
 pub mod run;
 pub mod seed;
+pub mod stage;
 pub mod store;
 pub mod trace;
 mod wire;

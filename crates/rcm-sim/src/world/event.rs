@@ -38,6 +38,11 @@ pub(crate) enum Event {
         process: Process,
     },
     Deliver(StreamId),
+    Left(StreamId),
+    Acknowledged {
+        stream: StreamId,
+        offset: u64,
+    },
     Apply {
         node: usize,
         process: Process,

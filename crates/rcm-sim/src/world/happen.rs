@@ -24,6 +24,8 @@ impl World {
             Event::Received(id) => self.on_received(id),
             Event::Loaded { node, process } => self.on_loaded(node, process),
             Event::Deliver(id) => self.on_deliver(id),
+            Event::Left(id) => self.on_left(id),
+            Event::Acknowledged { stream, offset } => self.on_acknowledged(stream, offset),
             Event::Apply { node, process } => self.on_apply(node, process),
             Event::Save(node) => self.on_save(node),
             Event::Client(client) => self.on_client(client),

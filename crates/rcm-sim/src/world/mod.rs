@@ -114,6 +114,18 @@ impl World {
         }
     }
 
+    /// Lets everything happen that is due by then.
+    pub(crate) fn run_until(&mut self, until: Time) {
+        while let Some(Reverse(entry)) = self.queue.peek()
+            && entry.at <= until
+            && let Some(Reverse(Entry { at, event, .. })) = self.queue.pop()
+        {
+            self.now = at;
+            self.happen(event);
+        }
+        self.now = until;
+    }
+
     pub(crate) fn demand(&mut self, finding: Finding) {
         if let Err(broken) = finding
             && self.broken.is_none()

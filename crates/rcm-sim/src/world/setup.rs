@@ -9,13 +9,15 @@ use rcm_core::policy::Policy;
 use rcm_core::rule::Stage;
 
 use super::{BOUND, Event, World};
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::coverage::Coverage;
 use crate::invariants::Truth;
 use crate::monitor::Monitor;
 use crate::nemesis::{Plot, Size, Subject, When, plan};
 use crate::network::Network;
-use crate::node::{Follow, LinkState, Place, Server};
+use crate::node::{Follow, LinkState, Place, Server, Version};
+use crate::replication::Piece;
 use crate::seed::Rng;
 use crate::store::Store;
 use crate::trace::{MS, S, Time, Trace};
@@ -50,9 +52,7 @@ impl World {
             faults = faults.into_iter().enumerate().filter_map(kept).collect();
         }
         let policy = policy(&mut rng, plot);
-        let addresses: Vec<Address> = (1..=count)
-            .map(|node| Address::new(format!("10.0.0.{node}"), 6379))
-            .collect();
+        let addresses = addresses(count);
         let listed = if rng.percent(10) { 1 } else { count };
         let net = Network::new(&mut rng);
         let lease_time = rng.pick(&[S, 2 * S, 3 * S]);
@@ -100,21 +100,35 @@ impl World {
         world
     }
 
+    /// Servers that have not been started, and nobody who does anything to them.
+    pub(crate) fn bare(version: Version, nodes: usize) -> Self {
+        let mut world = Self::new(&Setup::default());
+        world.queue.clear();
+        world.faults.clear();
+        world.addresses = addresses(nodes);
+        world.servers = (0..nodes).map(|_| Server::new(version)).collect();
+        world.clients = (0..nodes).map(|_| Client::idle()).collect();
+        world
+    }
+
     fn begin(&mut self) {
-        let remembers_id = self.rng.percent(70);
+        let version = self
+            .rng
+            .pick(&[Version::Redis62, Version::Redis7, Version::Valkey9]);
         let id = self.new_replication_id();
         let branch = self.new_branch();
         let bytes = self.rng.pick(&[0, 1_000, 50_000]);
         let backlog = self.rng.pick(&[1 << 20, 1 << 20, 4_000]);
         for node in 0..self.addresses.len() {
             let process = self.new_process();
-            let mut server = Server::new(remembers_id);
+            let mut server = Server::new(version);
             server.process = process;
             server.up = true;
             server.id = id;
             server.branch = if node == 0 { branch } else { 0 };
             server.backlog_size = backlog;
-            server.append(branch, bytes);
+            server.begin_backlog();
+            server.append(Piece::of_keys(branch, bytes));
             server.dump = Some(server.dump_now());
             let unwanted = node != 1 && self.rng.percent(5);
             server.priority = if unwanted { 0 } else { 100 };
@@ -126,6 +140,7 @@ impl World {
                     meant: None,
                     asked: None,
                     link: LinkState::Down,
+                    remembers: true,
                     attempt: 0,
                 });
             }
@@ -177,6 +192,12 @@ fn monitors(rng: &mut Rng, count: usize, policy: &Policy) -> Vec<Monitor> {
             };
             Monitor::new(format!("m{number}"), clock, policy.clone())
         })
+        .collect()
+}
+
+fn addresses(count: usize) -> Vec<Address> {
+    (1..=count)
+        .map(|node| Address::new(format!("10.0.0.{node}"), 6379))
         .collect()
 }
 
