@@ -97,7 +97,7 @@ impl Engine {
                     return self.obey();
                 }
                 // It is writing, and that write tells; or what was read is its own.
-                plan => {
+                plan @ (Plan::Failover(_) | Plan::Adoption { .. } | Plan::Note(_)) => {
                     self.plan = Some(plan);
                     self.store.reading = Reading::Current;
                     return;

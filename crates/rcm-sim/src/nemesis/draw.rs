@@ -109,6 +109,21 @@ pub(super) fn crash(rng: &mut Rng) -> What {
     What::Crash { back_after, disk }
 }
 
+fn store(rng: &mut Rng) -> What {
+    let slow = Trouble::Slow(rng.pick(&[50 * MS, S, 3 * S]));
+    let troubles = [
+        Trouble::Refuses,
+        slow,
+        Trouble::LosesAnswers,
+        Trouble::LosesRequests,
+        Trouble::Down,
+    ];
+    What::Store {
+        trouble: rng.pick(&troubles),
+        time: some_time(rng),
+    }
+}
+
 pub(super) fn fault(rng: &mut Rng, size: Size, primary: u64) -> Fault {
     let whom = if rng.percent(primary) {
         Whom::Primary
@@ -172,20 +187,7 @@ pub(super) fn fault(rng: &mut Rng, size: Size, primary: u64) -> Fault {
                 from,
             }
         }
-        _ => {
-            let slow = Trouble::Slow(rng.pick(&[50 * MS, S, 3 * S]));
-            let troubles = [
-                Trouble::Refuses,
-                slow,
-                Trouble::LosesAnswers,
-                Trouble::LosesRequests,
-                Trouble::Down,
-            ];
-            What::Store {
-                trouble: rng.pick(&troubles),
-                time: some_time(rng),
-            }
-        }
+        _ => store(rng),
     };
     Fault {
         when: When::At(0),

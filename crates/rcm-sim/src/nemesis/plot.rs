@@ -45,11 +45,11 @@ pub(crate) fn plan(seed: u64, size: Size) -> (Plot, Vec<Fault>) {
         78..92 => Plot::Storm,
         _ => Plot::ByHand,
     };
-    let plot = match plot {
-        Plot::Alone | Plot::Pair | Plot::AtStep if size.monitors > 1 && rng.percent(40) => {
-            Plot::Deposed
-        }
-        plot => plot,
+    let is_plain = matches!(plot, Plot::Alone | Plot::Pair | Plot::AtStep);
+    let plot = if is_plain && size.monitors > 1 && rng.percent(40) {
+        Plot::Deposed
+    } else {
+        plot
     };
     let rng = &mut rng;
     let mut faults = Vec::new();
