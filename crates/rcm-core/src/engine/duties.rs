@@ -8,7 +8,6 @@ use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::{NodeId, RunId};
 use crate::lease::Held;
-use crate::mutant::Mutant;
 use crate::observation::Replication;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
@@ -89,9 +88,6 @@ impl Engine {
         }
         // The office may have changed hands since the node was first seen as a primary.
         let newer_than_node = |primary: &Node| {
-            if self.defect.is(Mutant::UnseenOffice) {
-                return true;
-            }
             let looked = primary.look.as_ref().map(|seen| seen.asked_at);
             looked >= node.role_since
         };

@@ -22,10 +22,10 @@ pub(crate) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Scrip
         Script::Inspect | Script::Cut => (false, false),
     };
     if changes && epoch < *highest {
-        let (ruled, name) = (*highest, world.name(node));
+        let (by, name) = (*highest, world.name(node));
         return broken(
             NAME,
-            format!("{script:?} of epoch {epoch} changes {name}, which is ruled by {ruled}"),
+            format!("{script:?} of epoch {epoch} changes {name}, which is ruled by {by}"),
         );
     }
     if rules {

@@ -29,12 +29,12 @@ fn some_time(rng: &mut Rng) -> Time {
 }
 
 pub(super) fn by_hand(rng: &mut Rng, size: Size) -> What {
-    if rng.percent(50) {
-        What::PromotedByHand
-    } else {
-        What::AttachedByHand {
+    match rng.range(0, 2) {
+        0 => What::PromotedByHand,
+        1 => What::HandedOver,
+        _ => What::AttachedByHand {
             to: rng.index(size.nodes),
-        }
+        },
     }
 }
 

@@ -170,6 +170,8 @@ pub enum What {
     AttachedByHand {
         to: usize,
     },
+    /// The node takes over from the primary, which follows it, as all others do.
+    HandedOver,
 }
 
 impl What {
@@ -191,6 +193,7 @@ impl What {
             Self::Store { .. } => "store",
             Self::PromotedByHand => "promoted by hand",
             Self::AttachedByHand { .. } => "attached by hand",
+            Self::HandedOver => "handed over",
         }
     }
 }

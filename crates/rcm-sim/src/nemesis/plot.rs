@@ -210,6 +210,27 @@ fn deposed(rng: &mut Rng, size: Size, first: Time, faults: &mut Vec<Fault>) {
         when: When::At(first),
         ..lost_primary(rng)
     });
+    if rng.percent(15) {
+        // A node is promoted, and the next leader, who does not reach it, chooses another one.
+        let promoted = |after, what| Fault {
+            when: When::After(Step::Promote, 1, after),
+            whom: Whom::Subject,
+            what,
+        };
+        let cut = What::CutFromMonitor {
+            whose: Whose::Others,
+            time: 9 * S,
+            to: true,
+            from: true,
+        };
+        let pause = What::MonitorPaused {
+            whose: Whose::Leader,
+            time: rng.range(3 * S, 7 * S),
+        };
+        faults.push(promoted(0, cut));
+        faults.push(promoted(rng.pick(&[0, 100, 400, MS]), pause));
+        return;
+    }
     let step = rng.pick(&STEPS);
     let nth = rng.pick(&[1, 1, 1, 2, 3]);
     let mut at_step = |rng: &mut Rng, what| {
