@@ -211,25 +211,7 @@ fn deposed(rng: &mut Rng, size: Size, first: Time, faults: &mut Vec<Fault>) {
         ..lost_primary(rng)
     });
     if rng.percent(15) {
-        // A node is promoted, and the next leader, who does not reach it, chooses another one.
-        let promoted = |after, what| Fault {
-            when: When::After(Step::Promote, 1, after),
-            whom: Whom::Subject,
-            what,
-        };
-        let cut = What::CutFromMonitor {
-            whose: Whose::Others,
-            time: 9 * S,
-            to: true,
-            from: true,
-        };
-        let pause = What::MonitorPaused {
-            whose: Whose::Leader,
-            time: rng.range(3 * S, 7 * S),
-        };
-        faults.push(promoted(0, cut));
-        faults.push(promoted(rng.pick(&[0, 100, 400, MS]), pause));
-        return;
+        return orphaned(rng, faults);
     }
     let step = rng.pick(&STEPS);
     let nth = rng.pick(&[1, 1, 1, 2, 3]);
@@ -287,4 +269,25 @@ fn deposed(rng: &mut Rng, size: Size, first: Time, faults: &mut Vec<Fault>) {
             ..fault(rng, size, 30)
         });
     }
+}
+
+/// A node is promoted, and the next leader, who does not reach it, chooses another one.
+fn orphaned(rng: &mut Rng, faults: &mut Vec<Fault>) {
+    let promoted = |after, what| Fault {
+        when: When::After(Step::Promote, 1, after),
+        whom: Whom::Subject,
+        what,
+    };
+    let cut = What::CutFromMonitor {
+        whose: Whose::Others,
+        time: 9 * S,
+        to: true,
+        from: true,
+    };
+    let pause = What::MonitorPaused {
+        whose: Whose::Leader,
+        time: rng.range(3 * S, 7 * S),
+    };
+    faults.push(promoted(0, cut));
+    faults.push(promoted(rng.pick(&[0, 100, 400, MS]), pause));
 }
