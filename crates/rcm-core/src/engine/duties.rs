@@ -8,6 +8,7 @@ use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::{NodeId, RunId};
 use crate::lease::Held;
+use crate::lineage::Position;
 use crate::observation::Replication;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
@@ -184,7 +185,10 @@ impl Engine {
         if moved_on || (!same_process && !same_address) {
             return;
         }
-        let exact_bytes = same_process.then(|| seen.offset.ahead_of(loss.survived));
+        // What was committed with the new primary may be more than was known when it was chosen.
+        let kept = record.chain.common_prefix(&Position::from(seen));
+        let survived = kept.map_or(loss.survived, |kept| kept.max(loss.survived));
+        let exact_bytes = same_process.then(|| seen.offset.ahead_of(survived));
         self.out
             .tell_rule(self.now, Rule::R270, Kind::LossFinal { exact_bytes });
         if let Some(stored) = &mut self.store.stored {
