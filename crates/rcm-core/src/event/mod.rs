@@ -17,6 +17,8 @@ use crate::rule::{Rule, Stage};
 use crate::time::{Human, Instant};
 use crate::verdict::{Tally, Verdict};
 
+pub use obstacle::Obstacle;
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -56,20 +58,6 @@ pub struct Refused {
     pub node: Address,
     /// Why.
     pub why: Refusal,
-}
-
-/// Why a group stands still although something should be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Obstacle {
-    /// `--observe`.
-    Observing,
-    /// Another decider acts on this group.
-    RivalController,
-    /// The lease is not held.
-    NoLease,
-    /// There was a failover on undecidable evidence shortly before.
-    HoldOff,
 }
 
 /// Why a group is not served at all.
@@ -500,4 +488,5 @@ fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result
     serializer.serialize_f64(duration.as_secs_f64() * 1_000.0)
 }
 
+mod obstacle;
 mod text;
