@@ -50,13 +50,11 @@ pub enum Mutant {
     NoEdge,
     /// A seal that is not answered is sent again and again.
     Impatient,
-    /// A rival primary is sealed without a newer look at the one in office.
-    UnseenOffice,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 22] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -79,7 +77,6 @@ impl Mutant {
         Self::DeafFollower,
         Self::NoEdge,
         Self::Impatient,
-        Self::UnseenOffice,
     ];
 }
 

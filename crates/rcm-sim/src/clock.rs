@@ -38,7 +38,8 @@ impl Clock {
     pub(crate) fn when(self, instant: Instant) -> Time {
         let shown = Time::try_from(instant.since_start().as_micros()).unwrap_or(Time::MAX);
         // The core counts nanoseconds.
-        let shown = shown + u64::from(!instant.since_start().subsec_nanos().is_multiple_of(1_000));
+        let is_whole = instant.since_start().subsec_nanos().is_multiple_of(1_000);
+        let shown = shown + u64::from(!is_whole);
         let passed = i128::from(shown.saturating_sub(self.offset));
         let per_million = MILLION + i128::from(self.drift);
         let at = (passed * MILLION + per_million - 1) / per_million;

@@ -8,7 +8,7 @@ use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::{NodeId, RunId};
 use crate::lease::Held;
-use crate::mutant::Mutant;
+use crate::lineage::Position;
 use crate::observation::Replication;
 use crate::plan::{Duty, Need};
 use crate::policy::Policy;
@@ -89,9 +89,6 @@ impl Engine {
         }
         // The office may have changed hands since the node was first seen as a primary.
         let newer_than_node = |primary: &Node| {
-            if self.defect.is(Mutant::UnseenOffice) {
-                return true;
-            }
             let looked = primary.look.as_ref().map(|seen| seen.asked_at);
             looked >= node.role_since
         };
@@ -193,7 +190,10 @@ impl Engine {
         if moved_on || (!same_process && !same_address) {
             return;
         }
-        let exact_bytes = same_process.then(|| seen.offset.ahead_of(loss.survived));
+        // What was committed with the new primary may be more than was known when it was chosen.
+        let kept = record.chain.common_prefix(&Position::from(seen));
+        let survived = kept.map_or(loss.survived, |kept| kept.max(loss.survived));
+        let exact_bytes = same_process.then(|| seen.offset.ahead_of(survived));
         self.out
             .tell_rule(self.now, Rule::R270, Kind::LossFinal { exact_bytes });
         if let Some(stored) = &mut self.store.stored {

@@ -8,6 +8,7 @@
 mod docs;
 mod layers;
 mod story;
+mod words;
 
 use std::path::Path;
 

@@ -4,7 +4,9 @@
 //! Nodes that may not be promoted do not count: priority zero, processes that lost data or the name
 //! of their lineage, and those that load.
 
-use rcm_core::id::Address;
+use std::collections::BTreeSet;
+
+use rcm_core::id::{Address, RunId};
 use rcm_core::lineage::Position;
 use rcm_core::rule::Rule;
 
@@ -16,18 +18,17 @@ use crate::world::World;
 const NAME: &str = "A1 promoted is the longest of the sealed";
 
 pub(super) fn check(world: &mut World, who: Who, chosen: &Address, rule: Option<Rule>) -> Finding {
-    if !world.rules(who) {
-        // What it announces is not going to be stored.
-        return Ok(());
-    }
-    let sealed_by_it = world.truth.of(who).sealed.clone();
-    let world: &World = world;
-    let Some(chosen) = world.at(chosen) else {
+    let Some(chosen) = world.at(chosen).filter(|_| world.rules(who)) else {
+        // What is announced by somebody else is not going to be stored.
         return Ok(());
     };
-    let Some(reference) = world.committed_history() else {
-        return Ok(());
-    };
+    let sealed = world.truth.of(who).sealed.clone();
+    check_chosen(world, who, chosen, rule)?;
+    check_sealed(world, &sealed, chosen)
+}
+
+/// Whom was chosen.
+fn check_chosen(world: &World, who: Who, chosen: usize, rule: Option<Rule>) -> Finding {
     let same = is_known(world, who, chosen);
     if same && rule != Some(Rule::S140) && !is_sealed(world, chosen) {
         let name = world.name(chosen);
@@ -40,8 +41,16 @@ pub(super) fn check(world: &mut World, who: Who, chosen: &Address, rule: Option<
             format!("{name} lost data, and somebody else may still hold it"),
         );
     }
+    Ok(())
+}
+
+/// And among whom.
+fn check_sealed(world: &World, sealed: &BTreeSet<RunId>, chosen: usize) -> Finding {
+    let Some(reference) = world.committed_history() else {
+        return Ok(());
+    };
     let best = world.servers[chosen].history.common(reference);
-    for &run_id in &sealed_by_it {
+    for &run_id in sealed {
         let Some(node) = world.living(run_id) else {
             continue;
         };

@@ -10,7 +10,7 @@ const NAME: &str = "A5 the loss is told truly";
 
 /// What the old primary of the last failover had and the new one does not have.
 fn really_lost(world: &World) -> Option<(u64, u64)> {
-    let record = world.store.record.as_ref()?;
+    let record = world.store.record.as_ref().filter(|it| it.is_committed())?;
     let loss = record
         .loss
         .as_ref()

@@ -1,6 +1,7 @@
 //! I10: what the doors of a monitor are told never goes back to an older epoch, is what the store
 //! agreed to, whoever asks, and each switch is told once. At rest all monitors tell the same.
 
+use rcm_core::engine::Engine;
 use rcm_core::id::Epoch;
 
 use super::{Finding, broken};
@@ -39,11 +40,7 @@ pub(super) fn check_at_rest(world: &World) -> Finding {
         return Ok(());
     };
     for monitor in &world.monitors {
-        let Some(status) = monitor
-            .engine
-            .as_ref()
-            .map(rcm_core::engine::Engine::status)
-        else {
+        let Some(status) = monitor.engine.as_ref().map(Engine::status) else {
             continue;
         };
         let same = status.epoch == record.epoch

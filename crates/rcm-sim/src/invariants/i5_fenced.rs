@@ -14,22 +14,22 @@ const NAME: &str = "I5 no deposed monitor changes a node";
 /// A command is executed.
 pub(crate) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Script) -> Finding {
     let process = world.servers[node].process;
-    let ruled = world.truth.ruled.entry(process).or_default();
+    let highest = world.truth.ruled.entry(process).or_default();
     let (changes, decides) = match script {
         Script::Seal { .. } => (true, true),
         Script::Promote | Script::Attach(_) | Script::Persist => (true, false),
         Script::Fence(_) => (false, true),
         Script::Inspect | Script::Pause(_) | Script::Resume | Script::Cut => (false, false),
     };
-    if changes && epoch < *ruled {
-        let (ruled, name) = (*ruled, world.name(node));
+    if changes && epoch < *highest {
+        let (by, name) = (*highest, world.name(node));
         return broken(
             NAME,
-            format!("{script:?} of epoch {epoch} changes {name}, which is ruled by {ruled}"),
+            format!("{script:?} of epoch {epoch} changes {name}, which is ruled by {by}"),
         );
     }
     if decides {
-        *ruled = epoch.max(*ruled);
+        *highest = epoch.max(*highest);
     }
     Ok(())
 }

@@ -179,6 +179,7 @@ impl World {
             (Deed::Seal { .. }, Some(node)) => {
                 self.truth.of(who).orphan.take_if(|orphan| *orphan == node);
                 drained::check(self, who, node)
+                    .and_then(|()| i12_no_false_alarm::check_handover(self, node))
             }
             _ => Ok(()),
         };

@@ -29,12 +29,12 @@ fn some_time(rng: &mut Rng) -> Time {
 }
 
 pub(super) fn by_hand(rng: &mut Rng, size: Size) -> What {
-    if rng.percent(50) {
-        What::PromotedByHand
-    } else {
-        What::AttachedByHand {
+    match rng.range(0, 2) {
+        0 => What::PromotedByHand,
+        1 => What::HandedOver,
+        _ => What::AttachedByHand {
             to: rng.index(size.nodes),
-        }
+        },
     }
 }
 
@@ -119,7 +119,21 @@ pub(super) fn crash(rng: &mut Rng) -> What {
     What::Crash { back_after, disk }
 }
 
-#[expect(clippy::too_many_lines, reason = "a table of faults")]
+fn store(rng: &mut Rng) -> What {
+    let slow = Trouble::Slow(rng.pick(&[50 * MS, S, 3 * S]));
+    let troubles = [
+        Trouble::Refuses,
+        slow,
+        Trouble::LosesAnswers,
+        Trouble::LosesRequests,
+        Trouble::Down,
+    ];
+    What::Store {
+        trouble: rng.pick(&troubles),
+        time: some_time(rng),
+    }
+}
+
 pub(super) fn fault(rng: &mut Rng, size: Size, primary: u64) -> Fault {
     let whom = if rng.percent(primary) {
         Whom::Primary
@@ -183,20 +197,7 @@ pub(super) fn fault(rng: &mut Rng, size: Size, primary: u64) -> Fault {
                 from,
             }
         }
-        _ => {
-            let slow = Trouble::Slow(rng.pick(&[50 * MS, S, 3 * S]));
-            let troubles = [
-                Trouble::Refuses,
-                slow,
-                Trouble::LosesAnswers,
-                Trouble::LosesRequests,
-                Trouble::Down,
-            ];
-            What::Store {
-                trouble: rng.pick(&troubles),
-                time: some_time(rng),
-            }
-        }
+        _ => store(rng),
     };
     Fault {
         when: When::At(0),

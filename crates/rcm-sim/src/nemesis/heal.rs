@@ -30,6 +30,7 @@ impl World {
             | What::MonitorKilled { .. }
             | What::MonitorPaused { .. }
             | What::PromotedByHand
+            | What::HandedOver
             | What::AttachedByHand { .. }
             | What::Switchover { .. }
             | What::Replace => {}

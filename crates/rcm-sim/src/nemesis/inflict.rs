@@ -173,6 +173,7 @@ impl World {
                     self.promote(node);
                 }
             }
+            What::HandedOver => self.hand_over(node),
             What::AttachedByHand { to } => {
                 if self.servers[node].up && node != to {
                     let target = self.addresses[to].clone();
@@ -206,6 +207,22 @@ impl World {
     fn ask_all(&mut self, request: &Request) {
         for who in 0..self.monitors.len() {
             self.request(who, request.clone());
+        }
+    }
+
+    /// As `FAILOVER` does it: only a replica that holds everything takes over.
+    fn hand_over(&mut self, node: usize) {
+        let primary = self.last_published().unwrap_or(0);
+        let all = &self.servers[primary].history;
+        if node == primary || *all != self.servers[node].history {
+            return;
+        }
+        self.promote(node);
+        let target = self.addresses[node].clone();
+        for other in (0..self.servers.len()).filter(|&other| other != node) {
+            if self.servers[other].up {
+                self.follow(other, &target, false);
+            }
         }
     }
 

@@ -177,6 +177,8 @@ pub enum What {
     },
     /// Somebody asks for another primary, whatever that takes.
     Replace,
+    /// The node takes over from the primary, which follows it, as all others do.
+    HandedOver,
 }
 
 impl What {
@@ -200,6 +202,7 @@ impl What {
             Self::AttachedByHand { .. } => "attached by hand",
             Self::Switchover { .. } => "switchover",
             Self::Replace => "replace",
+            Self::HandedOver => "handed over",
         }
     }
 }

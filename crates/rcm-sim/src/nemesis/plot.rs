@@ -49,8 +49,8 @@ pub(crate) fn plan(seed: u64, size: Size) -> (Plot, Vec<Fault>) {
         84..93 => Plot::Planned,
         _ => Plot::ByHand,
     };
-    let ordinary = matches!(plot, Plot::Alone | Plot::Pair | Plot::AtStep);
-    let plot = if ordinary && size.monitors > 1 && rng.percent(40) {
+    let is_plain = matches!(plot, Plot::Alone | Plot::Pair | Plot::AtStep);
+    let plot = if is_plain && size.monitors > 1 && rng.percent(40) {
         Plot::Deposed
     } else {
         plot
@@ -267,6 +267,9 @@ fn deposed(rng: &mut Rng, size: Size, first: Time, faults: &mut Vec<Fault>) {
         when: When::At(first),
         ..lost_primary(rng)
     });
+    if rng.percent(15) {
+        return orphaned(rng, faults);
+    }
     let step = rng.pick(&STEPS);
     let nth = rng.pick(&[1, 1, 1, 2, 3]);
     let mut at_step = |rng: &mut Rng, what| {
@@ -323,4 +326,25 @@ fn deposed(rng: &mut Rng, size: Size, first: Time, faults: &mut Vec<Fault>) {
             ..fault(rng, size, 30)
         });
     }
+}
+
+/// A node is promoted, and the next leader, who does not reach it, chooses another one.
+fn orphaned(rng: &mut Rng, faults: &mut Vec<Fault>) {
+    let promoted = |after, what| Fault {
+        when: When::After(Step::Promote, 1, after),
+        whom: Whom::Subject,
+        what,
+    };
+    let cut = What::CutFromMonitor {
+        whose: Whose::Others,
+        time: 9 * S,
+        to: true,
+        from: true,
+    };
+    let pause = What::MonitorPaused {
+        whose: Whose::Leader,
+        time: rng.range(3 * S, 7 * S),
+    };
+    faults.push(promoted(0, cut));
+    faults.push(promoted(rng.pick(&[0, 100, 400, MS]), pause));
 }

@@ -6,10 +6,11 @@ use rcm_sim::run::run;
 use rcm_sim::world::Setup;
 
 /// Seeds that once broke a promise, kept for ever.
-const KEPT: [u64; 36] = [
+const KEPT: [u64; 48] = [
     39, 101, 191, 258, 298, 371, 497, 501, 587, 684, 880, 1142, 1299, 1394, 1415, 1916, 1923, 2065,
     2105, 2106, 2927, 3508, 3627, 4006, 4443, 4521, 4975, 5122, 5816, 9690, 13_744, 18_372,
-    105_600, 118_441, 140_953, 144_020,
+    105_600, 118_441, 140_953, 144_020, 1232, 2636, 5062, 5097, 7043, 7570, 17_842, 340_778,
+    344_379, 437_518, 602_759, 641_471,
 ];
 
 fn check(seed: u64) {
@@ -65,9 +66,16 @@ fn a_trace_does_not_change_what_it_tells_of() {
 /// The defects that show soon; `--mutants` tries all of them.
 #[test]
 fn broken_cores_are_noticed() {
-    use Mutant::{AttachToAnybody, GuessedLoss, NoSeal, PromoteBeforeIntend, SameEpoch};
+    use Mutant::{
+        AttachToAnybody, DeafFollower, GuessedLoss, Impatient, NoEdge, NoLease, NoSeal,
+        PromoteBeforeIntend, SameEpoch,
+    };
     for mutant in [
         NoSeal,
+        NoLease,
+        NoEdge,
+        DeafFollower,
+        Impatient,
         PromoteBeforeIntend,
         AttachToAnybody,
         SameEpoch,

@@ -89,7 +89,9 @@ impl Failover {
         let chain = &self.stored.record.chain;
         chain.common_prefix(&best.position())?;
         let look_age = self.evidence_at.since(seen.at);
-        let known_bytes = seen.offset.ahead_of(best.prefix());
+        // Bytes of a stream that was never committed are kept, too.
+        let held = best.prefix().max(best.position().offset);
+        let known_bytes = seen.offset.ahead_of(held);
         let since = u128::from(seen.rate) * look_age.as_micros() / 1_000_000;
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         let probable = Offset(seen.offset.0.saturating_add(since));

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use rcm_core::action::{Action, Deed, Done, Failed, Outcome, Report};
+use rcm_core::action::{Action, Deed, Done, Failed, Outcome};
 use rcm_core::id::{Address, NodeId};
 use rcm_core::observation as look;
 use rcm_core::record::Record;
 
-use super::{Node, Story, replid};
+use super::Story;
+use crate::words::{Node, follow, replid, report};
 
 impl Story {
     pub(super) fn carry_out(&mut self, action: Action) -> Option<Outcome> {
@@ -113,25 +114,4 @@ impl Story {
             Some(Outcome::Done(change(node)))
         }
     }
-}
-
-fn report(node: &Node) -> Report {
-    Report {
-        run_id: node.run_id(),
-        replication: node.replication.clone(),
-    }
-}
-
-fn follow(node: &mut Node, primary: Address, link_up: bool) {
-    let priority = match &node.replication.role {
-        look::Role::Replica(following) => following.priority,
-        look::Role::Primary { .. } => 100,
-    };
-    let following = look::Following {
-        primary,
-        link_up,
-        syncing: false,
-        priority,
-    };
-    node.replication.role = look::Role::Replica(following);
 }

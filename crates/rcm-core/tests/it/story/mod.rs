@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use goldenscript::{ArgumentConsumer, Command, Runner};
 use rcm_core::engine::{Engine, Identity, Input};
-use rcm_core::id::{Address, NodeId, Offset, ReplicationId, Revision, RunId};
+use rcm_core::id::{NodeId, Offset, Revision};
 use rcm_core::lease::Lease;
 use rcm_core::observation as look;
 use rcm_core::policy::{Nodes, Policy};
@@ -20,6 +20,8 @@ use rcm_core::record::{Phase, Primary, Record};
 use rcm_core::request::Request;
 use rcm_core::time::Instant;
 use rcm_core::verdict::Verdict;
+
+use crate::words::{Node, address, duration, replid};
 
 #[derive(Default)]
 pub(crate) struct Story {
@@ -40,41 +42,6 @@ pub(crate) struct Story {
     /// How long ago a look was asked for.
     look_ago: Duration,
     output: String,
-}
-
-#[derive(Clone)]
-struct Node {
-    number: u64,
-    process: u64,
-    up: bool,
-    mute: bool,
-    replication: look::Replication,
-    condition: look::Condition,
-}
-
-impl Node {
-    fn run_id(&self) -> RunId {
-        RunId::from_number(self.number << 56 | self.process << 32)
-    }
-}
-
-fn replid(name: &str) -> ReplicationId {
-    let text = name
-        .bytes()
-        .fold(0_u64, |id, byte| id << 8 | u64::from(byte));
-    ReplicationId::from_number(text << (64 - 8 * name.len().min(8)))
-}
-
-fn address(name: &str) -> Address {
-    if name == "tombstone" {
-        Address::tombstone()
-    } else {
-        Address::new(name, 6379)
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, Box<dyn Error>> {
-    Ok(humantime::parse_duration(text)?)
 }
 
 impl Runner for Story {
