@@ -3,7 +3,7 @@
 //! A module imports only from its right in this list, and a test holds it to that:
 //!
 //! ```text
-//! cli hooks driver redis store config telemetry local clock
+//! cli sentinel hooks driver redis store config telemetry local clock
 //! ```
 
 pub mod cli;
@@ -13,5 +13,6 @@ pub mod driver;
 pub mod hooks;
 pub mod local;
 pub mod redis;
+pub mod sentinel;
 pub mod store;
 pub mod telemetry;

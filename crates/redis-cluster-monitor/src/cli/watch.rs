@@ -16,10 +16,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Exit;
 use crate::clock::Clock;
-use crate::config::{Config, Group};
+use crate::config::{Config, Group, Sentinel};
 use crate::driver::{Handle, Setup, Shared};
-use crate::hooks::{self, Hooks, Limits};
+use crate::hooks::{self, Hooks, Limits, Notice};
 use crate::redis::{Commands, Settings};
+use crate::sentinel::{self, Door, Message, Served};
 use crate::store::Store;
 use crate::store::file::{File, OpenError};
 use crate::store::memory::Memory;
@@ -62,9 +63,25 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
         .into_iter()
         .map(|group| watched(group, &shared))
         .unzip();
-    let hooks = Hooks::start(followed, config.webhooks, Limits::default(), shared.clock);
+    let announce_hostnames = config
+        .sentinel
+        .as_ref()
+        .is_some_and(|sentinel| sentinel.announce_hostnames);
+    let (hooked, served): (Vec<_>, Vec<_>) = followed.into_iter().unzip();
+    let notified: Vec<Served> = notified(&hooked, &served);
+    let hooks = Hooks::start(hooked, config.webhooks, Limits::default(), shared.clock);
     let hooks = match hooks {
         Ok(hooks) => hooks,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Exit::Failed;
+        }
+    };
+    for group in notified {
+        tokio::spawn(notify(group, announce_hostnames, hooks.handle()));
+    }
+    let _door = match open_door(config.sentinel, served, &hooks, &shared) {
+        Ok(door) => door,
         Err(error) => {
             tracing::error!("{error}");
             return Exit::Failed;
@@ -111,18 +128,71 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
     Exit::Done
 }
 
-/// Watches a group, and gives what its hooks need.
-fn watched(group: Group, shared: &Shared) -> (Handle, hooks::Group) {
+/// Watches a group, and gives what its hooks and its door need.
+fn watched(group: Group, shared: &Shared) -> (Handle, (hooks::Group, Served)) {
     let scripts = group.scripts.clone();
-    let observes = group.policy.observe;
+    let policy = group.policy.clone();
+    let observes = policy.observe;
     let handle = Handle::spawn(setup(group, shared), shared);
-    let followed = hooks::Group {
+    let hooked = hooks::Group {
         name: handle.name().clone(),
         scripts,
         observes,
         events: handle.events(),
     };
-    (handle, followed)
+    let served = Served::of(&handle, policy);
+    (handle, (hooked, served))
+}
+
+/// Groups whose notification script is to be run.
+fn notified(hooked: &[hooks::Group], served: &[Served]) -> Vec<Served> {
+    let pairs = hooked.iter().zip(served);
+    let wanted = pairs.filter(|(hooked, _)| hooked.scripts.notification.is_some());
+    wanted.map(|(_, served)| served.clone()).collect()
+}
+
+/// Scripts are told in Sentinel's words, also when nobody can subscribe to them.
+async fn notify(served: Served, announce_hostnames: bool, hooks: hooks::Handle) {
+    let group = served.group.name.clone();
+    let tell = |message: Message| {
+        if message.is_warning() {
+            hooks.notice(&Notice {
+                group: Some(group.clone()),
+                channel: message.channel,
+                payload: String::from_utf8_lossy(&message.payload).into_owned(),
+            });
+        }
+    };
+    sentinel::relate(served, announce_hostnames, tell).await;
+}
+
+/// Serves clients that speak Sentinel's language, if that is wanted.
+fn open_door(
+    settings: Option<Sentinel>,
+    served: Vec<Served>,
+    hooks: &Hooks,
+    shared: &Shared,
+) -> Result<Option<Door>, sentinel::OpenError> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let is_open = settings.access.is_none() && !settings.address.ip().is_loopback();
+    let door = Door::open(
+        settings,
+        served,
+        &hooks.handle(),
+        shared.store.monitor(),
+        shared.clock,
+    )?;
+    let address = door.address();
+    tracing::info!(%address, "the Sentinel API listens");
+    if is_open {
+        tracing::warn!(
+            "everybody who can reach {address} can ask for a failover; set a password with \
+             --sentinel-password-file, or listen on 127.0.0.1"
+        );
+    }
+    Ok(Some(door))
 }
 
 fn setup(group: Group, shared: &Shared) -> Setup {

@@ -10,6 +10,7 @@ mod file;
 mod hooks;
 mod problem;
 mod secret;
+mod sentinel;
 mod settings;
 mod state_folder;
 mod url;
@@ -25,6 +26,7 @@ use rcm_core::policy::{Nodes, Policy};
 use crate::telemetry::Log;
 pub use hooks::{Scripts, Webhook};
 pub use secret::Secret;
+pub use sentinel::{Access, Sentinel};
 pub use url::{BadUrl, Url};
 
 /// Everything a monitor is told.
@@ -36,6 +38,8 @@ pub struct Config {
     pub log: Log,
     /// How often a line sums up each group; zero is never.
     pub report_every: Duration,
+    /// The Sentinel API; `None` if there is to be none.
+    pub sentinel: Option<Sentinel>,
     /// The groups, by name.
     pub groups: Vec<Group>,
     /// Who is told of events by HTTP.

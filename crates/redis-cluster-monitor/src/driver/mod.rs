@@ -23,7 +23,7 @@ use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
-use crate::redis::Settings;
+use crate::redis::{Memory, Settings};
 use crate::store::Store;
 
 /// What a group needs to be watched.
@@ -74,7 +74,8 @@ pub struct Handle {
     name: GroupName,
     status: watch::Receiver<Arc<Status>>,
     events: broadcast::Sender<Arc<Event>>,
-    requests: mpsc::Sender<Asked>,
+    requests: Requests,
+    memory: Memory,
     task: AbortHandle,
 }
 
@@ -106,7 +107,9 @@ impl Handle {
         let engine = Engine::new(me, &nodes, policy, seed, clock.now());
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
-        let executor = executor::Executor::new(name.clone(), settings, store, clock);
+        let memory = Memory::default();
+        let executor =
+            executor::Executor::new(name.clone(), settings, store, clock, memory.clone());
         let trouble = store_health.trouble();
         let group = group::Group::new(engine, executor, clock, heartbeat, trouble);
         let (requests, asked) = mpsc::channel(REQUESTS_WAITING);
@@ -117,7 +120,8 @@ impl Handle {
             name,
             status,
             events,
-            requests,
+            requests: Requests(requests),
+            memory,
             task: abort,
         }
     }
@@ -132,19 +136,37 @@ impl Handle {
         self.status.clone()
     }
 
+    /// What its nodes said last.
+    pub fn memory(&self) -> Memory {
+        self.memory.clone()
+    }
+
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Arc<Event>> {
         self.events.subscribe()
     }
 
+    /// Where something can be asked of the group.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+}
+
+/// Where something can be asked of a group, from any thread.
+#[derive(Clone, Debug)]
+pub struct Requests(mpsc::Sender<Asked>);
+
+impl Requests {
+    /// Nobody is there who could answer: whatever is asked is refused.
+    pub fn to_nobody() -> Self {
+        Self(mpsc::channel(1).0)
+    }
+
     /// Asks for something: the answer says whether it was begun, the events how it ends.
-    pub async fn request(&self, request: Request) -> Result<(), Refusal> {
+    pub async fn send(&self, request: Request) -> Result<(), Refusal> {
         let (answer, begun) = oneshot::channel();
         let asked = Asked { request, answer };
-        self.requests
-            .send(asked)
-            .await
-            .map_err(|_| Refusal::NotReady)?;
+        self.0.send(asked).await.map_err(|_| Refusal::NotReady)?;
         // Only a defect ends the group while it is watched: then it is not served.
         begun.await.unwrap_or(Err(Refusal::NotReady))
     }

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::config::{self, Webhook};
-pub use notice::{Level, Notice};
+pub use notice::Notice;
 pub use scripts::{Limits as ScriptLimits, Pending, Progress};
 pub use webhooks::{Limits as WebhookLimits, TlsError};
 
@@ -174,9 +174,6 @@ impl Drop for Hooks {
 impl Handle {
     /// Runs the notification script of the group that a warning belongs to.
     pub fn notice(&self, notice: &Notice) {
-        if notice.level < Level::Warning {
-            return;
-        }
         let Some(group) = &notice.group else { return };
         if let Some(scripts) = self.of_group.get(group) {
             self.scripts.notify(group, scripts, notice);

@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod door;
 mod eyes;
 mod failover;
 mod hand;
@@ -14,6 +15,8 @@ mod link;
 mod local;
 mod monitor;
 mod scripts;
+mod sentinel;
+mod sentinel_same;
 mod start;
 mod switchover;
 mod tidy;

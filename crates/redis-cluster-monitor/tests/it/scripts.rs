@@ -11,9 +11,7 @@ use rcm_core::id::{Address, Epoch};
 use rcm_core::time::Instant;
 use redis_cluster_monitor::clock::Clock;
 use redis_cluster_monitor::config;
-use redis_cluster_monitor::hooks::{
-    Group, Handle, Hooks, Level, Limits, Notice, Progress, ScriptLimits,
-};
+use redis_cluster_monitor::hooks::{Group, Handle, Hooks, Limits, Notice, Progress, ScriptLimits};
 use redis_cluster_monitor::local::{Group as Servers, Version, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -101,7 +99,7 @@ impl Shop {
     /// The next script that failed, as channel and payload without its path.
     fn result(&mut self) -> (&'static str, String) {
         let notice = self.results.blocking_recv().unwrap();
-        assert_eq!((notice.group, notice.level), (None, Level::Warning));
+        assert_eq!(notice.group, None);
         let (_, rest) = notice.payload.split_once(' ').unwrap();
         (notice.channel, rest.to_owned())
     }
@@ -110,7 +108,6 @@ impl Shop {
 fn tell(hooks: &Handle, payload: String) {
     hooks.notice(&Notice {
         group: Some("shop".parse().unwrap()),
-        level: Level::Warning,
         channel: "+sdown",
         payload,
     });
@@ -163,19 +160,17 @@ fn a_notification_script_gets_the_event_and_its_payload_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Shop::told_by(recorder(folder.path()), Limits::default());
     let payload = "replica \"x\"  $(touch y) ; `id` \\ 'z' *";
-    let notice = |level, group: Option<&str>| Notice {
+    let notice = |group: Option<&str>| Notice {
         group: group.map(|group| group.parse().unwrap()),
-        level,
         channel: "+sdown",
         payload: payload.to_owned(),
     };
     let handle = shop.hooks.handle();
-    // Nobody's, too quiet, of a group without a script.
-    handle.notice(&notice(Level::Warning, None));
-    handle.notice(&notice(Level::Notice, Some("shop")));
-    handle.notice(&notice(Level::Warning, Some("other")));
+    // Nobody's, and of a group without a script.
+    handle.notice(&notice(None));
+    handle.notice(&notice(Some("other")));
     assert_eq!(handle.pending_scripts(), []);
-    handle.notice(&notice(Level::Warning, Some("shop")));
+    handle.notice(&notice(Some("shop")));
     shop.wait_until_idle();
     let arguments = fs::read_to_string(folder.path().join("record.arguments")).unwrap();
     assert_eq!(arguments, format!("+sdown\n{payload}\n"));

@@ -85,7 +85,8 @@ impl Watched {
         loop {
             match self
                 .handle
-                .request(Request::Switchover { to: to.clone() })
+                .requests()
+                .send(Request::Switchover { to: to.clone() })
                 .await
             {
                 Ok(()) => return,

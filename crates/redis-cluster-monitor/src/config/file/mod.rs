@@ -2,6 +2,7 @@
 
 mod groups;
 mod reader;
+mod sentinel;
 mod webhooks;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ const KEYS: &[&str] = &[
     "log_format",
     "log_level",
     "report_every",
+    "sentinel",
     "store",
     "webhooks",
 ];
@@ -85,6 +87,7 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
             }
             "log_format" => file.process.log_format = choice(reader, key.get_ref(), value),
             "log_level" => file.process.log_level = choice(reader, key.get_ref(), value),
+            "sentinel" => file.process.sentinel = sentinel::read(reader, value),
             "defaults" => defaults = groups::defaults(reader, value),
             "groups" => groups = Some(value),
             "webhooks" => webhooks = Some(value),

@@ -12,7 +12,7 @@ use rcm_core::time::Human;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinSet;
 
-use super::{Level, Notice, Stage};
+use super::{Notice, Stage};
 use crate::clock::Clock;
 use crate::config;
 pub use board::{Limits, Pending, Progress};
@@ -230,7 +230,6 @@ fn timed_out(task: &Task, pid: Option<u32>, results: &broadcast::Sender<Notice>)
 fn tell(results: &broadcast::Sender<Notice>, channel: &'static str, payload: String) {
     let notice = Notice {
         group: None,
-        level: Level::Warning,
         channel,
         payload,
     };
