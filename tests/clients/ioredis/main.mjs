@@ -1,0 +1,23 @@
+import { group, run, sentinels } from '../pace.mjs';
+
+// docs: begin
+import Redis from 'ioredis';
+
+function connect(sentinels, name) {
+  return new Redis({
+    sentinels,
+    name,
+    // Reconnects when +switch-master is published, also from a primary that does not answer.
+    failoverDetector: true,
+    // The default waits for 50 ms and up to 200 ms more.
+    retryStrategy: (times) => Math.min(times * 5, 200),
+    // Commands wait for the reconnection instead of failing after 20 tries of it.
+    maxRetriesPerRequest: null,
+  });
+}
+// docs: end
+
+const client = connect(sentinels, group);
+// Without a listener every reconnection is printed.
+client.on('error', () => {});
+await run('ioredis', () => client.incr('counter'));
