@@ -3,6 +3,7 @@
 //! Every repetition starts real servers and a contender on loopback, does something to them, looks
 //! from outside, and writes one line of JSON. Nothing of it is left when it ends.
 
+mod clients;
 mod contender;
 mod measure;
 mod raw;
@@ -19,10 +20,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use redis_cluster_monitor::local::{Binary, Version};
+use redis_cluster_monitor::local::{Binary, Library, Version};
 
 use contender::{Contender, Tools};
-use raw::Journal;
+use raw::{Journal, Line};
 use scenario::{Bed, Scenario};
 use session::Round;
 use stop::Interrupted;
@@ -44,6 +45,16 @@ enum Command {
     One(Scenario),
     /// Every scenario.
     All,
+    /// What client libraries make of a crash, a switchover and a hang; installs nothing, see
+    /// scripts/clients.
+    Clients {
+        /// Only this one, by the name that it has in the results; may be repeated.
+        #[arg(long = "library", value_name = "NAME", value_parser = library)]
+        libraries: Vec<Library>,
+        /// Writes the table into this page, between its marks.
+        #[arg(long, value_name = "FILE")]
+        page: Option<PathBuf>,
+    },
     /// Only shows what was measured before.
     Report {
         /// Files of lines, as in bench/results.
@@ -108,8 +119,13 @@ fn main() -> ExitCode {
 fn start(cli: &Cli) -> anyhow::Result<()> {
     let options = &cli.options;
     match &cli.command {
-        Command::One(scenario) => measure(&[*scenario], scenario.name(), options),
-        Command::All => measure(&Scenario::ALL, "all", options),
+        Command::One(scenario) => measure(&[*scenario], scenario.name(), options).map(drop),
+        Command::All => measure(&Scenario::ALL, "all", options).map(drop),
+        Command::Clients { libraries, page } => {
+            let lines = measure(&scenario::of_clients(libraries), "clients", options)?;
+            page.as_ref()
+                .map_or(Ok(()), |page| clients::write(page, &lines))
+        }
         Command::Report { files } => {
             let mut lines = Vec::new();
             for file in files {
@@ -120,7 +136,7 @@ fn start(cli: &Cli) -> anyhow::Result<()> {
     }
 }
 
-fn measure(scenarios: &[Scenario], what: &str, options: &Options) -> anyhow::Result<()> {
+fn measure(scenarios: &[Scenario], what: &str, options: &Options) -> anyhow::Result<Vec<Line>> {
     stop::listen()?;
     let bed = options.bed()?;
     let rounds = scenarios
@@ -140,7 +156,14 @@ fn measure(scenarios: &[Scenario], what: &str, options: &Options) -> anyhow::Res
     // An hour that was interrupted is still worth a table.
     show(&report::render(&lines), options)?;
     eprintln!("all lines are in {}", journal.path().display());
-    done
+    done.map(|()| lines)
+}
+
+fn library(name: &str) -> anyhow::Result<Library> {
+    let mut all = Library::ALL.into_iter();
+    let names = Library::ALL.map(Library::name).join("; ");
+    all.find(|library| library.name() == name)
+        .with_context(|| format!("{name:?} is none of: {names}"))
 }
 
 fn show(text: &str, options: &Options) -> anyhow::Result<()> {

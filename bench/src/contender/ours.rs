@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -99,6 +100,16 @@ impl Ours {
 impl Running for Ours {
     fn pids(&self) -> Vec<u32> {
         vec![self.program.pid()]
+    }
+
+    fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let log = self.program.log();
+        let address = log
+            .lines()
+            .find_map(|line| line.split_once("Sentinel API on ")?.1.parse().ok());
+        Ok(vec![address.context(
+            "its log does not tell where its Sentinel API is",
+        )?])
     }
 
     fn version(&self) -> String {
