@@ -16,11 +16,14 @@ export const sentinels = addresses.split(',').map((address) => {
 
 export { group };
 
-// Awaits `write` until the end, and ends the process.
-export async function run(library, write) {
+// Tells which version of a library this is.
+export function introduce(library) {
   const { version } = createRequire(import.meta.url)(`${library}/package.json`);
   tell({ library, version });
+}
 
+// Awaits `write` until the end, and ends the process.
+export async function run(write) {
   let isOver = false;
   process.stdin.on('end', () => (isOver = true)).resume();
   const start = performance.now();

@@ -24,6 +24,9 @@ const RESERVED: [&str; 3] = ["name", "state-dir", "config"];
 /// No door is asked anything, and two runs side by side must not want the same ports.
 const DOORS: [&str; 2] = ["--sentinel=off", "--http=off"];
 
+/// What its log says before the address of its Sentinel API.
+const LISTENS: &str = "the Sentinel API listens address=";
+
 #[derive(Debug)]
 pub(super) struct Ours {
     program: Program,
@@ -104,9 +107,8 @@ impl Running for Ours {
 
     fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>> {
         let log = self.program.log();
-        let address = log
-            .lines()
-            .find_map(|line| line.split_once("Sentinel API on ")?.1.parse().ok());
+        let mut told = log.lines().filter_map(|line| line.split_once(LISTENS));
+        let address = told.find_map(|(_, address)| address.parse().ok());
         Ok(vec![address.context(
             "its log does not tell where its Sentinel API is",
         )?])

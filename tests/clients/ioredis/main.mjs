@@ -1,4 +1,4 @@
-import { group, run, sentinels } from '../pace.mjs';
+import { group, introduce, run, sentinels } from '../pace.mjs';
 
 // docs: begin
 import Redis from 'ioredis';
@@ -17,7 +17,8 @@ function connect(sentinels, name) {
 }
 // docs: end
 
+introduce('ioredis');
 const client = connect(sentinels, group);
 // Without a listener every reconnection is printed.
 client.on('error', () => {});
-await run('ioredis', () => client.incr('counter'));
+await run(() => client.incr('counter'));

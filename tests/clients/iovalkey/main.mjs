@@ -1,4 +1,4 @@
-import { group, run, sentinels } from '../pace.mjs';
+import { group, introduce, run, sentinels } from '../pace.mjs';
 
 // docs: begin
 import Redis from 'iovalkey';
@@ -17,7 +17,8 @@ function connect(sentinels, name) {
 }
 // docs: end
 
+introduce('iovalkey');
 const client = connect(sentinels, group);
 // Without a listener every reconnection is printed.
 client.on('error', () => {});
-await run('iovalkey', () => client.incr('counter'));
+await run(() => client.incr('counter'));

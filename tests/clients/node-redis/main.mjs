@@ -1,4 +1,4 @@
-import { group, run, sentinels } from '../pace.mjs';
+import { group, introduce, run, sentinels } from '../pace.mjs';
 
 // docs: begin
 import { createSentinel } from 'redis';
@@ -13,8 +13,9 @@ function connect(sentinels, name) {
 }
 // docs: end
 
+introduce('redis');
 const client = connect(sentinels, group);
 // Without a listener an error ends the process.
 client.on('error', () => {});
 await client.connect();
-await run('redis', () => client.incr('counter'));
+await run(() => client.incr('counter'));

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::mem;
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -106,6 +107,14 @@ impl Writing {
         })
     }
 
+    /// Which version of the library it is.
+    pub fn version(&self, deadline: Duration) -> Result<String, Error> {
+        // Past the deadline there is none, which is all that matters here.
+        wait_for(deadline, "its version", || self.told().version.is_some()).ok();
+        let version = self.told().version.clone();
+        version.ok_or_else(|| self.failure("its version"))
+    }
+
     /// How many writes were acknowledged so far.
     pub fn acknowledged(&self) -> usize {
         let told = self.told();
@@ -144,14 +153,12 @@ impl Writing {
         {
             return Err(self.failure("a listener that does not panic"));
         }
-        let told = self.told();
-        match (&told.version, &told.nonsense) {
-            (Some(version), None) => Ok(Account {
-                version: version.clone(),
-                writes: told.writes.clone(),
-            }),
-            (_, nonsense) => Err(failure(self.library, &format!("it told {nonsense:?}"))),
+        if self.told().nonsense.is_some() {
+            return Err(self.failure("lines of JSON"));
         }
+        let version = self.version(END_DEADLINE)?;
+        let writes = mem::take(&mut self.told().writes);
+        Ok(Account { version, writes })
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod clients;
 mod eyes;
 mod failover;
 mod hand;
