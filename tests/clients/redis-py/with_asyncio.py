@@ -6,7 +6,7 @@ from pace import Pace
 # docs: begin
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
-from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 
 
 def connect(sentinels, group):
@@ -15,8 +15,9 @@ def connect(sentinels, group):
         # The next Sentinel is asked at once; the default waits for seconds.
         sentinel_kwargs={"socket_timeout": 0.5, "retry": Retry(NoBackoff(), 1)},
         socket_timeout=0.5,
-        # Ten times, from 10 ms to 200 ms apart; the default begins with up to a second.
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.005), 10),
+        # One retry after 10 ms. Retries of a command use the address that it had, and only the next
+        # command asks the Sentinel again, so more of them make an outage longer.
+        retry=Retry(ConstantBackoff(0.01), 1),
     ).master_for(group)
 # docs: end
 

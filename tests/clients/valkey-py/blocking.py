@@ -12,9 +12,9 @@ def connect(sentinels, group):
     return Sentinel(
         sentinels,
         socket_timeout=0.5,
-        # Tries are nested three deep: 4 * 4 * 4 of them, 10 ms apart. Many more would be spent on
-        # the old address before the Sentinel is asked again.
-        retry=Retry(ConstantBackoff(0.01), 3),
+        # One retry after 10 ms; by default there is none. Retries are nested three deep, and the
+        # innermost use the address that is known, so more of them make an outage longer.
+        retry=Retry(ConstantBackoff(0.01), 1),
         retry_on_error=[ConnectionError, TimeoutError],
     ).master_for(group)
 # docs: end
