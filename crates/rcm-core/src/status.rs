@@ -2,14 +2,16 @@
 //!
 //! Doors read one snapshot and never the engine, so every answer they give agrees with the others.
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use serde::Serialize;
 
 use crate::id::{Address, Epoch, GroupName, Offset, RunId};
-use crate::observation::Failure;
+use crate::observation::{Failure, Following};
 use crate::rule::Stage;
+use crate::time::Instant;
 use crate::verdict::{Verdict, Warning};
 
 /// The state of one group at one moment.
@@ -42,6 +44,8 @@ pub struct Status {
 pub struct NodeStatus {
     /// Where it listens.
     pub address: Address,
+    /// What its host name resolved to last.
+    pub ip: Option<IpAddr>,
     /// The operator listed it.
     pub listed: bool,
     /// Its process.
@@ -50,8 +54,16 @@ pub struct NodeStatus {
     pub version: Option<String>,
     /// What it is to the group.
     pub role: NodeRole,
+    /// What it says it is, and since when; for its last process only.
+    pub reports: Option<Reported>,
     /// Why it does not answer.
     pub failure: Option<Failure>,
+    /// Since when it is without an answer.
+    #[serde(skip)]
+    pub failing_since: Option<Instant>,
+    /// Clients should not use it: it is gone, or has been without an answer for longer than the
+    /// policy allows. Of the primary this is the verdict, so that it never contradicts it.
+    pub down: bool,
     /// How much of the stream it has applied.
     pub offset: Option<Offset>,
     /// How many bytes it is behind the primary, as last seen.
@@ -74,6 +86,52 @@ pub enum NodeRole {
     Unknown,
 }
 
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reported {
+    /// The node that it follows, when it says that it is a replica.
+    pub following: Option<Upstream>,
+    /// Since when it is seen in this role.
+    #[serde(skip)]
+    pub since: Option<Instant>,
+}
+
+/// The node that a replica follows, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Upstream {
+    /// Where that node listens.
+    pub address: Address,
+    /// Whether its stream is received.
+    pub link_up: bool,
+    /// Since when its stream is seen missing.
+    #[serde(skip)]
+    pub down_since: Option<Instant>,
+    /// Zero means that the replica may never be promoted.
+    pub priority: u32,
+}
+
+impl Upstream {
+    /// What a replica says of the node that it follows.
+    pub fn new(following: &Following, down_since: Option<Instant>) -> Self {
+        Self {
+            address: following.primary.clone(),
+            link_up: following.link_up,
+            down_since,
+            priority: following.priority,
+        }
+    }
+}
+
+impl NodeStatus {
+    /// The address that clients are told: numeric, if it is known.
+    pub fn endpoint(&self) -> Address {
+        match self.ip {
+            Some(ip) => Address::new(ip.to_string(), self.address.port()),
+            None => self.address.clone(),
+        }
+    }
+}
+
 impl Status {
     /// The status of a group of which nothing is known yet.
     pub const fn unknown(group: GroupName) -> Self {
@@ -89,6 +147,21 @@ impl Status {
             store_writable: true,
             nodes: Vec::new(),
         }
+    }
+
+    /// The node in office.
+    pub fn primary_node(&self) -> Option<&NodeStatus> {
+        let address = self.primary.as_ref()?;
+        let in_office = self
+            .nodes
+            .iter()
+            .find(|node| node.role == NodeRole::Primary);
+        in_office.or_else(|| self.nodes.iter().find(|node| node.address == *address))
+    }
+
+    /// Whether clients should not use the primary in office.
+    pub fn primary_is_down(&self) -> bool {
+        self.verdict.means_lost()
     }
 
     /// How many replicas receive the primary's stream.

@@ -3,7 +3,7 @@
 //! A module imports only from its right in this list, and a test holds it to that:
 //!
 //! ```text
-//! cli driver redis store config telemetry local clock
+//! cli sentinel driver redis store config telemetry local clock
 //! ```
 
 pub mod cli;
@@ -12,5 +12,6 @@ pub mod config;
 pub mod driver;
 pub mod local;
 pub mod redis;
+pub mod sentinel;
 pub mod store;
 pub mod telemetry;

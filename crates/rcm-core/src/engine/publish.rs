@@ -6,8 +6,9 @@ use super::belonging::receives;
 use super::{Engine, Plan};
 use crate::event::Kind;
 use crate::id::Epoch;
+use crate::observation::Failure;
 use crate::rule::Stage;
-use crate::status::{NodeRole, NodeStatus, Status};
+use crate::status::{NodeRole, NodeStatus, Reported, Status, Upstream};
 use crate::verdict::{Verdict, Warning, warnings};
 use crate::view::Node;
 
@@ -41,8 +42,10 @@ impl Engine {
         let primary = self.primary_node();
         let offset = node.offset().map(|(offset, _)| offset);
         let ahead = primary.and_then(Node::offset).map(|(offset, _)| offset);
+        let in_office = primary.is_some_and(|primary| primary.id == node.id);
         NodeStatus {
             address: node.address.clone(),
+            ip: node.ip,
             listed: node.listed,
             run_id: node.run_id(),
             version: node
@@ -50,10 +53,42 @@ impl Engine {
                 .as_ref()
                 .map(|identity| identity.version.clone()),
             role: self.role_of(node, primary),
+            reports: reported(node),
             failure: node.trouble.failure().or(node.refuses_us),
+            failing_since: node.trouble.began_at(),
+            down: if in_office {
+                self.verdict.means_lost()
+            } else {
+                self.is_down(node)
+            },
             offset,
             lag: ahead.zip(offset).map(|(ahead, own)| ahead.ahead_of(own)),
         }
+    }
+
+    /// Whether a node that is not in office has been without an answer for too long.
+    fn is_down(&self, node: &Node) -> bool {
+        let (Some(failure), Some(since)) = (node.trouble.failure(), node.trouble.began_at()) else {
+            return false;
+        };
+        let patience = match failure {
+            Failure::Refused => self.policy.crash_after,
+            Failure::Mute => {
+                let identity = node.identity.as_ref();
+                self.policy
+                    .hang_after(identity.and_then(|identity| identity.busy_threshold))
+            }
+            Failure::Closed | Failure::Silent | Failure::NotRedis | Failure::Unresolved => {
+                self.policy.silent_after
+            }
+            // These lives, or it is our own machine that could not ask.
+            Failure::Busy
+            | Failure::Unauthorised
+            | Failure::Forbidden
+            | Failure::TurnedAway
+            | Failure::Local => return false,
+        };
+        self.now.since(since) >= patience
     }
 
     fn role_of(&self, node: &Node, primary: Option<&Node>) -> NodeRole {
@@ -95,4 +130,14 @@ impl Engine {
             }
         }
     }
+}
+
+fn reported(node: &Node) -> Option<Reported> {
+    let replication = node.replication()?;
+    Some(Reported {
+        following: replication
+            .following()
+            .map(|following| Upstream::new(following, node.down_since)),
+        since: node.role_since,
+    })
 }

@@ -158,6 +158,11 @@ impl Verdict {
         }
     }
 
+    /// Whether the primary is lost to its clients, also when nobody can take over.
+    pub const fn means_lost(self) -> bool {
+        matches!(self.calls_for(), Response::FailOver) || matches!(self, Self::NoCandidate)
+    }
+
     /// Whether the verdict could be wrong about a living primary: silence and hangs are judged by
     /// a delay, a refused connect is proof.
     pub const fn is_undecidable(self) -> bool {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rcm_core::fencing::Owner;
 use rcm_core::id::GroupName;
+use rcm_core::policy::Policy;
 use rcm_core::status::Status;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch::Receiver;
@@ -16,9 +17,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Exit;
 use crate::clock::Clock;
-use crate::config::{Config, Group};
+use crate::config::{Config, Group, Sentinel};
 use crate::driver::{Handle, Setup, Shared};
 use crate::redis::{Commands, Settings};
+use crate::sentinel::{self, Door, Scripts, Served};
 use crate::store::Store;
 use crate::store::file::{File, OpenError};
 use crate::store::memory::Memory;
@@ -56,11 +58,25 @@ fn open_store(config: &Config) -> Result<Store, OpenError> {
 
 async fn until_a_signal(config: Config, store: Store) -> Exit {
     let shared = Shared::start(Clock::start(), store);
+    let policies: Vec<Policy> = config
+        .groups
+        .iter()
+        .map(|group| group.policy.clone())
+        .collect();
     let groups: Vec<Handle> = config
         .groups
         .into_iter()
         .map(|group| Handle::spawn(setup(group, &shared), &shared))
         .collect();
+    let served = groups.iter().zip(policies);
+    let served = served.map(|(handle, policy)| Served::of(handle, policy));
+    let _door = match open_door(config.sentinel, served.collect(), &shared) {
+        Ok(door) => door,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Exit::Failed;
+        }
+    };
     let mut halts = JoinSet::new();
     for group in &groups {
         halts.spawn(halted(
@@ -97,6 +113,34 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
     }
     tracing::info!("stopping: the nodes are left as they are");
     Exit::Done
+}
+
+/// Serves clients that speak Sentinel's language, if that is wanted.
+fn open_door(
+    settings: Option<Sentinel>,
+    served: Vec<Served>,
+    shared: &Shared,
+) -> Result<Option<Door>, sentinel::OpenError> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let is_open = settings.access.is_none() && !settings.address.ip().is_loopback();
+    let door = Door::open(
+        settings,
+        served,
+        Scripts::none(),
+        shared.store.monitor(),
+        shared.clock,
+    )?;
+    let address = door.address();
+    tracing::info!(%address, "the Sentinel API listens");
+    if is_open {
+        tracing::warn!(
+            "everybody who can reach {address} can ask for a failover; set a password with \
+             --sentinel-password-file, or listen on 127.0.0.1"
+        );
+    }
+    Ok(Some(door))
 }
 
 fn setup(group: Group, shared: &Shared) -> Setup {

@@ -9,6 +9,7 @@ use rcm_core::policy::Nodes;
 
 use super::duration::{BadDuration, parse, parse_or_off};
 use super::environment::{self, Variables};
+use super::sentinel::{self, Listen};
 use super::settings::{Process, Settings, check_delay};
 use super::{Config, Environment, Error, REPORT_EVERY, Secret, file, state_folder};
 use crate::telemetry::{Log, LogFormat, LogLevel};
@@ -160,8 +161,16 @@ struct ProcessArgs {
     /// Log less
     #[arg(short, long)]
     quiet: bool,
-    #[arg(long, hide = true, value_parser = only_off)]
-    sentinel: Option<()>,
+    /// Where clients that speak Sentinel's language are served; off is nowhere [default:
+    /// 127.0.0.1:26379]
+    #[arg(long, value_name = "ADDR", value_parser = sentinel::listen)]
+    sentinel: Option<Listen>,
+    /// User of those clients [default: default]
+    #[arg(long, value_name = "NAME")]
+    sentinel_username: Option<String>,
+    /// File with the password of those clients [default: none is needed]
+    #[arg(long, value_name = "FILE")]
+    sentinel_password_file: Option<PathBuf>,
     #[arg(long, hide = true, value_parser = only_off)]
     proxy: Option<()>,
     #[arg(long, hide = true, value_parser = only_off)]
@@ -251,8 +260,9 @@ fn build(
     if !errors.is_empty() {
         return Err(Error::all(&errors));
     }
+    warnings.extend(variables.warnings);
     let process = process
-        .settings()
+        .settings(&mut warnings)?
         .over(variables.process)
         .over(file.process);
     Ok(Config {
@@ -262,6 +272,7 @@ fn build(
             level: process.log_level.unwrap_or_default(),
         },
         report_every: process.report_every.unwrap_or(REPORT_EVERY),
+        sentinel: process.sentinel.into_sentinel().map_err(Error::new)?,
         groups,
         warnings,
     })
@@ -297,18 +308,30 @@ impl GroupArgs {
 }
 
 impl ProcessArgs {
-    fn settings(self) -> Process {
+    fn settings(self, warnings: &mut Vec<String>) -> Result<Process, Error> {
+        let mut password = None;
+        if let Some(file) = self.sentinel_password_file {
+            let (secret, warning) = Secret::read(&file).map_err(Error::new)?;
+            warnings.extend(warning);
+            password = Some(secret);
+        }
         let level = match (self.verbose, self.quiet) {
             (true, _) => Some(LogLevel::Debug),
             (_, true) => Some(LogLevel::Warn),
             _ => self.log_level,
         };
-        Process {
+        Ok(Process {
             state_folder: self.state_dir,
             report_every: self.report_every,
             log_format: self.log_format,
             log_level: level,
-        }
+            sentinel: sentinel::Settings {
+                address: self.sentinel,
+                username: self.sentinel_username,
+                password,
+                ..sentinel::Settings::default()
+            },
+        })
     }
 }
 

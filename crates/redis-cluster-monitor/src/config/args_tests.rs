@@ -56,7 +56,15 @@ fn mistakes_are_named_with_their_word_and_remedy() {
         ),
         (
             "--sentinel :26379 a",
-            ["--sentinel", "not built yet in this version"],
+            ["--sentinel", "write IP:PORT, such as 127.0.0.1:26379"],
+        ),
+        (
+            "--proxy :6379 a",
+            ["--proxy", "not built yet in this version"],
+        ),
+        (
+            "--sentinel-username u a",
+            ["username `u` and no password", "RCM_SENTINEL_PASSWORD"],
         ),
         (
             "--store etcd://h:2379 a",

@@ -10,7 +10,7 @@ use rcm_core::id::GroupName;
 
 use super::duration;
 use super::settings::{Process, Settings, check_delay};
-use super::{Environment, Error, Secret};
+use super::{Environment, Error, Secret, sentinel};
 
 /// What the environment says.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub(super) struct Variables {
     pub settings: Settings,
     pub process: Process,
     pub password_file: Option<PathBuf>,
+    pub warnings: Vec<String>,
 }
 
 /// Reads all variables, or tells everything that is wrong with them.
@@ -26,6 +27,7 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
     let mut reader = Reader {
         env,
         errors: Vec::new(),
+        warnings: Vec::new(),
     };
     let delay = |reader: &mut Reader<'_>, variable, name| {
         reader.parsed(variable, |text| {
@@ -44,11 +46,13 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         persist_roles: reader.parsed("RCM_NO_PERSIST_ROLES", truth).map(|no| !no),
         rename_commands: None,
     };
+    let sentinel = door(&mut reader);
     let process = Process {
         state_folder: reader.value("RCM_STATE_DIR").map(PathBuf::from),
         report_every: reader.parsed::<Duration, _>("RCM_REPORT_EVERY", duration::parse_or_off),
         log_format: reader.parsed("RCM_LOG_FORMAT", |text| ValueEnum::from_str(text, false)),
         log_level: reader.parsed("RCM_LOG_LEVEL", |text| ValueEnum::from_str(text, false)),
+        sentinel,
     };
     reader.parsed("RCM_STORE", super::args::only_file);
     let name = reader.parsed("RCM_NAME", str::parse);
@@ -65,12 +69,49 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         settings,
         process,
         password_file,
+        warnings: reader.warnings,
     })
+}
+
+/// What the environment says of the Sentinel API.
+fn door(reader: &mut Reader<'_>) -> sentinel::Settings {
+    let password = reader.text("RCM_SENTINEL_PASSWORD").map(Secret::new);
+    let file = reader
+        .value("RCM_SENTINEL_PASSWORD_FILE")
+        .map(PathBuf::from);
+    if password.is_some() && file.is_some() {
+        reader.errors.push(
+            "RCM_SENTINEL_PASSWORD and RCM_SENTINEL_PASSWORD_FILE are both set\nhelp: unset one of \
+             the two"
+                .to_owned(),
+        );
+    }
+    let in_file = file.and_then(|file| match Secret::read(&file) {
+        Ok((secret, warning)) => {
+            reader.warnings.extend(warning);
+            Some(secret)
+        }
+        Err(error) => {
+            reader.errors.push(error);
+            None
+        }
+    });
+    sentinel::Settings {
+        address: reader.parsed("RCM_SENTINEL", sentinel::listen),
+        username: reader.text("RCM_SENTINEL_USERNAME"),
+        password: password.or(in_file),
+        read_without_auth: reader.parsed("RCM_SENTINEL_READ_WITHOUT_AUTH", truth),
+        max_clients: reader.parsed("RCM_SENTINEL_MAX_CLIENTS", sentinel::max_clients),
+        idle_after: reader.parsed("RCM_SENTINEL_IDLE_AFTER", duration::parse_or_off),
+        announce_hostnames: reader.parsed("RCM_SENTINEL_ANNOUNCE_HOSTNAMES", truth),
+        replay_on_subscribe: reader.parsed("RCM_SENTINEL_REPLAY_ON_SUBSCRIBE", truth),
+    }
 }
 
 struct Reader<'a> {
     env: Environment<'a>,
     errors: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Reader<'_> {

@@ -9,6 +9,7 @@ mod environment;
 mod file;
 mod problem;
 mod secret;
+mod sentinel;
 mod settings;
 mod state_folder;
 
@@ -22,6 +23,7 @@ use rcm_core::policy::{Nodes, Policy};
 
 use crate::telemetry::Log;
 pub use secret::Secret;
+pub use sentinel::{Access, Sentinel};
 
 /// Everything a monitor is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub log: Log,
     /// How often a line sums up each group; zero is never.
     pub report_every: Duration,
+    /// The Sentinel API; `None` if there is to be none.
+    pub sentinel: Option<Sentinel>,
     /// The groups, by name.
     pub groups: Vec<Group>,
     /// What is allowed and unwise, to be logged.

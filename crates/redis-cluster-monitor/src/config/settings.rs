@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 
-use super::{Credentials, Group, Secret};
+use super::{Credentials, Group, Secret, sentinel};
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// What one source says; `None` is nothing.
@@ -82,6 +82,7 @@ pub(super) struct Process {
     pub report_every: Option<Duration>,
     pub log_format: Option<LogFormat>,
     pub log_level: Option<LogLevel>,
+    pub sentinel: sentinel::Settings,
 }
 
 impl Process {
@@ -92,6 +93,7 @@ impl Process {
             report_every: self.report_every.or(below.report_every),
             log_format: self.log_format.or(below.log_format),
             log_level: self.log_level.or(below.log_level),
+            sentinel: self.sentinel.over(below.sentinel),
         }
     }
 }

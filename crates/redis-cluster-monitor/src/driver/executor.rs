@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::redis::{Hands, Link, Settings};
+use crate::redis::{Hands, Link, Memory, Settings};
 use crate::store::{Error, Store};
 
 /// What actions came to.
@@ -24,6 +24,7 @@ pub(super) struct Executor {
     store: Store,
     settings: Arc<Settings>,
     clock: Clock,
+    memory: Memory,
     hands: Hands,
     watched: BTreeMap<NodeId, Watched>,
     pace: watch::Sender<Pace>,
@@ -46,6 +47,7 @@ impl Executor {
         settings: Arc<Settings>,
         store: Store,
         clock: Clock,
+        memory: Memory,
     ) -> Self {
         let (outcomes, outcome_inbox) = mpsc::unbounded_channel();
         let (observations, observation_inbox) = mpsc::unbounded_channel();
@@ -55,6 +57,7 @@ impl Executor {
             hands: Hands::new(Arc::clone(&settings), clock),
             settings,
             clock,
+            memory,
             watched: BTreeMap::new(),
             pace: watch::Sender::new(Pace::Calm),
             outcomes,
@@ -108,6 +111,7 @@ impl Executor {
             self.clock,
             self.pace.subscribe(),
             self.observations.clone(),
+            self.memory.clone(),
         );
         let ip = address.ip();
         self.watched.insert(

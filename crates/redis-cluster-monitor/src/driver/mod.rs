@@ -21,7 +21,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 pub use self::heartbeat::Heartbeat;
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
-use crate::redis::Settings;
+use crate::redis::{Memory, Settings};
 use crate::store::Store;
 
 /// What a group needs to be watched.
@@ -72,6 +72,7 @@ pub struct Handle {
     name: GroupName,
     status: watch::Receiver<Arc<Status>>,
     events: broadcast::Sender<Arc<Event>>,
+    memory: Memory,
     task: AbortHandle,
 }
 
@@ -101,7 +102,9 @@ impl Handle {
         let engine = Engine::new(me, &nodes, policy, seed, clock.now());
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
-        let executor = executor::Executor::new(name.clone(), settings, store, clock);
+        let memory = Memory::default();
+        let executor =
+            executor::Executor::new(name.clone(), settings, store, clock, memory.clone());
         let trouble = store_health.trouble();
         let group = group::Group::new(engine, executor, clock, heartbeat, trouble);
         let task = tokio::spawn(group.run(publisher.clone(), events.clone()));
@@ -111,6 +114,7 @@ impl Handle {
             name,
             status,
             events,
+            memory,
             task: abort,
         }
     }
@@ -123,6 +127,11 @@ impl Handle {
     /// The published snapshot, now and from now on.
     pub fn status(&self) -> watch::Receiver<Arc<Status>> {
         self.status.clone()
+    }
+
+    /// What its nodes said last.
+    pub fn memory(&self) -> Memory {
+        self.memory.clone()
     }
 
     /// What happens from now on.

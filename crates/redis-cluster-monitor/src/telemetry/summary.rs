@@ -55,11 +55,15 @@ mod tests {
     fn node(port: u16, role: NodeRole, failure: Option<Failure>) -> NodeStatus {
         NodeStatus {
             address: Address::new("127.0.0.1", port),
+            ip: None,
             listed: true,
             run_id: None,
             version: None,
             role,
+            reports: None,
             failure,
+            failing_since: None,
+            down: failure.is_some(),
             offset: None,
             lag: None,
         }

@@ -12,7 +12,7 @@ use rcm_core::policy::Policy;
 use redis_cluster_monitor::clock::Clock;
 use redis_cluster_monitor::config::{Credentials, Secret};
 use redis_cluster_monitor::local::{Error, Server};
-use redis_cluster_monitor::redis::{Commands, Link, Settings};
+use redis_cluster_monitor::redis::{Commands, Link, Memory, Settings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
@@ -82,7 +82,15 @@ impl Eyes {
         let (pace, paced) = watch::channel(Pace::Calm);
         let (sink, told) = unbounded_channel();
         let clock = Clock::start();
-        let link = Link::spawn(NodeId(7), address, Arc::new(settings), clock, paced, sink);
+        let link = Link::spawn(
+            NodeId(7),
+            address,
+            Arc::new(settings),
+            clock,
+            paced,
+            sink,
+            Memory::default(),
+        );
         Self {
             pace,
             clock,

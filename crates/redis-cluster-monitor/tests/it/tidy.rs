@@ -88,6 +88,7 @@ fn roles_are_called_primary_and_replica_except_on_the_wire() {
         let text = path.to_string_lossy();
         [
             "/redis/",
+            "/sentinel/",
             "/local/",
             "/rcm-resp/",
             "/tests/",

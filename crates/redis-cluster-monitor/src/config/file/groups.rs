@@ -172,7 +172,7 @@ fn delay(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<std::t
     }
 }
 
-fn password(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Secret> {
+pub(super) fn password(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Secret> {
     let path = reader.text(key, value)?;
     match Secret::read(&reader.path(path)) {
         Ok((secret, warning)) => {

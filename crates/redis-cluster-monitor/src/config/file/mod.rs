@@ -2,6 +2,7 @@
 
 mod groups;
 mod reader;
+mod sentinel;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ const KEYS: &[&str] = &[
     "log_format",
     "log_level",
     "report_every",
+    "sentinel",
     "store",
 ];
 
@@ -81,6 +83,7 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
             }
             "log_format" => file.process.log_format = choice(reader, key.get_ref(), value),
             "log_level" => file.process.log_level = choice(reader, key.get_ref(), value),
+            "sentinel" => file.process.sentinel = sentinel::read(reader, value),
             "defaults" => defaults = groups::defaults(reader, value),
             "groups" => groups = Some(value),
             _ => reader.unknown(key, KEYS),

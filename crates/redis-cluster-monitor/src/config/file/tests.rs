@@ -69,3 +69,31 @@ fn defaults_hold_where_a_group_says_nothing() {
     assert_eq!(renamed.get("REPLICAOF").unwrap(), "r1");
     assert_eq!(second.hang_after, Some(Duration::from_secs(1)));
 }
+
+#[test]
+fn the_sentinel_table_sets_every_setting_of_the_door() {
+    let source = r#"
+        [sentinel]
+        address = "0.0.0.0:26379"
+        announce_hostnames = true
+        idle_after = "5m"
+        max_clients = 12
+        read_without_auth = true
+        replay_on_subscribe = true
+        username = "app"
+        [groups.a]
+        nodes = ["10.0.0.1"]
+    "#;
+    let file = parse(Path::new("/etc/rcm/x.toml"), source).unwrap();
+    let expected = crate::config::sentinel::Settings {
+        address: crate::config::sentinel::listen("0.0.0.0:26379").ok(),
+        username: Some("app".to_owned()),
+        password: None,
+        read_without_auth: Some(true),
+        max_clients: Some(12),
+        idle_after: Some(Duration::from_secs(300)),
+        announce_hostnames: Some(true),
+        replay_on_subscribe: Some(true),
+    };
+    assert_eq!(file.process.sentinel, expected);
+}

@@ -2,6 +2,7 @@
 
 use crate::redis::Settings;
 use crate::redis::connection::Connection;
+use crate::redis::memory::Section;
 
 /// One request. The order of the variants is the order of a first conversation: who the node is
 /// comes before how it is, and that before everything that can wait.
@@ -64,6 +65,29 @@ impl Ask {
         Self::Keyspace,
         Self::Clients,
     ];
+
+    /// The section of `INFO` that is asked for.
+    pub(super) const fn section(self) -> Option<Section> {
+        match self {
+            Self::Server => Some(Section::Server),
+            Self::Clients => Some(Section::Clients),
+            Self::Memory => Some(Section::Memory),
+            Self::Loading | Self::Persistence => Some(Section::Persistence),
+            Self::Replication => Some(Section::Replication),
+            Self::Keyspace => Some(Section::Keyspace),
+            Self::Auth
+            | Self::Name
+            | Self::Replicate
+            | Self::BusyThreshold
+            | Self::LuaTimeLimit
+            | Self::Ping
+            | Self::MinReplicas
+            | Self::StopWrites
+            | Self::SavePoints
+            | Self::ClientList
+            | Self::Sentinels => None,
+        }
+    }
 
     /// Adds the request to what is sent next.
     pub(super) fn push(self, settings: &Settings, connection: &mut Connection) {

@@ -29,17 +29,21 @@ use tokio::task::JoinHandle;
 
 use self::approach::Approach;
 use self::session::Session;
-use super::Settings;
+use super::memory::Section;
+use super::{Memory, Settings};
 use crate::clock::Clock;
 
 /// Looks at one node for as long as it lives.
 #[derive(Debug)]
 pub struct Link {
     task: JoinHandle<()>,
+    address: Address,
+    memory: Memory,
 }
 
 impl Link {
-    /// Looks at the node at `address` from now on, as often as `pace` says.
+    /// Looks at the node at `address` from now on, as often as `pace` says, and keeps in `memory`
+    /// what it says.
     pub fn spawn(
         node: NodeId,
         address: Address,
@@ -47,10 +51,19 @@ impl Link {
         clock: Clock,
         pace: watch::Receiver<Pace>,
         sink: UnboundedSender<Observation>,
+        memory: Memory,
     ) -> Self {
-        let teller = Teller { node, clock, sink };
+        let teller = Teller {
+            node,
+            clock,
+            sink,
+            address: address.clone(),
+            memory: memory.clone(),
+        };
         Self {
-            task: tokio::spawn(look(address, settings, teller, pace)),
+            task: tokio::spawn(look(address.clone(), settings, teller, pace)),
+            address,
+            memory,
         }
     }
 }
@@ -58,6 +71,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.task.abort();
+        self.memory.forget(&self.address);
     }
 }
 
@@ -116,6 +130,8 @@ struct Teller {
     node: NodeId,
     clock: Clock,
     sink: UnboundedSender<Observation>,
+    address: Address,
+    memory: Memory,
 }
 
 impl Teller {
@@ -132,6 +148,11 @@ impl Teller {
         };
         // Nobody listens any more only while the program ends.
         self.sink.send(observation).ok();
+    }
+
+    /// Keeps a reply for those who ask us instead of the node.
+    fn keep(&self, section: Option<(Section, &[u8])>) {
+        self.memory.note(&self.address, self.now(), section);
     }
 
     fn failed(&self, asked_at: Instant, failure: Failure) {

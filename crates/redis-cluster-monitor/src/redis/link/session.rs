@@ -283,9 +283,11 @@ impl Session {
             // Nobody asked for anything.
             return Err((self.teller.now(), Failure::NotRedis));
         };
+        let text = frame.as_bytes().cloned();
         let heard = self.reading.take(ask, frame);
         let heard = heard.map_err(|failure| (asked_at, failure))?;
         self.answered = true;
+        self.teller.keep(ask.section().zip(text.as_deref()));
         // No answer is quicker than the way there and back; the connect may have been slow itself.
         let took = self.teller.now().since(asked_at);
         self.peer.round_trip = self.peer.round_trip.min(took);

@@ -1,0 +1,167 @@
+//! One client on its socket.
+//!
+//! Always holds: an idle connection costs a task and no buffer; what waits for a client that does
+//! not read is bounded, and such a client is dropped with a line in the log.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf as _;
+use rcm_core::id::GroupName;
+use rcm_resp::Frame;
+use tokio::net::TcpStream;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::timeout;
+
+use super::house::House;
+use super::message::Message;
+use super::reply::error;
+use super::session::{Session, Step};
+
+/// A client that reads nothing for so long is dropped.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+/// So much is read at once; the buffer is on the stack of a call that does not wait.
+const CHUNK: usize = 16 * 1024;
+
+/// Why a connection ended.
+enum End {
+    /// The client left, or said that it would, or broke the protocol.
+    Client,
+    /// It was ended from here, for this reason.
+    Dropped(&'static str),
+}
+
+/// Serves a client until one of the two sides ends it.
+pub(super) async fn serve(
+    stream: TcpStream,
+    session: Session,
+    house: Arc<House>,
+    news: broadcast::Sender<Arc<Message>>,
+) {
+    let client = Arc::clone(&session.client);
+    let _leaving = Leaving(&house, &client);
+    let mut connection = Connection {
+        stream,
+        session,
+        house: &house,
+        news: None,
+    };
+    let ended = tokio::select! {
+        ended = connection.run(&news) => ended,
+        () = client.ended() => End::Dropped("idle for too long, or ended by another client"),
+    };
+    if let End::Dropped(why) = ended {
+        tracing::info!(peer = %client.peer, "dropped a client of the Sentinel API: {why}");
+    }
+}
+
+/// Whatever ends the task, the client is no longer in the list.
+struct Leaving<'a>(&'a House, &'a super::clients::Client);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.clients.leave(self.1);
+    }
+}
+
+struct Connection<'a> {
+    stream: TcpStream,
+    session: Session,
+    house: &'a House,
+    news: Option<broadcast::Receiver<Arc<Message>>>,
+}
+
+impl Connection<'_> {
+    async fn run(&mut self, news: &broadcast::Sender<Arc<Message>>) -> End {
+        loop {
+            let step = self.session.run(self.house);
+            // Before the confirmation is sent, so that nothing after it is missed.
+            if !self.session.listens() {
+                self.news = None;
+            } else if self.news.is_none() {
+                self.news = Some(news.subscribe());
+            }
+            if let Err(end) = self.write().await {
+                return end;
+            }
+            match step {
+                Step::Close => return End::Client,
+                Step::Write => {}
+                Step::Replace(group) => {
+                    let answer = replace(&group).await;
+                    self.session.answer(&answer);
+                }
+                Step::Read => {
+                    if let Err(end) = self.wait().await {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the next bytes of the client, or for news.
+    async fn wait(&mut self) -> Result<(), End> {
+        tokio::select! {
+            ready = self.stream.readable() => match ready.and_then(|()| self.read()) {
+                Ok(0) => Err(End::Client),
+                Ok(_) => Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+                Err(_) => Err(End::Client),
+            },
+            message = next(&mut self.news) => match message {
+                Ok(message) => {
+                    self.session.tell(&message);
+                    Ok(())
+                }
+                Err(RecvError::Lagged(_)) => Err(End::Dropped("it does not read its events")),
+                Err(RecvError::Closed) => Err(End::Client),
+            },
+        }
+    }
+
+    fn read(&mut self) -> io::Result<usize> {
+        let mut chunk = [0; CHUNK];
+        let count = self.stream.try_read(&mut chunk)?;
+        self.session.feed(chunk.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+
+    /// Sends all that waits, in as few writes as possible.
+    async fn write(&mut self) -> Result<(), End> {
+        while !self.session.output().is_empty() {
+            match self.stream.try_write(self.session.output()) {
+                Ok(count) => self.session.output().advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match timeout(READ_WITHIN, self.stream.writable()).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) => return Err(End::Client),
+                        Err(_) => return Err(End::Dropped("it does not read its replies")),
+                    }
+                }
+                Err(_) => return Err(End::Client),
+            }
+        }
+        // An idle connection holds no buffers.
+        *self.session.output() = bytes::BytesMut::new();
+        Ok(())
+    }
+}
+
+async fn next(
+    news: &mut Option<broadcast::Receiver<Arc<Message>>>,
+) -> Result<Arc<Message>, RecvError> {
+    match news {
+        Some(news) => news.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Asks for a new primary and says what came of it. The next requests of the connection wait.
+#[expect(clippy::unused_async, reason = "the core answers it")]
+async fn replace(group: &GroupName) -> Frame {
+    error(format!(
+        "ERR a failover of {group} on request is not built into this version"
+    ))
+}

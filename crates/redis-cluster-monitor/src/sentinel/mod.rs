@@ -1,0 +1,216 @@
+//! The door that speaks Sentinel's language, so that its clients need no change.
+//!
+//! A connection is a [`Session`]: bytes in, bytes out, answered from the published snapshots. What
+//! happens is told by one [`Herald`] per group. Sockets are a thin layer around both.
+//!
+//! The door has a thread of its own: what is asked of it, and by how many, never delays what
+//! watches and acts. It knows nothing but what is published, and nothing here decides.
+//!
+//! This and `redis` are the only places that speak Sentinel's words for the roles.
+
+mod clients;
+mod commands;
+mod connection;
+mod fields;
+mod glob;
+mod herald;
+mod house;
+mod listen;
+mod message;
+mod reply;
+mod scripts;
+mod session;
+mod subscriptions;
+mod table;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rcm_core::event::Event;
+use rcm_core::id::MonitorId;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+pub use self::herald::Herald;
+pub use self::house::{Group, House};
+pub use self::listen::OpenError;
+pub use self::message::Message;
+pub use self::scripts::{Script, Scripts, State as ScriptState};
+pub use self::session::{Session, Step};
+use crate::clock::Clock;
+use crate::config::Sentinel;
+use crate::driver::Handle;
+
+/// Messages that a slow subscriber may be behind before it is dropped.
+const MESSAGES_KEPT: usize = 4096;
+/// How long the event is waited for that explains a new primary in the snapshot.
+const EXPLAINED_WITHIN: Duration = Duration::from_millis(50);
+/// How often it is looked who has been silent for too long.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long a client may take to say the password.
+const PASSWORD_WITHIN: Duration = Duration::from_secs(10);
+
+/// The open door; it closes, and all connections with it, when this is dropped.
+#[derive(Debug)]
+pub struct Door {
+    address: SocketAddr,
+    close: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// A group that is served: what a connection asks about, and what happens.
+#[derive(Debug)]
+pub struct Served {
+    /// What is asked about.
+    pub group: Group,
+    /// What happens.
+    pub events: broadcast::Receiver<Arc<Event>>,
+}
+
+impl Served {
+    /// A group that is watched.
+    pub fn of(handle: &Handle, policy: rcm_core::policy::Policy) -> Self {
+        Self {
+            group: Group {
+                name: handle.name().clone(),
+                policy,
+                status: handle.status(),
+                memory: handle.memory(),
+            },
+            events: handle.events(),
+        }
+    }
+}
+
+impl Door {
+    /// Listens from now on.
+    pub fn open(
+        mut settings: Sentinel,
+        served: Vec<Served>,
+        scripts: Scripts,
+        monitor: &MonitorId,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let socket = listen::bind(settings.address)?;
+        let address = socket.local_addr().map_err(OpenError::Thread)?;
+        settings.address = address;
+        settings.max_clients = listen::reserve_descriptors(settings.max_clients);
+        let (groups, events): (Vec<_>, Vec<_>) = served
+            .into_iter()
+            .map(|served| (served.group.clone(), (served.group, served.events)))
+            .unzip();
+        let house = Arc::new(House::new(groups, settings, scripts, monitor, clock));
+        let (close, closed) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(OpenError::Thread)?;
+        let serve = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve(socket, house, events) => {}
+                    // Also when the sender is gone.
+                    _ = closed => {}
+                }
+            });
+        };
+        let thread = thread::Builder::new()
+            .name("sentinel-api".to_owned())
+            .spawn(serve)
+            .map_err(OpenError::Thread)?;
+        Ok(Self {
+            address,
+            close: Some(close),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        drop(self.close.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was told when it happened.
+            thread.join().ok();
+        }
+    }
+}
+
+/// Everything on the door's thread.
+async fn serve(
+    socket: std::net::TcpListener,
+    house: Arc<House>,
+    events: Vec<(Group, broadcast::Receiver<Arc<Event>>)>,
+) {
+    let news = broadcast::Sender::new(MESSAGES_KEPT);
+    for (group, events) in events {
+        let herald = Herald::new(group.name.as_str(), house.settings.announce_hostnames);
+        tokio::spawn(herald_of(group, events, herald, news.clone()));
+    }
+    tokio::spawn(sweep(Arc::clone(&house)));
+    if let Err(error) = listen::accept(socket, house, news).await {
+        tracing::error!("the Sentinel API is closed: {error}");
+    }
+}
+
+/// Tells subscribers what happens to one group.
+async fn herald_of(
+    group: Group,
+    mut events: broadcast::Receiver<Arc<Event>>,
+    mut herald: Herald,
+    news: broadcast::Sender<Arc<Message>>,
+) {
+    let mut status = group.status;
+    let mut behind = false;
+    loop {
+        let messages = tokio::select! {
+            biased;
+            event = events.recv() => {
+                let snapshot = Arc::clone(&status.borrow_and_update());
+                match event {
+                    Ok(event) => herald.hear(&event, &snapshot),
+                    Err(RecvError::Lagged(_)) => herald.catch_up(&snapshot),
+                    // The group is watched no longer.
+                    Err(RecvError::Closed) => return,
+                }
+            }
+            changed = status.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let snapshot = Arc::clone(&status.borrow_and_update());
+                herald.see(&snapshot)
+            }
+            () = sleep(EXPLAINED_WITHIN), if behind => {
+                let snapshot = Arc::clone(&status.borrow_and_update());
+                herald.catch_up(&snapshot)
+            }
+        };
+        behind = herald.is_behind(&status.borrow());
+        for message in messages {
+            // Nobody needs to listen.
+            news.send(Arc::new(message)).ok();
+        }
+    }
+}
+
+/// Ends connections that have been silent for too long.
+async fn sweep(house: Arc<House>) {
+    let mut ticks = interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let idle_after = house.settings.idle_after;
+        house
+            .clients
+            .end_idle(house.now(), idle_after, PASSWORD_WITHIN);
+    }
+}
