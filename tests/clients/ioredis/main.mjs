@@ -7,10 +7,10 @@ function connect(sentinels, name) {
   return new Redis({
     sentinels,
     name,
-    // Reconnects when +switch-master is published, also from a primary that does not answer.
-    failoverDetector: true,
     // The default waits for 50 ms and up to 200 ms more.
     retryStrategy: (times) => Math.min(times * 5, 200),
+    // Ends a connection that owes an answer for so long. Longer than commands may block, as BLPOP.
+    socketTimeout: 500,
     // Commands wait for the reconnection instead of failing after 20 tries of it.
     maxRetriesPerRequest: null,
   });

@@ -17,6 +17,7 @@ pub enum Library {
     ValkeyPy,
     ValkeyPyAsyncio,
     Ioredis,
+    IoredisDetector,
     Iovalkey,
     NodeRedis,
     RedisRs,
@@ -26,12 +27,13 @@ pub enum Library {
 }
 
 impl Library {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RedisPy,
         Self::RedisPyAsyncio,
         Self::ValkeyPy,
         Self::ValkeyPyAsyncio,
         Self::Ioredis,
+        Self::IoredisDetector,
         Self::Iovalkey,
         Self::NodeRedis,
         Self::RedisRs,
@@ -48,6 +50,7 @@ impl Library {
             Self::ValkeyPy => "valkey-py",
             Self::ValkeyPyAsyncio => "valkey-py, asyncio",
             Self::Ioredis => "ioredis",
+            Self::IoredisDetector => "ioredis, failoverDetector",
             Self::Iovalkey => "iovalkey",
             Self::NodeRedis => "node-redis",
             Self::RedisRs => "redis-rs",
@@ -65,6 +68,7 @@ impl Library {
             Self::ValkeyPy => "valkey-py/blocking.py",
             Self::ValkeyPyAsyncio => "valkey-py/with_asyncio.py",
             Self::Ioredis => "ioredis/main.mjs",
+            Self::IoredisDetector => "ioredis/detector.mjs",
             Self::Iovalkey => "iovalkey/main.mjs",
             Self::NodeRedis => "node-redis/main.mjs",
             Self::RedisRs => "redis-rs/src/main.rs",
@@ -128,7 +132,7 @@ impl Library {
             Self::RedisPy | Self::RedisPyAsyncio | Self::ValkeyPy | Self::ValkeyPyAsyncio => {
                 "python3"
             }
-            Self::Ioredis | Self::Iovalkey | Self::NodeRedis => "node",
+            Self::Ioredis | Self::IoredisDetector | Self::Iovalkey | Self::NodeRedis => "node",
             Self::RedisRs => "redis-rs",
             Self::RedisRb => "ruby",
             Self::PerlRedis => "perl",
@@ -144,6 +148,7 @@ impl Library {
             | Self::ValkeyPy
             | Self::ValkeyPyAsyncio
             | Self::Ioredis
+            | Self::IoredisDetector
             | Self::Iovalkey
             | Self::NodeRedis
             | Self::RedisRs => "test",

@@ -1,7 +1,7 @@
 //! Client libraries that know nothing but the address of our Sentinel API.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redis_cluster_monitor::local::{Client, Library, Version, Writing, wait_for};
@@ -18,6 +18,7 @@ macro_rules! with_every_library {
         $(mod $module {
             use redis_cluster_monitor::local::Library;
             #[test] fn writes_on_after_a_crash() { crate::monitor::check(super::writes_on_after_a_crash(Library::$library)); }
+            #[test] fn writes_on_after_a_hang() { crate::monitor::check(super::writes_on_after_a_hang(Library::$library)); }
             #[test] fn follows_a_switchover() { crate::monitor::check(super::follows_a_switchover(Library::$library)); }
         })*
         const TESTED: &[Library] = &[$(Library::$library),*];
@@ -31,19 +32,26 @@ with_every_library! {
     valkey_py ValkeyPy
     valkey_py_asyncio ValkeyPyAsyncio
     ioredis Ioredis
+    ioredis_detector IoredisDetector
     iovalkey Iovalkey
     node_redis NodeRedis
     redis_rs RedisRs
 }
 
 fn writes_on_after_a_crash(library: Library) -> Result {
-    let (mut watched, writing) = writing(library)?;
+    let (mut watched, writing) = writing(library, &[])?;
     watched.node(0).kill();
     writes_to_the_heir(&watched, writing).map(drop)
 }
 
+fn writes_on_after_a_hang(library: Library) -> Result {
+    let (mut watched, writing) = writing(library, &["--hang-after", "500ms"])?;
+    watched.node(0).pause()?;
+    writes_to_the_heir(&watched, writing).map(drop)
+}
+
 fn follows_a_switchover(library: Library) -> Result {
-    let (watched, writing) = writing(library)?;
+    let (watched, writing) = writing(library, &[])?;
     let mut client = Client::connect(watched.monitor.sentinel()?, SOON)?;
     client.text(&["SENTINEL", "FAILOVER", "mymaster"])?;
     let lost = writes_to_the_heir(&watched, writing)?;
@@ -52,8 +60,9 @@ fn follows_a_switchover(library: Library) -> Result {
 }
 
 /// A group and a library that writes to it.
-fn writing(library: Library) -> Result<(Watched, Writing)> {
-    let watched = Watched::with(&builder(Version::System)?, &["--sentinel", "127.0.0.1:0"])?;
+fn writing(library: Library, options: &[&str]) -> Result<(Watched, Writing)> {
+    let options = [&["--sentinel", "127.0.0.1:0"], options].concat();
+    let watched = Watched::with(&builder(Version::System)?, &options)?;
     let sentinels = [watched.monitor.sentinel()?];
     let mut writing = Writing::start(library, &sentinels, "mymaster", WRITE_EVERY)?;
     writing.wait_for_acknowledged(UNDISTURBED, SOON)?;
@@ -73,28 +82,42 @@ fn writes_to_the_heir(watched: &Watched, mut writing: Writing) -> Result<u64> {
     Ok(writing.finish()?.lost())
 }
 
-fn page() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/clients.md");
-    fs::read_to_string(path).unwrap()
+fn page() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/clients.md")
 }
 
 #[test]
 fn the_page_shows_every_library_as_it_is_tested() {
-    let page = page();
-    let mut wrong = Vec::new();
-    for library in Library::ALL {
-        let snippet = library.snippet().unwrap();
-        assert!(!snippet.is_empty(), "{} has no snippet", library.name());
-        if !page.contains(&format!("\n{snippet}```\n")) {
-            wrong.push(format!("not the code of {}:\n{snippet}", library.program()));
-        }
+    let kept = fs::read_to_string(page()).unwrap();
+    let all = Library::ALL.into_iter();
+    let right = all.fold(kept.clone(), |page, library| with_snippet(&page, library));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(page(), &right).unwrap();
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let differs = kept
+        .lines()
+        .zip(right.lines())
+        .find(|(kept, right)| kept != right);
+    assert!(
+        kept == right,
+        "write it anew with UPDATE_DOCS=1: {differs:?}"
+    );
+}
+
+/// The page with the code of a library's program where a comment names the program.
+fn with_snippet(page: &str, library: Library) -> String {
+    let mark = format!("<!-- tests/clients/{} -->\n```", library.program());
+    let (before, marked) = page.split_once(&mark).expect(&mark);
+    let (language, block) = marked.split_once('\n').unwrap();
+    let (_, after) = block.split_once("```\n").unwrap();
+    let snippet = library.snippet().unwrap();
+    assert!(!snippet.is_empty(), "{} shows nothing", library.program());
+    [before, &mark, language, "\n", &snippet, "```\n", after].concat()
 }
 
 #[test]
 fn the_page_tells_the_versions_that_are_installed() {
-    let page = page();
+    let page = fs::read_to_string(page()).unwrap();
     for library in TESTED {
         check((|| {
             // Nobody is there: it tells its version before it looks for the primary.
