@@ -62,7 +62,8 @@ pub struct NodeStatus {
     #[serde(skip)]
     pub failing_since: Option<Instant>,
     /// Clients should not use it: it is gone, or has been without an answer for longer than the
-    /// policy allows. Of the primary this is the verdict, so that it never contradicts it.
+    /// policy allows. Of the primary it is the verdict that says so, and from then on until the
+    /// primary is well again or another one is in office.
     pub down: bool,
     /// How much of the stream it has applied.
     pub offset: Option<Offset>,
@@ -161,7 +162,7 @@ impl Status {
 
     /// Whether clients should not use the primary in office.
     pub fn primary_is_down(&self) -> bool {
-        self.verdict.means_lost()
+        self.primary_node().is_some_and(|node| node.down)
     }
 
     /// How many replicas receive the primary's stream.

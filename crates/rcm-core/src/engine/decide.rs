@@ -362,6 +362,9 @@ impl Engine {
         failure: Option<Failure>,
         tally: Option<Tally>,
     ) {
+        // A lost primary that is merely suspected again is no better than before.
+        let still = self.primary_lost && to == Verdict::PrimarySuspected;
+        self.primary_lost = to.means_lost() || still;
         let from = mem::replace(&mut self.verdict, to);
         if from != to {
             let primary = self.record().map(|record| record.primary.address.clone());

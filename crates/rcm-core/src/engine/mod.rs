@@ -99,6 +99,8 @@ pub struct Engine {
     not_persistent: BTreeSet<NodeId>,
     out: Outbox,
     verdict: Verdict,
+    /// The primary in office was lost and has not been seen well since.
+    primary_lost: bool,
     ripens_at: Option<Instant>,
     /// Since when the topology has called for an adoption or a repair.
     disputed_since: Option<Instant>,
@@ -210,6 +212,7 @@ impl Engine {
             not_persistent: BTreeSet::new(),
             out: Outbox::default(),
             verdict: Verdict::ColdStart,
+            primary_lost: false,
             ripens_at: None,
             disputed_since: None,
             warnings: Vec::new(),

@@ -126,6 +126,7 @@ impl Engine {
 
     pub(super) fn enter_office(&mut self, stored: Stored) {
         self.grounded = true;
+        self.primary_lost = false;
         self.told_would_act = None;
         self.disputed_since = None;
         self.brisk_until = self.now + BRISK;

@@ -57,7 +57,7 @@ impl Engine {
             failure: node.trouble.failure().or(node.refuses_us),
             failing_since: node.trouble.began_at(),
             down: if in_office {
-                self.verdict.means_lost()
+                self.primary_lost
             } else {
                 self.is_down(node)
             },

@@ -79,7 +79,7 @@ impl Herald {
 
     fn note(&mut self, kind: &Kind, status: &Status) {
         match kind {
-            Kind::VerdictChanged { to, .. } => self.judge(to.means_lost()),
+            Kind::VerdictChanged { to, .. } if to.means_lost() => self.judge(true),
             Kind::FailoverStarted { epoch, .. } => {
                 self.tell("+new-epoch", epoch.to_string());
                 self.tell_of_primary("+try-failover");
@@ -117,7 +117,9 @@ impl Herald {
             }
             Kind::PrimaryUp { node, .. } => self.role_of(node, true, status),
             Kind::ReplicaUp { node, .. } => self.role_of(node, false, status),
-            Kind::NodeDown { .. }
+            // Whether it is well again is in the snapshot.
+            Kind::VerdictChanged { .. }
+            | Kind::NodeDown { .. }
             | Kind::NodeForgotten { .. }
             | Kind::SameServer { .. }
             | Kind::WarningRaised { .. }

@@ -2,6 +2,7 @@
 //!
 //! Always holds: one request is answered from one snapshot of each group that it names.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use super::clients::Clients;
 use super::message::{Message, SWITCH};
 use super::scripts::Scripts;
+use super::session::Session;
 use crate::clock::Clock;
 use crate::config::Sentinel;
 use crate::redis::Memory;
@@ -73,6 +75,17 @@ impl House {
             clock,
             opened: clock.now(),
         }
+    }
+
+    /// A connection between these two addresses, which has just been accepted; it is in the list of
+    /// clients until [`House::leave`].
+    pub fn session(&self, peer: SocketAddr, local: SocketAddr) -> Session {
+        Session::new(self, self.clients.enter(peer, local, self.now()))
+    }
+
+    /// The connection has ended.
+    pub fn leave(&self, session: &Session) {
+        self.clients.leave(&session.client);
     }
 
     pub(super) fn now(&self) -> Instant {

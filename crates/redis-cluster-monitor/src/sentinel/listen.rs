@@ -14,7 +14,6 @@ use tokio::time::sleep;
 use super::connection;
 use super::house::{Counters, House};
 use super::message::Message;
-use super::session::Session;
 
 /// Connections that wait to be accepted, as in Redis.
 const BACKLOG: i32 = 511;
@@ -156,8 +155,7 @@ fn welcome(
     SockRef::from(&stream)
         .set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
         .ok();
-    let client = house.clients.enter(peer, local, house.now());
-    let session = Session::new(house, client);
+    let session = house.session(peer, local);
     tokio::spawn(connection::serve(
         stream,
         session,

@@ -233,3 +233,7 @@ impl Session {
 pub(super) fn owned(word: &Bytes) -> String {
     String::from_utf8_lossy(word).into_owned()
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -8,11 +8,14 @@
 
 mod cli;
 mod clients;
+mod door;
 mod eyes;
 mod failover;
 mod hand;
 mod link;
 mod local;
 mod monitor;
+mod sentinel;
+mod sentinel_same;
 mod start;
 mod tidy;
