@@ -24,7 +24,7 @@ use redis_cluster_monitor::local::{Binary, Library, Version};
 
 use contender::{Contender, Tools};
 use raw::{Journal, Line};
-use scenario::{Bed, Scenario};
+use scenario::{Bed, Fault, Scenario};
 use session::Round;
 use stop::Interrupted;
 
@@ -51,9 +51,9 @@ enum Command {
         /// Only this one, by the name that it has in the results; may be repeated.
         #[arg(long = "library", value_name = "NAME", value_parser = library)]
         libraries: Vec<Library>,
-        /// Writes the table into this page, between its marks.
-        #[arg(long, value_name = "FILE")]
-        page: Option<PathBuf>,
+        /// Only this one; may be repeated.
+        #[arg(long = "fault", value_name = "NAME")]
+        faults: Vec<Fault>,
     },
     /// Only shows what was measured before.
     Report {
@@ -100,6 +100,9 @@ struct Options {
     /// Writes the tables into this file as well
     #[arg(long, global = true, value_name = "FILE")]
     summary: Option<PathBuf>,
+    /// Writes the table of client libraries into this page, between its marks
+    #[arg(long, global = true, value_name = "FILE")]
+    page: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -121,17 +124,17 @@ fn start(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::One(scenario) => measure(&[*scenario], scenario.name(), options).map(drop),
         Command::All => measure(&Scenario::ALL, "all", options).map(drop),
-        Command::Clients { libraries, page } => {
-            let lines = measure(&scenario::of_clients(libraries), "clients", options)?;
-            page.as_ref()
-                .map_or(Ok(()), |page| clients::write(page, &lines))
+        Command::Clients { libraries, faults } => {
+            let scenarios = scenario::of_clients(faults, libraries);
+            options.put_on_page(&measure(&scenarios, "clients", options)?)
         }
         Command::Report { files } => {
             let mut lines = Vec::new();
             for file in files {
                 lines.extend(raw::read(file)?);
             }
-            show(&report::render(&lines), options)
+            show(&report::render(&lines), options)?;
+            options.put_on_page(&lines)
         }
     }
 }
@@ -176,6 +179,12 @@ fn show(text: &str, options: &Options) -> anyhow::Result<()> {
 }
 
 impl Options {
+    fn put_on_page(&self, lines: &[Line]) -> anyhow::Result<()> {
+        self.page
+            .iter()
+            .try_for_each(|page| clients::write(page, lines))
+    }
+
     fn bed(&self) -> anyhow::Result<Bed> {
         let server = match self.server.as_str() {
             "system" => Binary::of(Version::System)?,

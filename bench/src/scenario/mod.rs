@@ -114,16 +114,22 @@ impl Scenario {
     }
 }
 
-/// Every fault with these libraries, or with all.
-pub(crate) fn of_clients(libraries: &[Library]) -> Vec<Scenario> {
-    let libraries = match libraries {
-        [] => &Library::ALL,
-        chosen => chosen,
+/// These faults with these libraries; of what is not named, all.
+pub(crate) fn of_clients(faults: &[Fault], libraries: &[Library]) -> Vec<Scenario> {
+    let faults = if faults.is_empty() {
+        &Fault::ALL
+    } else {
+        faults
     };
-    let with = |fault| {
+    let libraries = if libraries.is_empty() {
+        &Library::ALL
+    } else {
+        libraries
+    };
+    let with = |&fault| {
         libraries
             .iter()
             .map(move |&library| Scenario::Client(fault, library))
     };
-    Fault::ALL.into_iter().flat_map(with).collect()
+    faults.iter().flat_map(with).collect()
 }
