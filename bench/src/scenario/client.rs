@@ -66,11 +66,8 @@ pub(super) fn run(
         line.parameters.insert(name.to_owned(), value.to_owned());
     };
     set(line, "library", library.name());
-    set(
-        line,
-        "write-every",
-        &humantime::format_duration(WRITE_EVERY).to_string(),
-    );
+    let every = humantime::format_duration(WRITE_EVERY).to_string();
+    set(line, "write-every", &every);
 
     let settings = Server::builder(&bed.server).with_config_file();
     let mut group = Group::start(&settings, REPLICAS)?;
@@ -90,6 +87,7 @@ pub(super) fn run(
     writing.wait_for_acknowledged(UNDISTURBED, START_DEADLINE)?;
     stop::sleep(phase(line.repetition))?;
 
+    let before = writing.acknowledged();
     match fault {
         Fault::Crash => group.nodes_mut()[0].kill(),
         Fault::Hang => group.nodes_mut()[0].pause()?,
@@ -105,7 +103,7 @@ pub(super) fn run(
     let account = writing.finish()?;
     set(line, "library-version", &account.version);
     line.figures
-        .put(Figure::ClientOutageMs, account.outage_ms());
+        .put(Figure::ClientOutageMs, account.outage_ms(before));
     let count = |number| u32::try_from(number).map(f64::from);
     line.figures
         .put(Figure::ClientErrors, count(account.failed() as u64)?);

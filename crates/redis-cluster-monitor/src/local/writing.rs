@@ -198,12 +198,13 @@ impl Write {
 }
 
 impl Account {
-    /// The longest time between two acknowledged writes, one after the other.
-    pub fn outage_ms(&self) -> f64 {
+    /// The longest time between two acknowledged writes, one after the other. The first of them is at
+    /// least the one that was number `since`: programs are slow when they start.
+    pub fn outage_ms(&self, since: usize) -> f64 {
+        let from = since.saturating_sub(1);
         let pairs = self.acknowledged().zip(self.acknowledged().skip(1));
-        pairs
-            .map(|(one, next)| next.at_ms - one.at_ms)
-            .fold(0.0, f64::max)
+        let gaps = pairs.skip(from).map(|(one, next)| next.at_ms - one.at_ms);
+        gaps.fold(0.0, f64::max)
     }
 
     /// How many acknowledged writes are missing in a later reply of the counter.
@@ -266,7 +267,8 @@ mod tests {
             r#"{"n": 3, "at_ms": 15.0, "ms": 0.5, "ok": false, "error": "refused"}"#,
             r#"{"n": 4, "at_ms": 80.5, "ms": 60.0, "ok": true, "counter": 3}"#,
         ]);
-        assert!((account.outage_ms() - 70.0).abs() < 1e-6);
+        assert!((account.outage_ms(1) - 70.0).abs() < 1e-6);
+        assert!((account.outage_ms(3) - 0.0).abs() < 1e-6);
         assert_eq!((account.failed(), account.lost()), (1, 0));
     }
 
