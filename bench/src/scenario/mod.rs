@@ -91,8 +91,7 @@ impl Scenario {
             Self::Crash => [50, 5][usize::from(is_quick)],
             Self::Hang | Self::Return => [20, 2][usize::from(is_quick)],
             Self::Crash1g => [10, 2][usize::from(is_quick)],
-            Self::Idle => [3, 1][usize::from(is_quick)],
-            Self::Client(..) => [3, 1][usize::from(is_quick)],
+            Self::Idle | Self::Client(..) => [3, 1][usize::from(is_quick)],
         }
     }
 
