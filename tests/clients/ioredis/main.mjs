@@ -11,6 +11,8 @@ function connect(sentinels, name) {
     retryStrategy: (times) => Math.min(times * 5, 200),
     // Ends a connection that owes an answer for so long. Longer than commands may block, as BLPOP.
     socketTimeout: 500,
+    // Reconnects and repeats what a demoted primary refused, if it still has the connection.
+    reconnectOnError: (error) => error.message.startsWith('READONLY') && 2,
     // Commands wait for the reconnection instead of failing after 20 tries of it.
     maxRetriesPerRequest: null,
   });

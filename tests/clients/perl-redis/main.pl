@@ -47,7 +47,7 @@ for (my $n = 1 ; ; $n++) {
     my $ended   = now();
     my %line    = (n => $n, at_ms => ($ended - $start) * 1000, ms => ($ended - $begun) * 1000);
     if (defined $counter) {
-        @line{qw(ok counter)} = (JSON::PP::true, $counter);
+        @line{qw(ok counter)} = (JSON::PP::true, $counter + 0);
     }
     else {
         @line{qw(ok error)} = (JSON::PP::false, "$@");

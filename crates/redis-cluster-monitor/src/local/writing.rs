@@ -130,7 +130,7 @@ impl Writing {
         let what = format!("{more} more writes with {}", self.library.name());
         let mut is_over = false;
         let reached = wait_for(deadline, &what, || {
-            is_over = !matches!(self.child.try_wait(), Ok(None));
+            is_over = !matches!(self.child.try_wait(), Ok(None)) || self.told().nonsense.is_some();
             is_over || self.acknowledged() >= wanted
         });
         if reached.is_err() || self.acknowledged() < wanted {
