@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Exit, say};
 use crate::config::args::Output;
-use crate::config::{Config, Group};
+use crate::config::{Config, Group, Sentinel};
 
 /// Shows the groups of a valid configuration.
 pub(super) fn show(config: &Config, output: Output) -> Exit {
@@ -108,8 +108,23 @@ fn json(config: &Config) -> Value {
         "report_every": human(config.report_every),
         "log_format": config.log.format,
         "log_level": config.log.level,
+        "sentinel": config.sentinel.as_ref().map(sentinel),
         "groups": groups,
         "warnings": config.warnings,
+    })
+}
+
+fn sentinel(door: &Sentinel) -> Value {
+    let access = door.access.as_ref();
+    json!({
+        "address": door.address,
+        "username": access.map(|access| &access.username),
+        "has_password": access.is_some(),
+        "read_without_auth": access.is_none_or(|access| access.read_without_auth),
+        "max_clients": door.max_clients,
+        "idle_after": human(door.idle_after),
+        "announce_hostnames": door.announce_hostnames,
+        "replay_on_subscribe": door.replay_on_subscribe,
     })
 }
 

@@ -21,6 +21,8 @@ use super::session::{Session, Step};
 
 /// A client that reads nothing for so long is dropped.
 const READ_WITHIN: Duration = Duration::from_secs(10);
+/// Who holds no more than this is not dropped for what others hold.
+const HELD_ALWAYS: usize = 1024;
 /// So much is read at once; the buffer is on the stack of a call that does not wait.
 const CHUNK: usize = 16 * 1024;
 
@@ -46,13 +48,14 @@ pub(super) async fn serve(
         session,
         house: &house,
         news: None,
+        held: 0,
     };
     let ended = tokio::select! {
         ended = connection.run(&news) => ended,
         () = client.ended() => End::Dropped("idle for too long, or ended by another client"),
     };
     if let End::Dropped(why) = ended {
-        tracing::info!(peer = %client.peer, "dropped a client of the Sentinel API: {why}");
+        house.complain(&client, &format!("was dropped: {why}"));
     }
 }
 
@@ -70,6 +73,14 @@ struct Connection<'a> {
     session: Session,
     house: &'a House,
     news: Option<broadcast::Receiver<Arc<Message>>>,
+    /// As the house counts it.
+    held: usize,
+}
+
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        self.house.hold(self.held, 0);
+    }
 }
 
 impl Connection<'_> {
@@ -101,8 +112,19 @@ impl Connection<'_> {
         }
     }
 
+    /// Notes what has to be kept while the client is waited for.
+    fn hold(&mut self) -> Result<(), End> {
+        let before = std::mem::replace(&mut self.held, self.session.held());
+        if self.house.hold(before, self.held) || self.held <= HELD_ALWAYS {
+            Ok(())
+        } else {
+            Err(End::Dropped("too much waits for it and others"))
+        }
+    }
+
     /// Waits for the next bytes of the client, or for news.
     async fn wait(&mut self) -> Result<(), End> {
+        self.hold()?;
         tokio::select! {
             ready = self.stream.readable() => match ready.and_then(|()| self.read()) {
                 Ok(0) => Err(End::Client),
@@ -134,6 +156,7 @@ impl Connection<'_> {
             match self.stream.try_write(self.session.output()) {
                 Ok(count) => self.session.output().advance(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.hold()?;
                     match timeout(READ_WITHIN, self.stream.writable()).await {
                         Ok(Ok(())) => {}
                         Ok(Err(_)) => return Err(End::Client),

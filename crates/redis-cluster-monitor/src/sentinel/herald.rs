@@ -280,9 +280,11 @@ impl Herald {
         }
     }
 
+    /// The primary of a snapshot as it is told; a name that has not been resolved yet is not, or
+    /// its resolution would look like a switch.
     fn primary_of(&self, status: &Status) -> Option<Address> {
-        let primary = status.primary.as_ref()?;
-        Some(self.announced(primary, status))
+        let primary = self.announced(status.primary.as_ref()?, status);
+        (self.announce_hostnames || primary.ip().is_some()).then_some(primary)
     }
 
     /// The address that clients are given for a node.

@@ -176,6 +176,22 @@ fn a_primary_that_stays_in_office_is_not_told_again() {
 }
 
 #[test]
+fn a_name_that_is_resolved_is_no_switch() {
+    let mut herald = Herald::new("mymaster", false);
+    let named = |ip: Option<&str>| {
+        let mut status = status(1, Verdict::Healthy, &[]);
+        status.primary = Some(Address::new("a.example.net", 1));
+        status.nodes[0].address = Address::new("a.example.net", 1);
+        status.nodes[0].ip = ip.and_then(|ip| ip.parse().ok());
+        status
+    };
+    assert_eq!(herald.see(&named(None)), []);
+    let told = lines(&herald.see(&named(Some("10.0.0.1"))));
+    assert_eq!(told[0], "+monitor master mymaster 10.0.0.1 1 quorum 1");
+    assert!(!told.iter().any(|line| line.starts_with("+switch-master")));
+}
+
+#[test]
 fn a_replica_goes_and_comes_back_once_each() {
     let mut herald = started();
     let gone = status(1, Verdict::Healthy, &[3]);

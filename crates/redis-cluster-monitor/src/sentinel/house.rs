@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rcm_core::id::{Address, GroupName, MonitorId};
 use rcm_core::policy::Policy;
@@ -12,13 +12,18 @@ use rcm_core::status::{NodeRole, NodeStatus, Status};
 use rcm_core::time::Instant;
 use tokio::sync::watch;
 
-use super::clients::Clients;
+use super::clients::{Client, Clients};
+use super::complaints::Complaints;
 use super::message::{Message, SWITCH};
 use super::scripts::Scripts;
 use super::session::Session;
 use crate::clock::Clock;
 use crate::config::Sentinel;
 use crate::redis::Memory;
+
+/// So many bytes may wait in all connections together: for the rest of a request, or for a client
+/// to read. Without it, ten thousand clients that do not read would end the monitor.
+const HELD_MOST: usize = 64 * 1024 * 1024;
 
 /// A group as the door knows it.
 #[derive(Clone, Debug)]
@@ -40,6 +45,8 @@ pub struct House {
     pub(super) settings: Sentinel,
     pub(super) clients: Clients,
     pub(super) counters: Counters,
+    complaints: Complaints,
+    held: AtomicUsize,
     pub(super) scripts: Scripts,
     pub(super) id: String,
     clock: Clock,
@@ -70,6 +77,8 @@ impl House {
             settings,
             clients: Clients::default(),
             counters: Counters::default(),
+            complaints: Complaints::default(),
+            held: AtomicUsize::new(0),
             scripts,
             id: id_of(monitor),
             clock,
@@ -86,6 +95,21 @@ impl House {
     /// The connection has ended.
     pub fn leave(&self, session: &Session) {
         self.clients.leave(&session.client);
+    }
+
+    /// A line in the log about a client, unless there were many just now.
+    pub(super) fn complain(&self, client: &Client, what: &str) {
+        if let Some(untold) = self.complaints.may_tell(self.now()) {
+            let peer = client.peer;
+            tracing::info!(%peer, untold, "a client of the Sentinel API {what}");
+        }
+    }
+
+    /// A connection holds `now` bytes that it cannot use or send yet, and held `before`. Whether
+    /// all of them together hold no more than they may.
+    pub(super) fn hold(&self, before: usize, now: usize) -> bool {
+        self.held.fetch_sub(before, Ordering::Relaxed);
+        self.held.fetch_add(now, Ordering::Relaxed) + now <= HELD_MOST
     }
 
     pub(super) fn now(&self) -> Instant {

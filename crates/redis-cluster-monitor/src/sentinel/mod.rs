@@ -10,6 +10,7 @@
 
 mod clients;
 mod commands;
+mod complaints;
 mod connection;
 mod fields;
 mod glob;
@@ -22,6 +23,8 @@ mod scripts;
 mod session;
 mod subscriptions;
 mod table;
+#[cfg(test)]
+mod talk;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

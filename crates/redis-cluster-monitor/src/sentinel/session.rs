@@ -27,6 +27,8 @@ pub struct Session {
     pub(super) rights: Rights,
     pub(super) muted: Muted,
     pub(super) subscriptions: Option<Box<Subscriptions>>,
+    /// Bytes that came since the last whole request.
+    partial: usize,
     closing: bool,
 }
 
@@ -78,13 +80,18 @@ pub(super) enum Reply {
 /// While so much waits to be sent, no further request is looked at.
 const OUT_MOST: usize = 64 * 1024;
 
+/// Every command that there is fits in.
+const SERVED: Limits = Limits {
+    max_frame: 128 * 1024,
+    ..Limits::request()
+};
+
 /// Before the password is said, as in Redis.
 const KNOCKING: Limits = Limits {
     max_bulk: 16 * 1024,
     max_elements: 10,
     max_inline: 16 * 1024,
-    max_frame: 64 * 1024,
-    ..Limits::request()
+    ..SERVED
 };
 
 impl Session {
@@ -101,7 +108,7 @@ impl Session {
         let limits = if rights == Rights::Knock {
             KNOCKING
         } else {
-            Limits::request()
+            SERVED
         };
         Self {
             decoder: RequestDecoder::new(limits),
@@ -111,13 +118,20 @@ impl Session {
             rights,
             muted: Muted::No,
             subscriptions: None,
+            partial: 0,
             closing: false,
         }
     }
 
     /// Takes what the client sent.
     pub fn feed(&mut self, bytes: &[u8]) {
+        self.partial += bytes.len();
         self.decoder.feed(bytes);
+    }
+
+    /// How many bytes it holds that it cannot use or send yet.
+    pub(super) fn held(&self) -> usize {
+        self.partial + self.out.len()
     }
 
     /// Answers requests until something is needed for the next one.
@@ -131,6 +145,7 @@ impl Session {
             }
             match self.decoder.next_request() {
                 Ok(Some(request)) => {
+                    self.partial = self.decoder.buffer_mut().len();
                     if let Some(group) = self.take(&request, house) {
                         return Step::Replace(group);
                     }
@@ -176,7 +191,7 @@ impl Session {
     pub(super) fn welcome(&mut self, user: &str) {
         self.rights = Rights::Act;
         self.client.facts().user = Some(user.into());
-        let mut decoder = RequestDecoder::new(Limits::request());
+        let mut decoder = RequestDecoder::new(SERVED);
         decoder.feed(self.decoder.buffer_mut());
         self.decoder = decoder;
     }
@@ -237,3 +252,7 @@ pub(super) fn owned(word: &Bytes) -> String {
 #[cfg(test)]
 #[path = "session_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "session_limits_tests.rs"]
+mod limits_tests;

@@ -1,142 +1,11 @@
-use std::time::Duration;
-
-use proptest::prelude::*;
-use rcm_core::id::{Address, Epoch, Offset, RunId};
-use rcm_core::policy::Policy;
-use rcm_core::status::{NodeRole, NodeStatus, Reported, Status, Upstream};
+use rcm_core::observation::Failure;
+use rcm_core::rule::Stage;
+use rcm_core::status::{NodeStatus, Status};
 use rcm_core::verdict::Verdict;
-use tokio::sync::watch;
 
-use super::*;
-use crate::clock::Clock;
-use crate::config::{Access, Secret, Sentinel};
-use crate::redis::Memory;
-use crate::sentinel::{Group, Scripts};
-
-fn node(port: u16, upstream: Option<u16>) -> NodeStatus {
-    let follows = |port| Upstream {
-        address: Address::new("10.0.0.1", port),
-        link_up: true,
-        down_since: None,
-        priority: 90,
-    };
-    NodeStatus {
-        address: Address::new("node.example.net", port),
-        ip: "10.0.0.1".parse().ok(),
-        listed: true,
-        run_id: Some(RunId::from_number(port.into())),
-        version: None,
-        role: upstream.map_or(NodeRole::Primary, |_| NodeRole::Replica),
-        reports: Some(Reported {
-            following: upstream.map(follows),
-            since: None,
-        }),
-        failure: None,
-        failing_since: None,
-        down: false,
-        offset: Some(Offset(7)),
-        lag: Some(0),
-    }
-}
-
-fn status() -> Status {
-    Status {
-        epoch: Epoch(4),
-        primary: Some(Address::new("node.example.net", 1)),
-        verdict: Verdict::Healthy,
-        nodes: vec![node(1, None), node(2, Some(1))],
-        ..Status::unknown("shop".parse().unwrap())
-    }
-}
-
-fn settings() -> Sentinel {
-    Sentinel {
-        address: ([127, 0, 0, 1], 26379).into(),
-        access: None,
-        max_clients: 100,
-        idle_after: Duration::ZERO,
-        announce_hostnames: false,
-        replay_on_subscribe: false,
-    }
-}
-
-fn locked(read_without_auth: bool) -> Sentinel {
-    Sentinel {
-        access: Some(Access {
-            username: "app".to_owned(),
-            password: Secret::new("hunter2"),
-            read_without_auth,
-        }),
-        ..settings()
-    }
-}
-
-/// A house with the group `shop` as in `status`, and one connection.
-struct Talk {
-    house: House,
-    session: Session,
-}
-
-impl Talk {
-    fn in_house(settings: Sentinel, status: Status) -> Self {
-        let group = Group {
-            name: "shop".parse().unwrap(),
-            policy: Policy::default(),
-            status: watch::channel(Arc::new(status)).1,
-            memory: Memory::default(),
-        };
-        let monitor = "m1".parse().unwrap();
-        let house = House::new(
-            vec![group],
-            settings,
-            Scripts::none(),
-            &monitor,
-            Clock::start(),
-        );
-        let session = house.session(([10, 0, 0, 9], 999).into(), ([10, 0, 0, 8], 1).into());
-        Self { house, session }
-    }
-
-    fn new() -> Self {
-        Self::in_house(settings(), status())
-    }
-
-    /// Says lines of words; gives what is answered, with blanks for line ends.
-    fn say(&mut self, lines: &str) -> String {
-        for line in lines.lines() {
-            self.session.feed(line.as_bytes());
-            self.session.feed(b"\r\n");
-        }
-        self.hear().trim_end().to_owned()
-    }
-
-    /// What is answered to what was fed, with blanks for line ends.
-    fn hear(&mut self) -> String {
-        let mut heard = Vec::new();
-        loop {
-            let step = self.session.run(&self.house);
-            heard.extend_from_slice(&self.session.output().split());
-            match step {
-                Step::Read => break,
-                Step::Write => {}
-                Step::Replace(group) => self.session.answer(&Frame::simple(format!("-> {group}"))),
-                Step::Close => {
-                    heard.extend_from_slice(b"CLOSED");
-                    break;
-                }
-            }
-        }
-        String::from_utf8_lossy(&heard).replace("\r\n", " ")
-    }
-}
-
-/// Each pair is said on a connection of its own.
-fn check(settings: &Sentinel, table: &[(&str, &str)]) {
-    for (said, expected) in table {
-        let mut talk = Talk::in_house(settings.clone(), status());
-        assert_eq!(talk.say(said), *expected, "{said}");
-    }
-}
+use crate::config::Sentinel;
+use crate::sentinel::message::Message;
+use crate::sentinel::talk::{Talk, check, node, settings, status};
 
 #[test]
 fn clients_find_their_primary_and_its_replicas() {
@@ -212,12 +81,12 @@ fn flags_answers_and_events_speak_of_the_same_primary() {
         nodes: vec![
             NodeStatus {
                 down: true,
-                failure: Some(rcm_core::observation::Failure::Refused),
+                failure: Some(Failure::Refused),
                 ..node(1, None)
             },
             node(2, Some(1)),
         ],
-        stage: rcm_core::rule::Stage::Sealing,
+        stage: Stage::Sealing,
         ..status()
     };
     let mut talk = Talk::in_house(settings(), lost);
@@ -364,64 +233,6 @@ fn a_new_subscriber_is_told_the_current_primary_where_that_is_wanted() {
 }
 
 #[test]
-fn who_must_know_the_password_may_do_nothing_without() {
-    let no_auth = "-NOAUTH Authentication required.";
-    let wrong = "-WRONGPASS invalid username-password pair or user is disabled.";
-    check(
-        &locked(false),
-        &[
-            ("ping", no_auth),
-            ("sentinel masters", no_auth),
-            ("subscribe x", no_auth),
-            ("auth wrong", wrong),
-            ("auth default hunter2", wrong),
-            ("auth hunter2\nping", "+OK +PONG"),
-            ("auth app hunter2\nacl whoami", "+OK $3 app"),
-            ("hello 3 auth app wrong", wrong),
-            ("quit", "+OK CLOSED"),
-        ],
-    );
-    let hello = Talk::in_house(locked(false), status()).say("hello 3");
-    assert!(hello.starts_with("-NOAUTH HELLO must be called"), "{hello}");
-    let mut talk = Talk::in_house(locked(false), status());
-    let hello = talk.say("hello 3 auth app hunter2 setname me");
-    assert!(hello.starts_with("%6"), "{hello}");
-    assert_eq!(talk.say("client getname"), "$2 me");
-}
-
-#[test]
-fn who_does_not_know_the_password_may_ask_where_that_is_allowed() {
-    check(
-        &locked(true),
-        &[
-            ("ping", "+PONG"),
-            (
-                "sentinel get-master-addr-by-name shop",
-                "*2 $8 10.0.0.1 $1 1",
-            ),
-            ("sentinel failover shop", "-NOAUTH Authentication required."),
-            ("client kill id 1", "-NOAUTH Authentication required."),
-            ("auth hunter2\nsentinel failover shop", "+OK +-> shop"),
-        ],
-    );
-}
-
-#[test]
-fn before_the_password_only_short_requests_are_read() {
-    let mut talk = Talk::in_house(locked(false), status());
-    let long = "x".repeat(20_000);
-    talk.session
-        .feed(format!("*2\r\n$4\r\nAUTH\r\n${}\r\n{long}\r\n", long.len()).as_bytes());
-    assert_eq!(
-        talk.hear(),
-        "-ERR Protocol error: invalid bulk length CLOSED"
-    );
-    // What came behind the password in one read is not lost with the old limits.
-    let mut talk = Talk::in_house(locked(false), status());
-    assert_eq!(talk.say("auth hunter2\nping a\nping b"), "+OK $1 a $1 b");
-}
-
-#[test]
 fn a_connection_says_who_it_is() {
     check(
         &settings(),
@@ -455,76 +266,3 @@ fn a_connection_says_who_it_is() {
         assert!(list.contains(part), "no {part} in {list}");
     }
 }
-
-#[test]
-fn a_broken_stream_is_answered_once_and_closed() {
-    check(
-        &settings(),
-        &[
-            (
-                "*x\nping",
-                "-ERR Protocol error: invalid multibulk length CLOSED",
-            ),
-            (
-                "*1\nping",
-                "-ERR Protocol error: expected '$', got 'p' CLOSED",
-            ),
-            (
-                "ping \"",
-                "-ERR Protocol error: unbalanced quotes in request CLOSED",
-            ),
-            ("POST / HTTP/1.1\nping", "-ERR this is no web server CLOSED"),
-            ("quit\nping", "+OK CLOSED"),
-        ],
-    );
-}
-
-#[test]
-fn no_request_is_looked_at_while_much_waits_to_be_sent() {
-    let mut talk = Talk::new();
-    for _ in 0..1_000 {
-        talk.session.feed(b"COMMAND\r\n");
-    }
-    assert_eq!(talk.session.run(&talk.house), Step::Write);
-    let waiting = talk.session.output().len();
-    assert!((OUT_MOST..2 * OUT_MOST).contains(&waiting), "{waiting}");
-}
-
-proptest! {
-    #[test]
-    fn how_a_stream_is_cut_changes_no_answer(
-        cuts in proptest::collection::vec(1..40_usize, 1..60),
-        picks in proptest::collection::vec(0..REQUESTS.len(), 1..12),
-    ) {
-        let stream: Vec<u8> = picks.iter().flat_map(|&pick| REQUESTS[pick].bytes()).collect();
-        let mut whole = Talk::new();
-        whole.session.feed(&stream);
-        let expected = whole.hear();
-        let mut pieces = Talk::new();
-        let (mut heard, mut rest) = (Vec::new(), stream.as_slice());
-        for cut in cuts.iter().cycle() {
-            let (piece, after) = rest.split_at((*cut).min(rest.len()));
-            pieces.session.feed(piece);
-            heard.push(pieces.hear());
-            rest = after;
-            if rest.is_empty() {
-                break;
-            }
-        }
-        prop_assert_eq!(heard.concat(), expected);
-    }
-}
-
-/// Requests whose answers do not depend on when they are asked.
-const REQUESTS: &[&str] = &[
-    "PING\r\n",
-    "*2\r\n$4\r\nPING\r\n$5\r\na\r\nb \r\n",
-    "*3\r\n$8\r\nSENTINEL\r\n$23\r\nget-master-addr-by-name\r\n$4\r\nshop\r\n",
-    "sentinel failover shop\r\n",
-    "HELLO 3\r\n",
-    "*1\r\n$3\r\nGET\r\n",
-    "subscribe a b\r\n",
-    "unsubscribe\r\n",
-    "client setname x\r\n",
-    "*0\r\n",
-];

@@ -126,7 +126,7 @@ fn log_in(
             Ok(())
         }
         Some(_) => {
-            tracing::warn!(peer = %session.client.peer, "wrong password for the Sentinel API");
+            house.complain(&session.client, "said a wrong password");
             Err(error(WRONG_PASS))
         }
     }

@@ -19,7 +19,7 @@ use super::table::{self, COMMANDS, Command, QUIT};
 pub(super) fn answer(session: &mut Session, words: &[Bytes], house: &House) -> Reply {
     let name = words.first().map_or(&[][..], AsRef::as_ref);
     if is_from_a_browser(name) {
-        tracing::warn!(peer = %session.client.peer, "a web browser spoke to the Sentinel API");
+        house.complain(&session.client, "is a web browser");
         return Reply::Last(error("ERR this is no web server"));
     }
     let (command, whole_name) = match find(words) {
