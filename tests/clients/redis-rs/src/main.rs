@@ -4,24 +4,26 @@
 
 use std::env;
 use std::io::{self, Write as _};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use redis::RedisResult;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::time::timeout;
 
 /// Names the library with its version.
 const MANIFEST: &str = include_str!("../Cargo.toml");
 const LONGEST_RUN: Duration = Duration::from_secs(120);
 
 // docs: begin
+use redis::AsyncTypedCommands;
+use redis::aio::MultiplexedConnection;
 use redis::sentinel::{SentinelClient, SentinelServerType};
-use redis::{Connection, TypedCommands};
 
 struct Primary {
     client: SentinelClient,
-    connection: Option<Connection>,
+    connection: Option<MultiplexedConnection>,
 }
 
 impl Primary {
@@ -35,21 +37,21 @@ impl Primary {
         })
     }
 
-    /// A connection keeps the address that it was made with: after an error another one is needed.
-    fn run<T>(&mut self, command: impl Fn(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
+    async fn increment(&mut self, key: &str) -> RedisResult<isize> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.client.get_connection()?,
+            None => self.client.get_async_connection().await?,
         };
-        connection.set_read_timeout(Some(Duration::from_millis(500)))?;
-        let reply = command(&mut connection)?;
+        let counter = connection.incr(key, 1).await?;
+        // A connection keeps the address that it was made with: after an error another one is needed.
         self.connection = Some(connection);
-        Ok(reply)
+        Ok(counter)
     }
 }
 // docs: end
 
-fn main() -> RedisResult<()> {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> RedisResult<()> {
     let mut arguments = env::args().skip(1);
     let mut argument = || arguments.next().expect("SENTINELS GROUP EVERY_MS");
     let (sentinels, group, every) = (argument(), argument(), argument());
@@ -64,12 +66,12 @@ fn main() -> RedisResult<()> {
     tell(&json!({ "library": "redis-rs", "version": version }));
 
     let mut primary = Primary::new(sentinels.collect(), group)?;
-    let ended = end_of_input();
+    let mut ended = end_of_input();
     let start = Instant::now();
     let mut next = start;
     for n in 1_u64.. {
         let begun = Instant::now();
-        let written = primary.run(|connection| connection.incr("counter", 1));
+        let written = primary.increment("counter").await;
         let now = Instant::now();
         let milliseconds = |since: Instant| (now - since).as_secs_f64() * 1000.0;
         let mut line = json!({ "n": n, "at_ms": milliseconds(start), "ms": milliseconds(begun) });
@@ -80,7 +82,7 @@ fn main() -> RedisResult<()> {
         }
         tell(&line);
         next = now.max(next + every);
-        let is_over = ended.recv_timeout(next - now) != Err(RecvTimeoutError::Timeout);
+        let is_over = timeout(next - now, ended.recv()).await.is_ok();
         if is_over || start.elapsed() > LONGEST_RUN {
             break;
         }
@@ -88,9 +90,9 @@ fn main() -> RedisResult<()> {
     Ok(())
 }
 
-/// Is disconnected when standard input ends.
+/// Is closed when standard input ends.
 fn end_of_input() -> Receiver<()> {
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel(1);
     thread::spawn(move || {
         // An error is an end as well.
         io::copy(&mut io::stdin().lock(), &mut io::sink()).ok();
