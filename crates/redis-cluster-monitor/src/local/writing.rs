@@ -1,6 +1,6 @@
 //! A program of a client library while it writes, and what its writes went through.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::mem;
 use std::net::SocketAddr;
@@ -80,10 +80,8 @@ impl Writing {
             let what = what.to_owned();
             move |error| failure(library, &format!("{what}: {error}"))
         };
-        let complaints = NamedTempFile::new().map_err(failed("no file for what it complains"))?;
-        let stderr: File = complaints
-            .reopen()
-            .map_err(failed("no file for what it complains"))?;
+        let files = NamedTempFile::new().and_then(|file| Ok((file.reopen()?, file)));
+        let (stderr, complaints) = files.map_err(failed("no file for its complaints"))?;
         let mut command = library.command(sentinels, group, every)?;
         let mut child = command
             .stdin(Stdio::piped())

@@ -74,11 +74,12 @@ fn writes_to_the_heir(watched: &Watched, mut writing: Writing) -> Result<u64> {
     let heir = watched.wait_for_heir(0)?;
     let counter = || watched.get(heir, "counter").ok()?.parse::<u64>().ok();
     let before = counter();
-    let grows = wait_for(SOON, "a growing counter on the new primary", || {
+    watched
+        .monitor
+        .explain(writing.wait_for_acknowledged(UNDISTURBED, SOON))?;
+    wait_for(SOON, "a growing counter on the new primary", || {
         counter() > before
-    });
-    let written = grows.and_then(|()| writing.wait_for_acknowledged(UNDISTURBED, SOON));
-    watched.monitor.explain(written)?;
+    })?;
     Ok(writing.finish()?.lost())
 }
 
