@@ -7,7 +7,7 @@ use anyhow::Context;
 use redis_cluster_monitor::local::Library;
 
 use crate::raw::{Figure, Line};
-use crate::report::{Sample, in_order, machine, number};
+use crate::report::{Sample, in_order, number};
 use crate::scenario::Fault;
 
 const BEGIN: &str = "<!-- measured: begin -->\n";
@@ -60,8 +60,27 @@ fn table(lines: &[Line]) -> String {
         rows.push(row.join(" | "));
     }
     let runs = lines.iter().map(|line| line.repetition).max().unwrap_or(0);
-    let (rows, machine) = (rows.join(" |\n| "), machine(lines));
-    format!("| {rows} |\n\nMedians of {runs}.\n{}", machine.trim_start())
+    let rows = rows.join(" |\n| ");
+    format!("| {rows} |\n\nMedians of {runs}.\n{}", place(lines))
+}
+
+/// Where and with what; `bench/results` has the rest.
+fn place(lines: &[Line]) -> String {
+    let Some(last) = lines.last() else {
+        return String::new();
+    };
+    let (machine, versions) = (&last.machine, &last.versions);
+    let programs = in_order(lines.iter().map(|line| line.versions.contender.as_str()));
+    format!(
+        "{}, {} CPUs ({}), kernel {}; nodes are {}; {}; {}.\n",
+        machine.system,
+        machine.cpus,
+        machine.cpu,
+        versions.kernel,
+        versions.server,
+        programs.join(" beside "),
+        last.time.split('T').next().unwrap_or_default(),
+    )
 }
 
 fn title(fault: Fault) -> &'static str {
@@ -89,9 +108,9 @@ fn cell(lines: &[&Line], fault: Fault, name: &str) -> String {
     let failed = its.iter().filter(|line| line.failure.is_some()).count();
     let words = [
         median(Figure::ClientOutageMs).map(|outage| format!("{outage:.0} ms")),
-        count(Figure::ClientErrors, "errors"),
+        count(Figure::ClientErrors, "failed"),
         count(Figure::LostWrites, "lost"),
-        (failed > 0).then(|| format!("{failed} of {} failed", its.len())),
+        (failed > 0).then(|| format!("{failed} of {} runs in vain", its.len())),
     ];
     words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -220,7 +220,7 @@ fn failures(lines: &[&Line]) -> String {
 }
 
 /// Where, with what and when.
-pub(crate) fn machine(lines: &[Line]) -> String {
+fn machine(lines: &[Line]) -> String {
     let Some(last) = lines.last() else {
         return "nothing was measured\n".to_owned();
     };
