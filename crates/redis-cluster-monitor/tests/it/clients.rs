@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use redis_cluster_monitor::local::{Library, Version, Writing, wait_for};
+use redis_cluster_monitor::local::{Client, Library, Version, Writing, wait_for};
 
 use crate::monitor::{Result, SOON, Watched, builder, check};
 
@@ -19,6 +19,7 @@ macro_rules! with_every_library {
             use redis_cluster_monitor::local::Library;
             #[test] fn writes_on_after_a_crash() { crate::monitor::check(super::writes_on_after_a_crash(Library::$library)); }
             #[test] fn writes_on_after_a_hang() { crate::monitor::check(super::writes_on_after_a_hang(Library::$library)); }
+            #[test] fn follows_a_switchover() { crate::monitor::check(super::follows_a_switchover(Library::$library)); }
         })*
         const TESTED: &[Library] = &[$(Library::$library),*];
     };
@@ -40,13 +41,22 @@ with_every_library! {
 fn writes_on_after_a_crash(library: Library) -> Result {
     let (mut watched, writing) = writing(library, &[])?;
     watched.node(0).kill();
-    writes_to_the_heir(&watched, writing)
+    writes_to_the_heir(&watched, writing).map(drop)
 }
 
 fn writes_on_after_a_hang(library: Library) -> Result {
     let (mut watched, writing) = writing(library, &["--hang-after", "500ms"])?;
     watched.node(0).pause()?;
-    writes_to_the_heir(&watched, writing)
+    writes_to_the_heir(&watched, writing).map(drop)
+}
+
+fn follows_a_switchover(library: Library) -> Result {
+    let (watched, writing) = writing(library, &[])?;
+    let mut client = Client::connect(watched.monitor.sentinel()?, SOON)?;
+    client.text(&["SENTINEL", "FAILOVER", "mymaster"])?;
+    let lost = writes_to_the_heir(&watched, writing)?;
+    assert_eq!(lost, 0, "writes were acknowledged and are missing");
+    Ok(())
 }
 
 /// A group and a library that writes to it.
@@ -59,8 +69,8 @@ fn writing(library: Library, options: &[&str]) -> Result<(Watched, Writing)> {
     Ok((watched, writing))
 }
 
-/// Waits until the library writes to the new primary by itself.
-fn writes_to_the_heir(watched: &Watched, mut writing: Writing) -> Result {
+/// Waits until the library writes to the new primary by itself; how many writes were lost.
+fn writes_to_the_heir(watched: &Watched, mut writing: Writing) -> Result<u64> {
     let heir = watched.wait_for_heir(0)?;
     let counter = || watched.get(heir, "counter").ok()?.parse::<u64>().ok();
     let before = counter();
@@ -70,7 +80,7 @@ fn writes_to_the_heir(watched: &Watched, mut writing: Writing) -> Result {
     wait_for(SOON, "a growing counter on the new primary", || {
         counter() > before
     })?;
-    writing.finish().map(drop)
+    Ok(writing.finish()?.lost())
 }
 
 fn page() -> PathBuf {
