@@ -12,6 +12,7 @@ demo: toolchain ## start three real servers, kill the primary again and again, a
 check: lint test doc ## the definition of done; changes nothing
 
 test: toolchain servers ## all tests, against three versions of real servers
+	@scripts/clients test
 	$(CARGO) test --workspace --doc
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
 	$(CARGO) test --workspace --all-targets
@@ -40,10 +41,16 @@ bench-quick: toolchain ## the same with few repetitions, in five minutes
 	$(CARGO) build --release --package redis-cluster-monitor
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- all --quick
 
+clients: toolchain ## measure client libraries, ours beside Sentinel's, into docs/clients.md, in half an hour
+	@scripts/servers system
+	@scripts/clients all
+	$(CARGO) build --release --package redis-cluster-monitor
+	$(CARGO) run --release --manifest-path bench/Cargo.toml -- clients --page docs/clients.md
+
 servers: ## fetch the servers that the tests run against
 	@scripts/servers test
 
 toolchain:
 	@scripts/toolchain
 
-.PHONY: help demo check test lint doc fix sim bench bench-quick servers toolchain
+.PHONY: help demo check test lint doc fix sim bench bench-quick clients servers toolchain

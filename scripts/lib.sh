@@ -79,3 +79,22 @@ install_packages() {
 apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
 }
+
+pip() {
+    python3 -m pip --disable-pip-version-check "$@"
+}
+
+ensure_pip() {
+    ! pip --version >/dev/null 2>&1 || return 0
+    manager=$(package_manager)
+    case $manager in
+    apt-get | dnf) packages=python3-pip ;;
+    apk) packages=py3-pip ;;
+    pacman) packages=python-pip ;;
+    *) packages=python3 ;;
+    esac
+    may_install "$manager" || die "python3 with pip is needed; as root:" \
+        "$(install_command "$manager" "$packages")"
+    install_packages "$manager" "$packages"
+    pip --version >/dev/null || die "$packages came, but python3 -m pip does not work"
+}

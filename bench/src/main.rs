@@ -3,6 +3,7 @@
 //! Every repetition starts real servers and a contender on loopback, does something to them, looks
 //! from outside, and writes one line of JSON. Nothing of it is left when it ends.
 
+mod clients;
 mod contender;
 mod measure;
 mod raw;
@@ -19,11 +20,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use redis_cluster_monitor::local::{Binary, Version};
+use redis_cluster_monitor::local::{Binary, Library, Version};
 
 use contender::{Contender, Tools};
-use raw::Journal;
-use scenario::{Bed, Scenario};
+use raw::{Journal, Line};
+use scenario::{Bed, Fault, Scenario};
 use session::Round;
 use stop::Interrupted;
 
@@ -44,6 +45,16 @@ enum Command {
     One(Scenario),
     /// Every scenario.
     All,
+    /// What client libraries make of a crash, a switchover and a hang; installs nothing, see
+    /// scripts/clients.
+    Clients {
+        /// Only this one, by the name that it has in the results; may be repeated.
+        #[arg(long = "library", value_name = "NAME", value_parser = library)]
+        libraries: Vec<Library>,
+        /// Only this one; may be repeated.
+        #[arg(long = "fault", value_name = "NAME")]
+        faults: Vec<Fault>,
+    },
     /// Only shows what was measured before.
     Report {
         /// Files of lines, as in bench/results.
@@ -89,6 +100,9 @@ struct Options {
     /// Writes the tables into this file as well
     #[arg(long, global = true, value_name = "FILE")]
     summary: Option<PathBuf>,
+    /// Writes the table of client libraries into this page, between its marks
+    #[arg(long, global = true, value_name = "FILE")]
+    page: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -108,19 +122,24 @@ fn main() -> ExitCode {
 fn start(cli: &Cli) -> anyhow::Result<()> {
     let options = &cli.options;
     match &cli.command {
-        Command::One(scenario) => measure(&[*scenario], scenario.name(), options),
-        Command::All => measure(&Scenario::ALL, "all", options),
+        Command::One(scenario) => measure(&[*scenario], scenario.name(), options).map(drop),
+        Command::All => measure(&Scenario::ALL, "all", options).map(drop),
+        Command::Clients { libraries, faults } => {
+            let scenarios = scenario::of_clients(faults, libraries);
+            options.put_on_page(&measure(&scenarios, "clients", options)?)
+        }
         Command::Report { files } => {
             let mut lines = Vec::new();
             for file in files {
                 lines.extend(raw::read(file)?);
             }
-            show(&report::render(&lines), options)
+            show(&report::render(&lines), options)?;
+            options.put_on_page(&lines)
         }
     }
 }
 
-fn measure(scenarios: &[Scenario], what: &str, options: &Options) -> anyhow::Result<()> {
+fn measure(scenarios: &[Scenario], what: &str, options: &Options) -> anyhow::Result<Vec<Line>> {
     stop::listen()?;
     let bed = options.bed()?;
     let rounds = scenarios
@@ -140,7 +159,14 @@ fn measure(scenarios: &[Scenario], what: &str, options: &Options) -> anyhow::Res
     // An hour that was interrupted is still worth a table.
     show(&report::render(&lines), options)?;
     eprintln!("all lines are in {}", journal.path().display());
-    done
+    done.map(|()| lines)
+}
+
+fn library(name: &str) -> anyhow::Result<Library> {
+    let mut all = Library::ALL.into_iter();
+    let names = Library::ALL.map(Library::name).join("; ");
+    all.find(|library| library.name() == name)
+        .with_context(|| format!("{name:?} is none of: {names}"))
 }
 
 fn show(text: &str, options: &Options) -> anyhow::Result<()> {
@@ -153,6 +179,12 @@ fn show(text: &str, options: &Options) -> anyhow::Result<()> {
 }
 
 impl Options {
+    fn put_on_page(&self, lines: &[Line]) -> anyhow::Result<()> {
+        self.page
+            .iter()
+            .try_for_each(|page| clients::write(page, lines))
+    }
+
     fn bed(&self) -> anyhow::Result<Bed> {
         let server = match self.server.as_str() {
             "system" => Binary::of(Version::System)?,

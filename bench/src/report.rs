@@ -17,7 +17,7 @@ const HEADER: [&str; 8] = [
 ];
 
 /// The sample of one figure of one contender, in ascending order, never empty.
-struct Sample(Vec<f64>);
+pub(crate) struct Sample(Vec<f64>);
 
 /// What may be compared with each other: all but the contender is the same.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -56,13 +56,15 @@ pub(crate) fn summary(line: &Line) -> String {
     }
     let shown = line.figures.iter().filter(|(figure, _)| {
         use Figure::{
-            CpuMs, FollowingMs, LostWrites, MemoryMb, OutageMs, PromotedAfterRefusedMs, PromotedMs,
-            StalePrimaryMs,
+            ClientErrors, ClientOutageMs, CpuMs, FollowingMs, LostWrites, MemoryMb, OutageMs,
+            PromotedAfterRefusedMs, PromotedMs, StalePrimaryMs,
         };
         [
             PromotedMs,
             PromotedAfterRefusedMs,
             OutageMs,
+            ClientOutageMs,
+            ClientErrors,
             FollowingMs,
             LostWrites,
             StalePrimaryMs,
@@ -72,7 +74,12 @@ pub(crate) fn summary(line: &Line) -> String {
         .contains(figure)
     });
     let words = shown.map(|(figure, value)| format!("{} {}", figure.name(), number(value)));
-    words.collect::<Vec<_>>().join("  ")
+    let library = line.parameters.get("library").cloned();
+    library
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("  ")
 }
 
 impl Section {
@@ -92,14 +99,16 @@ impl Section {
 
 impl Sample {
     /// The sample of a figure, if anybody measured it.
-    fn of(lines: &[&Line], figure: Figure, contender: &str) -> Option<Self> {
-        let its = lines.iter().filter(|line| line.contender == contender);
-        let mut values: Vec<_> = its.filter_map(|line| line.figures.get(figure)).collect();
+    pub(crate) fn of(lines: &[&Line], figure: Figure) -> Option<Self> {
+        let mut values: Vec<_> = lines
+            .iter()
+            .filter_map(|line| line.figures.get(figure))
+            .collect();
         values.sort_by(f64::total_cmp);
         (!values.is_empty()).then_some(Self(values))
     }
 
-    fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let (len, half) = (self.0.len(), self.0.len() / 2);
         if len.is_multiple_of(2) {
             f64::midpoint(self.0[half - 1], self.0[half])
@@ -122,13 +131,18 @@ fn rows(lines: &[&Line]) -> Vec<[String; 8]> {
     figures.dedup_by_key(|(figure, _)| *figure);
     let ours = contenders.iter().find(|name| is_ours(name));
 
+    let of = |figure, contender: &str| {
+        let its = lines.iter().filter(|line| line.contender == contender);
+        Sample::of(&its.copied().collect::<Vec<_>>(), figure)
+    };
+
     let mut rows = Vec::new();
     for (figure, _) in figures {
         let our_median = ours
-            .and_then(|name| Sample::of(lines, figure, name))
+            .and_then(|name| of(figure, name))
             .map(|sample| sample.median());
         for &contender in &contenders {
-            let Some(sample) = Sample::of(lines, figure, contender) else {
+            let Some(sample) = of(figure, contender) else {
                 continue;
             };
             let ratio = our_median
@@ -232,7 +246,7 @@ fn machine(lines: &[Line]) -> String {
 }
 
 /// Without repetitions, as they came first.
-fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = Vec::new();
     for name in names {
         if !seen.contains(&name) {
@@ -243,7 +257,7 @@ fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 }
 
 /// Three digits or more.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         _ if value.fract() == 0.0 => 0,
         size if size < 10.0 => 2,

@@ -51,6 +51,9 @@ pub(crate) struct Tools {
 pub(crate) trait Running {
     fn pids(&self) -> Vec<u32>;
 
+    /// Where clients ask who the primary is. None where the contender was told not to answer.
+    fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>>;
+
     fn version(&self) -> String;
 
     /// Everything that was set, also by default.

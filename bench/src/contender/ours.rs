@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -20,8 +21,11 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 /// What the options here may not change.
 const RESERVED: [&str; 3] = ["name", "state-dir", "config"];
 
-/// No door is asked anything, and two runs side by side must not want the same ports.
-const DOORS: [&str; 2] = ["--sentinel=off", "--http=off"];
+/// No door is open unless an option says so: two runs side by side must not want the same ports.
+const DOORS: [&str; 2] = ["sentinel", "http"];
+
+/// What its log says before the address of its Sentinel API.
+const LISTENS: &str = "the Sentinel API listens address=";
 
 #[derive(Debug)]
 pub(super) struct Ours {
@@ -57,19 +61,21 @@ impl Ours {
                 command.env_remove(name);
             }
         }
+        let closed = DOORS.iter().filter(|door| !options.contains_key(**door));
+        let closed: Vec<_> = closed.map(|door| format!("--{door}=off")).collect();
         if let [group] = groups {
             command.arg("--name").arg(&group.name);
             command.args(options.iter().map(|(name, value)| match value.as_str() {
                 "" => format!("--{name}"),
                 value => format!("--{name}={value}"),
             }));
-            command.args(DOORS);
+            command.args(closed);
             command.arg("--state-dir").arg(folder.path().join("state"));
             command.args(group.nodes.iter().map(ToString::to_string));
         } else {
             let config = folder.path().join("config.toml");
             fs::write(&config, toml(options, groups)?)?;
-            command.arg("run").arg("--config").arg(config).args(DOORS);
+            command.arg("run").arg("--config").arg(config).args(closed);
             command.arg("--state-dir").arg(folder.path().join("state"));
         }
         let program = Program::start(command, folder)?;
@@ -99,6 +105,15 @@ impl Ours {
 impl Running for Ours {
     fn pids(&self) -> Vec<u32> {
         vec![self.program.pid()]
+    }
+
+    fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let log = self.program.log();
+        let mut told = log.lines().filter_map(|line| line.split_once(LISTENS));
+        let address = told.find_map(|(_, address)| address.parse().ok());
+        Ok(vec![address.context(
+            "its log does not tell where its Sentinel API is",
+        )?])
     }
 
     fn version(&self) -> String {

@@ -1,6 +1,7 @@
 //! Sentinels, as people run them: three processes that agree by majority.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -130,6 +131,10 @@ impl Sentinels {
 impl Running for Sentinels {
     fn pids(&self) -> Vec<u32> {
         self.processes.iter().filter_map(Server::pid).collect()
+    }
+
+    fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        Ok(self.processes.iter().map(Server::address).collect())
     }
 
     fn version(&self) -> String {

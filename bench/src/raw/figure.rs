@@ -19,6 +19,10 @@ pub(crate) enum Figure {
     /// The longest wait of a write, from the time at which it was to be sent to its
     /// acknowledgement, tries in vain included.
     OutageMs,
+    /// The longest time between two acknowledged writes of a client library, one after the other.
+    ClientOutageMs,
+    /// Writes that a client library gave up on.
+    ClientErrors,
     /// From the fault until every surviving replica follows the new primary with its link up.
     FollowingMs,
     /// Writes that were acknowledged, to anybody at any time, and are not on the last primary.
@@ -52,6 +56,8 @@ impl Figure {
             Self::PromotedMs => "promoted_ms",
             Self::PromotedAfterRefusedMs => "promoted_after_refused_ms",
             Self::OutageMs => "outage_ms",
+            Self::ClientOutageMs => "client_outage_ms",
+            Self::ClientErrors => "client_errors",
             Self::FollowingMs => "following_ms",
             Self::LostWrites => "lost_writes",
             Self::StalePrimaryMs => "stale_primary_ms",

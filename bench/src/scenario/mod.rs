@@ -1,5 +1,6 @@
 //! What happens to a group. A new scenario is a variant here and a file beside this one.
 
+mod client;
 mod idle;
 mod stage;
 mod takeover;
@@ -8,7 +9,9 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redis_cluster_monitor::local::Binary;
+use redis_cluster_monitor::local::{Binary, Library};
+
+pub(crate) use client::Fault;
 
 use crate::contender::{Contender, Tools};
 use crate::raw::Line;
@@ -27,6 +30,9 @@ pub(crate) enum Scenario {
     Crash1g,
     /// Nothing happens to many groups: what does the watching cost? Linux only.
     Idle,
+    /// What a client library makes of it.
+    #[command(skip)]
+    Client(Fault, Library),
 }
 
 /// What all repetitions have in common.
@@ -60,6 +66,7 @@ impl Scenario {
             Self::Return => "return",
             Self::Crash1g => "crash-1g",
             Self::Idle => "idle",
+            Self::Client(fault, _) => fault.name(),
         }
     }
 
@@ -74,6 +81,7 @@ impl Scenario {
             Self::Hang => &["ours:hang-after=1s", "redis-sentinel"],
             Self::Return => &["ours", "redis-sentinel"],
             Self::Idle => &["ours", "redis-sentinel", "redis-sentinel:count=1,quorum=1"],
+            Self::Client(fault, _) => fault.contenders(),
         }
     }
 
@@ -83,7 +91,7 @@ impl Scenario {
             Self::Crash => [50, 5][usize::from(is_quick)],
             Self::Hang | Self::Return => [20, 2][usize::from(is_quick)],
             Self::Crash1g => [10, 2][usize::from(is_quick)],
-            Self::Idle => [3, 1][usize::from(is_quick)],
+            Self::Idle | Self::Client(..) => [3, 1][usize::from(is_quick)],
         }
     }
 
@@ -100,6 +108,27 @@ impl Scenario {
             Self::Return => takeover::return_(bed, contender, line),
             Self::Crash1g => takeover::crash_large(bed, contender, line),
             Self::Idle => idle::idle(bed, contender, line),
+            Self::Client(fault, library) => client::run(bed, contender, fault, library, line),
         }
     }
+}
+
+/// These faults with these libraries; of what is not named, all.
+pub(crate) fn of_clients(faults: &[Fault], libraries: &[Library]) -> Vec<Scenario> {
+    let faults = if faults.is_empty() {
+        &Fault::ALL
+    } else {
+        faults
+    };
+    let libraries = if libraries.is_empty() {
+        &Library::ALL
+    } else {
+        libraries
+    };
+    let with = |&fault| {
+        libraries
+            .iter()
+            .map(move |&library| Scenario::Client(fault, library))
+    };
+    faults.iter().flat_map(with).collect()
 }

@@ -14,7 +14,7 @@ use crate::measure::{Role, Watch, Writer};
 use crate::raw::{Figure, Line, Versions};
 use crate::stop;
 
-const REPLICAS: usize = 2;
+pub(super) const REPLICAS: usize = 2;
 
 /// A large primary takes seconds to be sent to its replicas.
 const IN_STEP_DEADLINE: Duration = Duration::from_secs(60);
@@ -207,7 +207,7 @@ impl Drop for Stage {
 }
 
 /// Moments that are spread evenly over a period, the same ones for every contender.
-fn phase(repetition: u32) -> Duration {
+pub(super) fn phase(repetition: u32) -> Duration {
     let golden = (5_f64.sqrt() - 1.0) / 2.0;
     PERIOD.mul_f64((f64::from(repetition) * golden).fract())
 }

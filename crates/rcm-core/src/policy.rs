@@ -112,6 +112,8 @@ impl Policy {
     pub const DRAIN_WITHIN: Duration = Duration::from_millis(200);
     /// How long the first answers to a seal are waited for.
     pub const SEAL_WITHIN: Duration = Duration::from_millis(100);
+    /// How long a switchover waits for the successor to come close, before writes have to wait.
+    pub const APPROACH_WITHIN: Duration = Duration::from_secs(3);
     /// How long a switchover lets writes wait until the successor holds everything.
     pub const CATCH_UP_WITHIN: Duration = Duration::from_secs(1);
     /// How long a seal may stay unanswered while writes wait.

@@ -43,7 +43,8 @@ pub enum Rule {
     F170,
     /// A switchover was asked for: claim the next epoch.
     S100,
-    /// Claimed: get hold of the primary and of its successor, and pause the primary's writes.
+    /// Claimed: get hold of the primary and of its successor, let the successor come close, and pause
+    /// the primary's writes.
     S110,
     /// The switchover cannot be made, and the primary is not sealed: it goes on.
     S115,
@@ -92,7 +93,7 @@ pub enum Stage {
     Claiming,
     /// A promotion announced earlier is being examined.
     Resuming,
-    /// The primary is being asked to let writes wait.
+    /// The successor comes close, and the primary is asked to let writes wait.
     Pausing,
     /// Writes wait until the successor holds everything.
     CatchingUp,

@@ -5,9 +5,8 @@ use core::cmp::Reverse;
 
 use super::belonging::{Follows, follows};
 use super::{Engine, Plan, Reading};
-use crate::id::{Address, NodeId, Offset};
+use crate::id::{Address, NodeId};
 use crate::lease::Held;
-use crate::observation::Role;
 use crate::plan::{Failover, Incumbent};
 use crate::policy::Policy;
 use crate::record::Record;
@@ -127,7 +126,7 @@ impl Engine {
             let stream = primary.replication().map(|stream| stream.id);
             whom == Follows::Primary && following.link_up && stream == Some(seen.id)
         });
-        let Some((_, following)) = attached.filter(|_| !is_waited_for(primary, node)) else {
+        let Some((_, following)) = attached else {
             return Some(Unfit::NotAttached);
         };
         if following.priority == 0 {
@@ -138,18 +137,4 @@ impl Engine {
         lag.is_none_or(|(ahead, own)| ahead.ahead_of(own) > Policy::SWITCHOVER_LAG)
             .then_some(Unfit::Lagging)
     }
-}
-
-/// After a full synchronisation a primary sends nothing until the replica has acknowledged something,
-/// which takes up to a second; the link is up meanwhile.
-fn is_waited_for(primary: &Node, node: &Node) -> bool {
-    let Some(Role::Primary { replicas, .. }) = primary.replication().map(|seen| &seen.role) else {
-        return false;
-    };
-    let mut replicas = replicas.iter();
-    let attached = replicas.find(|attached| node.listens_at(&attached.address));
-    let written = primary
-        .offset()
-        .is_some_and(|(offset, _)| offset > Offset(0));
-    attached.is_some_and(|attached| written && attached.offset == Offset(0))
 }

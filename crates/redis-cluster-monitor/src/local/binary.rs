@@ -5,13 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{self, Path, PathBuf};
 
-use super::Error;
+use super::{Error, source_tree};
 
 /// Names a server program, and wins over every other place.
 const OVERRIDE: &str = "RCM_REDIS_SERVER";
-
-/// Known at compile time, so that tests find the servers from every folder.
-const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The servers that the tests run against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,11 +101,7 @@ impl Binary {
 
 /// What `make servers` fills.
 fn servers() -> PathBuf {
-    let root = Path::new(CRATE)
-        .ancestors()
-        .nth(2)
-        .expect("crates lie two folders below the root");
-    root.join("target/servers")
+    source_tree().join("target/servers")
 }
 
 fn is_executable(path: &Path) -> bool {

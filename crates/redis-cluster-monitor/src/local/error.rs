@@ -44,6 +44,10 @@ pub enum Error {
     #[error("{command}: unexpected reply {reply}")]
     Unexpected { command: String, reply: String },
 
+    /// A client library's program did not do what it was started for.
+    #[error("{library}: {what}")]
+    Client { library: &'static str, what: String },
+
     /// A file, folder or process could not be worked with.
     #[error("cannot {action} {}", path.display())]
     Io {

@@ -1,7 +1,8 @@
 //! Starts real servers on this machine: for the demo, the tests and the benchmarks.
 //!
 //! [`Binary`] finds a server program, [`Server`] is one process of it, [`Group`] is a primary with
-//! its replicas, [`Client`] talks to any of them. All of it is blocking.
+//! its replicas, [`Client`] talks to any of them. [`Writing`] is a program that writes with a client
+//! [`Library`]. All of it is blocking.
 //!
 //! Not here: anything that a monitor does to nodes in production.
 //!
@@ -13,9 +14,12 @@ mod builder;
 mod client;
 mod error;
 mod group;
+mod library;
 mod port;
 mod server;
+mod writing;
 
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,9 +28,18 @@ pub use builder::Builder;
 pub use client::{Client, Reply};
 pub use error::Error;
 pub use group::Group;
+pub use library::Library;
 pub use server::Server;
+pub use writing::{Account, Write, Writing};
 
 const POLL_EVERY: Duration = Duration::from_millis(2);
+
+/// Known at compile time, so that tests find everything from every folder.
+fn source_tree() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("crates lie two folders below the root")
+        .to_owned()
+}
 
 /// Asks every 2 ms until `condition` holds; past `deadline` the error names `what` did not come.
 pub fn wait_for(

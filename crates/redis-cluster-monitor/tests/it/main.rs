@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod clients;
 mod door;
 mod eyes;
 mod failover;

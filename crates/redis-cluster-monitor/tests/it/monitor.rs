@@ -108,6 +108,20 @@ impl Monitor {
             .collect()
     }
 
+    /// Where its Sentinel API listens.
+    pub(crate) fn sentinel(&self) -> Result<SocketAddr> {
+        let mut address = None;
+        let told = wait_for(SOON, "the address of the Sentinel API", || {
+            let lines = self.lines();
+            let listens = |line: &&Value| line["message"] == "the Sentinel API listens";
+            let line = lines.iter().find(listens);
+            address = line.and_then(|line| line["address"].as_str()?.parse().ok());
+            address.is_some()
+        });
+        self.explain(told)?;
+        Ok(address.unwrap())
+    }
+
     /// Waits until it has told something.
     pub(crate) fn wait_for(&self, code: &str) -> Result<Value> {
         self.wait_for_nth(code, 1)

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use rcm_resp::Frame;
-use redis_cluster_monitor::local::{Version, wait_for};
+use redis_cluster_monitor::local::{Group, Version, wait_for};
 
 use crate::door::{Caller, field, texts};
 use crate::monitor::{Monitor, Result, SOON, State, Watched, builder, check};
@@ -286,4 +286,80 @@ fn an_address_that_is_in_use_is_named_with_the_remedy() {
         log.contains(&address) && log.contains("--sentinel off"),
         "{log}"
     );
+}
+
+#[test]
+fn a_failover_on_request_is_a_switchover_and_ends_old_connections() {
+    check((|| {
+        let watched = Watched::with(&builder(Version::System)?, &DOOR)?;
+        let mut caller = Caller::connect(watched.monitor.door());
+        let mut old = watched.group.nodes()[0].client()?;
+        old.text(&["SET", "key", "value"])?;
+        let failover = |caller: &mut Caller| caller.ask("SENTINEL FAILOVER mymaster");
+        let begun = wait_for(SOON, "a failover on request", || {
+            // Facts about the members may be on their way into the record.
+            failover(&mut caller) == Frame::ok()
+        });
+        watched.monitor.explain(begun)?;
+        let switched = watched.monitor.wait_for("primary-switched")?;
+        assert_eq!(switched["planned"], true);
+        let new = watched.wait_for_heir(0)?;
+        assert_eq!(watched.get(new, "key")?, "value");
+        assert!(old.text(&["GET", "key"]).is_err());
+        watched.wait_until_whole(new)?;
+        assert_eq!(watched.monitor.told("failover-started").len(), 0);
+        Ok(())
+    })());
+}
+
+#[test]
+fn a_failover_on_request_without_a_good_replica_is_refused() {
+    check((|| {
+        let mut watched = Watched::with(&builder(Version::System)?, &DOOR)?;
+        let mut caller = Caller::connect(watched.monitor.door());
+        for replica in [1, 2] {
+            watched.node(replica).kill();
+        }
+        let refused = wait_for(SOON, "the refusal", || {
+            let answer = caller.ask("SENTINEL FAILOVER mymaster");
+            answer == Frame::error("NOGOODSLAVE No suitable replica to promote")
+        });
+        watched.monitor.explain(refused)?;
+        assert_eq!(watched.primary(), Some(0));
+        Ok(())
+    })());
+}
+
+#[test]
+fn warnings_run_the_notification_script_also_with_the_door_closed() {
+    check((|| {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("append");
+        let appender = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts/append.sh");
+        std::os::unix::fs::symlink(appender, &script).unwrap();
+        let mut group = Group::start(&builder(Version::System)?, 1)?;
+        let nodes = group.addresses();
+        let text = format!(
+            "[groups.shop]\nnodes = [\"{}\", \"{}\"]\nnotification_script = \"{}\"\n",
+            nodes[0],
+            nodes[1],
+            script.display()
+        );
+        let state = State::new();
+        let file = state.path().with_extension("toml");
+        fs::write(&file, text).unwrap();
+        let monitor = state.subcommand(&["run", "--config", file.to_str().unwrap()]);
+        monitor.wait_for("primary-adopted")?;
+        monitor.explain(group.wait_until_in_step(0, SOON))?;
+        group.nodes_mut()[0].kill();
+        let log = folder.path().join("append.log");
+        let told = || fs::read_to_string(&log).unwrap_or_default();
+        let (old, new) = (nodes[0].port(), nodes[1].port());
+        let expected = format!("+switch-master shop 127.0.0.1 {old} 127.0.0.1 {new}\n");
+        let switched = wait_for(SOON, "the switch", || told().contains(&expected));
+        monitor.explain(switched)?;
+        let quiet = ["+slave ", "+role-change ", "+reboot "];
+        assert!(!quiet.iter().any(|channel| told().contains(channel)));
+        Ok(())
+    })());
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use rcm_core::action::{Action, Deed, Done, Failed, Outcome};
-use rcm_core::id::{Address, NodeId};
+use rcm_core::id::{Address, NodeId, Offset};
 use rcm_core::observation as look;
 use rcm_core::record::Record;
 
@@ -103,6 +103,10 @@ impl Story {
                 epoch: announced.unwrap_or_default().next(),
                 ..record
             });
+        }
+        if let Some(bytes) = self.surges.remove(&format!("{asked}:{name}")) {
+            let node = self.nodes.get_mut(&name)?;
+            node.replication.offset = Offset(node.replication.offset.0 + bytes);
         }
         if let Some(text) = self.refused.get(&format!("{asked}:{name}")) {
             return Some(Outcome::Failed(Failed::Refused(text.clone())));

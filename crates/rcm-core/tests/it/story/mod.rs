@@ -33,6 +33,8 @@ pub(crate) struct Story {
     stored: Option<Record>,
     revision: Revision,
     unanswered: BTreeSet<String>,
+    /// How many bytes clients write just before something is done.
+    surges: BTreeMap<String, u64>,
     /// What is refused, and with which text.
     refused: BTreeMap<String, String>,
     silent_actions: bool,
@@ -45,6 +47,7 @@ pub(crate) struct Story {
 }
 
 impl Runner for Story {
+    #[expect(clippy::too_many_lines, reason = "a table of commands")]
     fn run(&mut self, command: &Command) -> Result<String, Box<dyn Error>> {
         let mut args = command.consume_args();
         let name = command.name.as_str();
@@ -90,6 +93,11 @@ impl Runner for Story {
                 self.input(Input::Stored { revision });
             }
             "unanswered" => self.unanswered = Self::names(&mut args).into_iter().collect(),
+            "surge" => {
+                let before = args.next_pos().ok_or("before what?")?.value.clone();
+                let bytes = args.next_pos().ok_or("how many bytes?")?.value.parse()?;
+                self.surges.insert(before, bytes);
+            }
             "refused" => {
                 let what = args.next_pos().ok_or("what?")?.value.clone();
                 let text = args.next_pos().ok_or("with which text?")?.value.clone();
@@ -266,20 +274,13 @@ impl Story {
         };
         node.replication.role = if role == "primary" {
             let attached = replicas.split(',').filter(|name| !name.is_empty());
-            let attached = attached.map(|attached| {
-                // `b@7` has acknowledged 7, `b` everything.
-                let (name, acknowledged) = match attached.split_once('@') {
-                    Some((name, acknowledged)) => (name, acknowledged.parse()?),
-                    None => (attached, offset),
-                };
-                Ok(look::Attached {
-                    address: address(name),
-                    offset: Offset(acknowledged),
-                    online: true,
-                })
+            let attached = attached.map(|name| look::Attached {
+                address: address(name),
+                offset: Offset(offset),
+                online: true,
             });
             look::Role::Primary {
-                replicas: attached.collect::<Result<_, std::num::ParseIntError>>()?,
+                replicas: attached.collect(),
                 good_replicas: None,
             }
         } else {

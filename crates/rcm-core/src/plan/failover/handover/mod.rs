@@ -45,6 +45,14 @@ enum Step {
         successor: Grip,
         doubted: bool,
     },
+    /// Asking the primary how far it is.
+    Measuring(ActionId),
+    /// Before anybody has to wait the successor comes close: after a synchronisation its stream may
+    /// take a second to flow.
+    Approaching {
+        measured: Report,
+        look: Look,
+    },
     Pausing {
         pause: ActionId,
         since: Instant,
@@ -137,7 +145,10 @@ impl Handover {
 
     pub(super) const fn stage(&self) -> Stage {
         match self.step {
-            Step::Gripping { doubted: false, .. } | Step::Pausing { .. } => Stage::Pausing,
+            Step::Gripping { doubted: false, .. }
+            | Step::Measuring(_)
+            | Step::Approaching { .. }
+            | Step::Pausing { .. } => Stage::Pausing,
             Step::CatchingUp { .. } => Stage::CatchingUp,
             Step::Gripping { doubted: true, .. } | Step::Away { .. } | Step::Examining(_) => {
                 Stage::Examining
@@ -151,6 +162,8 @@ impl Handover {
         match self.step {
             Step::Pausing { since, .. } => Some(since),
             Step::Gripping { .. }
+            | Step::Measuring(_)
+            | Step::Approaching { .. }
             | Step::CatchingUp { .. }
             | Step::Sealing { .. }
             | Step::Away { .. }
@@ -161,17 +174,23 @@ impl Handover {
 
     /// Whether the writes of the primary may be waiting.
     pub(super) const fn may_have_paused(&self) -> bool {
-        !matches!(self.step, Step::Gripping { doubted: false, .. })
+        !matches!(
+            self.step,
+            Step::Gripping { doubted: false, .. } | Step::Measuring(_) | Step::Approaching { .. }
+        )
     }
 
     pub(super) const fn next_deadline(&self) -> Option<Instant> {
         match &self.step {
-            Step::CatchingUp { look, .. } | Step::Comparing { look, .. } => Some(match look.next {
+            Step::Approaching { look, .. }
+            | Step::CatchingUp { look, .. }
+            | Step::Comparing { look, .. } => Some(match look.next {
                 Next::AskAt(at) => at,
                 Next::Answer(_) => look.until,
             }),
             Step::Away { again } => Some(*again),
             Step::Gripping { .. }
+            | Step::Measuring(_)
             | Step::Pausing { .. }
             | Step::Sealing { .. }
             | Step::Examining(_) => None,
@@ -180,7 +199,7 @@ impl Handover {
 
     /// A pause ends when it ends, whether we could hear or not; only who is compared gets more time.
     pub(super) fn postpone(&mut self, by: Duration) {
-        if let Step::Comparing { look, .. } = &mut self.step {
+        if let Step::Approaching { look, .. } | Step::Comparing { look, .. } = &mut self.step {
             look.until = look.until + by;
         }
     }
@@ -195,21 +214,19 @@ impl Handover {
         out: &mut Outbox,
     ) -> Turn {
         match &mut self.step {
-            Step::Gripping {
-                primary, successor, ..
-            } => {
-                let (grip, target) = if primary.awaits() == Some(id) {
-                    (primary, self.primary)
-                } else if successor.awaits() == Some(id) {
-                    (successor, self.successor)
-                } else {
-                    return Turn::Wait;
+            Step::Gripping { .. } => self.step_grip(id, &outcome, world, out),
+            Step::Measuring(measured) if *measured == id => {
+                self.after_measuring(outcome, record, world, out)
+            }
+            Step::Approaching { measured, look } if look.awaits(id) => {
+                let Outcome::Done(Done::Inspected(held)) = outcome else {
+                    return Turn::GiveUp(Setback::SuccessorLost);
                 };
-                match grip.step(target, &outcome, world, out) {
-                    Err(superseded) => return Turn::Superseded(superseded),
-                    Ok(stepped) => *grip = stepped,
+                if !holds(&held, measured) {
+                    *look = look.again(world.now);
+                    return Turn::Wait;
                 }
-                self.after_grip(world, out)
+                self.pause(world, out)
             }
             Step::Pausing { pause, since } if *pause == id => {
                 let since = *since;
@@ -248,7 +265,9 @@ impl Handover {
                 }
                 Turn::FallBack(behind(&held, sealed))
             }
-            Step::Pausing { .. }
+            Step::Measuring(_)
+            | Step::Approaching { .. }
+            | Step::Pausing { .. }
             | Step::CatchingUp { .. }
             | Step::Sealing { .. }
             | Step::Away { .. }
@@ -257,16 +276,50 @@ impl Handover {
         }
     }
 
+    fn step_grip(
+        &mut self,
+        id: ActionId,
+        outcome: &Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        let Step::Gripping {
+            primary, successor, ..
+        } = &mut self.step
+        else {
+            return Turn::Wait;
+        };
+        let (grip, target) = if primary.awaits() == Some(id) {
+            (primary, self.primary)
+        } else if successor.awaits() == Some(id) {
+            (successor, self.successor)
+        } else {
+            return Turn::Wait;
+        };
+        match grip.step(target, outcome, world, out) {
+            Err(superseded) => Turn::Superseded(superseded),
+            Ok(stepped) => {
+                *grip = stepped;
+                self.after_grip(world, out)
+            }
+        }
+    }
+
     /// Lets time pass.
     pub(super) fn tick(&mut self, record: &Record, world: World<'_>, out: &mut Outbox) -> Turn {
         let now = world.now;
         match &self.step {
             Step::Gripping { doubted: false, .. }
+            | Step::Measuring(_)
+            | Step::Approaching { .. }
             | Step::Pausing { .. }
             | Step::CatchingUp { .. }
                 if !self.primary_is_well(world) =>
             {
                 Turn::GiveUp(Setback::PrimaryLost)
+            }
+            Step::Approaching { measured, look } if look.until <= now => {
+                Turn::GiveUp(self.successor_behind(measured, world))
             }
             Step::CatchingUp { paused, look } if look.until <= now => {
                 Turn::GiveUp(self.successor_behind(paused, world))
@@ -274,10 +327,16 @@ impl Handover {
             Step::Comparing { sealed, look } if look.until <= now => {
                 Turn::FallBack(self.successor_behind(sealed, world))
             }
-            Step::CatchingUp { look, .. } | Step::Comparing { look, .. } if look.is_due(now) => {
+            Step::Approaching { look, .. }
+            | Step::CatchingUp { look, .. }
+            | Step::Comparing { look, .. }
+                if look.is_due(now) =>
+            {
                 let until = look.until;
                 let asked = self.look(until, world, out);
-                if let Step::CatchingUp { look, .. } | Step::Comparing { look, .. } = &mut self.step
+                if let Step::Approaching { look, .. }
+                | Step::CatchingUp { look, .. }
+                | Step::Comparing { look, .. } = &mut self.step
                 {
                     *look = asked;
                 }
@@ -287,6 +346,8 @@ impl Handover {
                 self.tick_doubted(record, world, out)
             }
             Step::Gripping { .. }
+            | Step::Measuring(_)
+            | Step::Approaching { .. }
             | Step::Pausing { .. }
             | Step::CatchingUp { .. }
             | Step::Sealing { .. }

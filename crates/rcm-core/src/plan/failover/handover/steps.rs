@@ -34,10 +34,9 @@ impl Handover {
             (false, Grip::Slipped, _) => Turn::GiveUp(Setback::PrimaryLost),
             (false, _, Grip::Slipped) => Turn::GiveUp(Setback::SuccessorLost),
             (false, Grip::Firm, Grip::Firm) => {
-                let within = Policy::PAUSE_WITHIN;
-                let pause = self.act(within, Deed::Pause { node, within }, world, out);
-                let since = world.now;
-                self.step = Step::Pausing { pause, since };
+                let within = Policy::ACTION_WITHIN;
+                let measured = self.act(within, Deed::Inspect { node }, world, out);
+                self.step = Step::Measuring(measured);
                 Turn::Wait
             }
             (true, Grip::Slipped, _) => {
@@ -58,6 +57,33 @@ impl Handover {
         }
     }
 
+    pub(super) fn after_measuring(
+        &mut self,
+        outcome: Outcome,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        match outcome {
+            Outcome::Done(Done::Inspected(measured)) if is_in_office(&measured, record) => {
+                let look = self.look(world.now + Policy::APPROACH_WITHIN, world, out);
+                self.step = Step::Approaching { measured, look };
+                Turn::Wait
+            }
+            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
+                Turn::GiveUp(Setback::PrimaryLost)
+            }
+        }
+    }
+
+    pub(super) fn pause(&mut self, world: World<'_>, out: &mut Outbox) -> Turn {
+        let (node, within) = (self.primary.node, Policy::PAUSE_WITHIN);
+        let pause = self.act(within, Deed::Pause { node, within }, world, out);
+        let since = world.now;
+        self.step = Step::Pausing { pause, since };
+        Turn::Wait
+    }
+
     pub(super) fn after_pause(
         &mut self,
         outcome: Outcome,
@@ -67,12 +93,7 @@ impl Handover {
         out: &mut Outbox,
     ) -> Turn {
         let paused = match outcome {
-            Outcome::Done(Done::Paused(report))
-                if report.replication.is_primary()
-                    && Some(report.run_id) == record.primary.run_id =>
-            {
-                report
-            }
+            Outcome::Done(Done::Paused(report)) if is_in_office(&report, record) => report,
             Outcome::Failed(Failed::Refused(text)) => {
                 return Turn::GiveUp(Setback::Refused { text });
             }
@@ -191,4 +212,8 @@ impl Handover {
         }
         Turn::Wait
     }
+}
+
+fn is_in_office(report: &Report, record: &Record) -> bool {
+    report.replication.is_primary() && Some(report.run_id) == record.primary.run_id
 }

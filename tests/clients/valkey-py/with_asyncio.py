@@ -1,0 +1,32 @@
+import asyncio
+
+import valkey
+from pace import Pace
+
+# docs: begin
+from valkey.asyncio.retry import Retry
+from valkey.asyncio.sentinel import Sentinel
+from valkey.backoff import ConstantBackoff
+from valkey.exceptions import ConnectionError, TimeoutError
+
+
+def connect(sentinels, group):
+    return Sentinel(
+        sentinels,
+        socket_timeout=0.5,
+        # One retry after 10 ms; by default there is none. Retries are nested three deep, and the
+        # innermost use the address that is known, so more of them make an outage longer.
+        retry=Retry(ConstantBackoff(0.01), 1),
+        retry_on_error=[ConnectionError, TimeoutError],
+    ).master_for(group)
+# docs: end
+
+
+async def main():
+    pace = Pace(valkey)
+    client = connect(pace.sentinels, pace.group)
+    await pace.run_async(lambda: client.incr("counter"))
+    await client.aclose()
+
+
+asyncio.run(main())
