@@ -220,6 +220,31 @@ pub(crate) fn plan(seed: u64, size: Size) -> (Plot, Vec<Fault>) {
                     what,
                 });
             }
+            if size.monitors > 1 && rng.percent(40) {
+                // Another monitor takes over in the middle of it.
+                let step = rng.pick(&[Step::Pause, Step::Inspect, Step::Fence, Step::Seal]);
+                let when = When::After(step, rng.pick(&[1, 1, 2]), 0);
+                let time = rng.range(3 * S, 9 * S);
+                let what = if rng.percent(50) {
+                    What::MonitorPaused {
+                        whose: Whose::Leader,
+                        time,
+                    }
+                } else {
+                    let (to, from) = ways(rng);
+                    What::CutFromStore {
+                        whose: Whose::Leader,
+                        time,
+                        to,
+                        from,
+                    }
+                };
+                faults.push(Fault {
+                    when,
+                    whom: Whom::Primary,
+                    what,
+                });
+            }
             if rng.percent(15) {
                 // The pause ends by itself while the monitor is not scheduled.
                 let when = When::After(rng.pick(&[Step::Pause, Step::Inspect]), 1, 0);
