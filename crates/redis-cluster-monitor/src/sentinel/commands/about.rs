@@ -105,6 +105,13 @@ fn cpu(_: &House, to: &mut String) -> fmt::Result {
 }
 
 fn sentinel(house: &House, to: &mut String) -> fmt::Result {
+    // A group whose primary was not met yet is none yet.
+    let groups = house.groups.iter().filter_map(|group| {
+        let status = group.snapshot();
+        let primary = house.primary(&status)?;
+        Some((&group.name, status, primary))
+    });
+    let groups: Vec<_> = groups.collect();
     let scripts = house.scripts.pending();
     let running = scripts.iter().filter(|script| script.is_running()).count();
     write!(
@@ -112,24 +119,20 @@ fn sentinel(house: &House, to: &mut String) -> fmt::Result {
         "# Sentinel\r\nsentinel_masters:{}\r\nsentinel_tilt:0\r\nsentinel_tilt_since_seconds:-1\r\n\
          sentinel_running_scripts:{running}\r\nsentinel_scripts_queue_length:{}\r\n\
          sentinel_simulate_failure_flags:0\r\n",
-        house.groups.len(),
+        groups.len(),
         scripts.len() - running,
     )?;
-    for (number, group) in house.groups.iter().enumerate() {
-        let status = group.snapshot();
+    for (number, (name, status, primary)) in groups.iter().enumerate() {
         let health = if status.primary_is_down() {
             "odown"
         } else {
             "ok"
         };
-        let address = house.primary(&status);
-        let address = address.map_or_else(|| ":0".to_owned(), |address| address.to_string());
-        let others = replicas(&status).count();
+        let others = replicas(status).count();
         write!(
             to,
-            "master{number}:name={},status={health},address={address},slaves={others},\
-             sentinels=1\r\n",
-            group.name
+            "master{number}:name={name},status={health},address={primary},slaves={others},\
+             sentinels=1\r\n"
         )?;
     }
     Ok(())
