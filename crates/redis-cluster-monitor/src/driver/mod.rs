@@ -6,6 +6,7 @@
 mod executor;
 mod group;
 mod heartbeat;
+mod holders;
 mod store_health;
 
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
+use self::holders::Holders;
+pub use self::holders::{Asked as AskedToHold, Calm};
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
 use crate::redis::Settings;
@@ -75,6 +78,7 @@ pub struct Handle {
     status: watch::Receiver<Arc<Status>>,
     events: broadcast::Sender<Arc<Event>>,
     requests: mpsc::Sender<Asked>,
+    holders: Holders,
     task: AbortHandle,
 }
 
@@ -106,7 +110,9 @@ impl Handle {
         let engine = Engine::new(me, &nodes, policy, seed, clock.now());
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
-        let executor = executor::Executor::new(name.clone(), settings, store, clock);
+        let holders = Holders::default();
+        let executor =
+            executor::Executor::new(name.clone(), settings, store, clock, holders.clone());
         let trouble = store_health.trouble();
         let group = group::Group::new(engine, executor, clock, heartbeat, trouble);
         let (requests, asked) = mpsc::channel(REQUESTS_WAITING);
@@ -118,6 +124,7 @@ impl Handle {
             status,
             events,
             requests,
+            holders,
             task: abort,
         }
     }
@@ -135,6 +142,12 @@ impl Handle {
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Arc<Event>> {
         self.events.subscribe()
+    }
+
+    /// Someone who keeps requests back is asked from now on, before the primary's writes begin to
+    /// wait.
+    pub fn join_holders(&self) -> AskedToHold {
+        self.holders.join()
     }
 
     /// Asks for something: the answer says whether it was begun, the events how it ends.
