@@ -3,7 +3,7 @@
 //! A module imports only from its right in this list, and a test holds it to that:
 //!
 //! ```text
-//! cli driver redis store config telemetry local clock
+//! cli proxy driver redis store config telemetry local clock
 //! ```
 
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod driver;
 pub mod local;
+pub mod proxy;
 pub mod redis;
 pub mod store;
 pub mod telemetry;

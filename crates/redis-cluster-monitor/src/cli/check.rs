@@ -97,6 +97,7 @@ fn json(config: &Config) -> Value {
                 "probe_every": human(policy.probe_every()),
                 "observe": policy.observe,
                 "persist_roles": policy.persist_roles,
+                "proxy": group.proxy,
                 "rename_commands": group.rename_commands,
                 "username": group.credentials.as_ref().and_then(|found| found.username.clone()),
                 "has_password": group.credentials.is_some(),

@@ -18,6 +18,7 @@ use super::Exit;
 use crate::clock::Clock;
 use crate::config::{Config, Group};
 use crate::driver::{Handle, Setup, Shared};
+use crate::proxy::{Followed, Proxy};
 use crate::redis::{Commands, Settings};
 use crate::store::Store;
 use crate::store::file::{File, OpenError};
@@ -55,12 +56,29 @@ fn open_store(config: &Config) -> Result<Store, OpenError> {
 }
 
 async fn until_a_signal(config: Config, store: Store) -> Exit {
-    let shared = Shared::start(Clock::start(), store);
-    let groups: Vec<Handle> = config
-        .groups
-        .into_iter()
-        .map(|group| Handle::spawn(setup(group, &shared), &shared))
-        .collect();
+    let clock = Clock::start();
+    let shared = Shared::start(clock, store);
+    let mut groups = Vec::new();
+    let mut proxies = Vec::new();
+    for group in config.groups {
+        let address = group.proxy;
+        let handle = Handle::spawn(setup(group, &shared), &shared);
+        if let Some(address) = address {
+            let followed = Followed {
+                name: handle.name().clone(),
+                status: handle.status(),
+                join_holders: &mut || handle.join_holders(),
+            };
+            match Proxy::start(followed, address, &config.proxy, clock) {
+                Ok(proxy) => proxies.push(proxy),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    return Exit::Failed;
+                }
+            }
+        }
+        groups.push(handle);
+    }
     let mut halts = JoinSet::new();
     for group in &groups {
         halts.spawn(halted(
@@ -96,6 +114,15 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
         }
     }
     tracing::info!("stopping: the nodes are left as they are");
+    // The groups are watched on while their clients get what is due.
+    let stopping = proxies
+        .into_iter()
+        .map(|proxy| tokio::task::spawn_blocking(|| proxy.stop()));
+    for stopped in stopping.collect::<Vec<_>>() {
+        if let Err(error) = stopped.await {
+            tracing::error!("{error}");
+        }
+    }
     Exit::Done
 }
 
@@ -106,6 +133,7 @@ fn setup(group: Group, shared: &Shared) -> Setup {
         policy,
         credentials,
         rename_commands,
+        proxy: _,
     } = group;
     let owner = Owner {
         deployment: shared.store.deployment().clone(),

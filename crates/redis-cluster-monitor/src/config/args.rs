@@ -1,5 +1,6 @@
 //! The command line, and how it becomes a [`Config`].
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use rcm_core::policy::Nodes;
 
 use super::duration::{BadDuration, parse, parse_or_off};
 use super::environment::{self, Variables};
-use super::settings::{Process, Settings, check_delay};
-use super::{Config, Environment, Error, REPORT_EVERY, Secret, file, state_folder};
+use super::settings::{Door, Process, Settings, check_delay};
+use super::{Config, Environment, Error, Group, REPORT_EVERY, Secret, file, state_folder};
 use crate::telemetry::{Log, LogFormat, LogLevel};
 
 /// Automatic failover for Redis and Valkey replication that applications do not notice.
@@ -133,6 +134,9 @@ struct GroupArgs {
     /// No CONFIG REWRITE on the nodes after a role change
     #[arg(long)]
     no_persist_roles: bool,
+    /// Where clients are accepted whose requests go to the primary [default: off]
+    #[arg(long, value_name = "ADDR")]
+    proxy: Option<Door>,
 }
 
 /// Settings of the process.
@@ -162,8 +166,6 @@ struct ProcessArgs {
     quiet: bool,
     #[arg(long, hide = true, value_parser = only_off)]
     sentinel: Option<()>,
-    #[arg(long, hide = true, value_parser = only_off)]
-    proxy: Option<()>,
     #[arg(long, hide = true, value_parser = only_off)]
     http: Option<()>,
 }
@@ -248,6 +250,7 @@ fn build(
             Err(error) => errors.push(error),
         }
     }
+    errors.extend(shared_door(&groups));
     if !errors.is_empty() {
         return Err(Error::all(&errors));
     }
@@ -262,8 +265,23 @@ fn build(
             level: process.log_level.unwrap_or_default(),
         },
         report_every: process.report_every.unwrap_or(REPORT_EVERY),
+        proxy: file.proxy,
         groups,
         warnings,
+    })
+}
+
+/// Every group has a door of its own.
+fn shared_door(groups: &[Group]) -> Option<String> {
+    let mut taken = BTreeMap::new();
+    groups.iter().find_map(|group| {
+        let address = group.proxy.filter(|address| address.port() != 0)?;
+        let owner = taken.insert(address, &group.name)?;
+        Some(format!(
+            "the proxies of the groups {owner} and {} have the same address {address}; give each \
+             group one of its own in the file",
+            group.name
+        ))
     })
 }
 
@@ -291,6 +309,7 @@ impl GroupArgs {
             observe: self.observe,
             persist_roles: self.no_persist_roles.then_some(false),
             rename_commands: None,
+            proxy: self.proxy,
         }
         .over(variables))
     }

@@ -107,6 +107,38 @@ fn doors_that_are_not_built_can_be_off() {
 }
 
 #[test]
+fn each_group_has_a_proxy_of_its_own() {
+    let proxy = |line: &str, env: &[(&str, &str)]| {
+        let config = config(line, &[&[HOME], env].concat()).unwrap();
+        config.groups[0].proxy.map(|address| address.to_string())
+    };
+    let variable = [("RCM_PROXY", "127.0.0.1:1")];
+    assert_eq!(proxy("a", &[]), None);
+    assert_eq!(proxy("a", &variable), Some("127.0.0.1:1".to_owned()));
+    assert_eq!(
+        proxy("--proxy [::1]:2 a", &variable),
+        Some("[::1]:2".to_owned())
+    );
+    assert_eq!(proxy("--proxy off a", &variable), None);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    let group =
+        |name, port| format!("[groups.{name}]\nnodes = [\"{name}\"]\nproxy = \"0.0.0.0:{port}\"\n");
+    let check = |first, second| {
+        fs::write(&file, group("a", first) + &group("b", second)).unwrap();
+        config(&format!("run --config {}", file.display()), &[HOME])
+    };
+    assert!(check(1, 2).is_ok());
+    assert!(check(0, 0).is_ok());
+    let error = check(1, 1).unwrap_err();
+    assert!(
+        error.contains("the groups a and b have the same address"),
+        "{error}"
+    );
+}
+
+#[test]
 fn options_beat_environment_beats_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();

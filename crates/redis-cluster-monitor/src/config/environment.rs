@@ -43,6 +43,7 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         observe: reader.parsed("RCM_OBSERVE", truth),
         persist_roles: reader.parsed("RCM_NO_PERSIST_ROLES", truth).map(|no| !no),
         rename_commands: None,
+        proxy: reader.parsed("RCM_PROXY", str::parse),
     };
     let process = Process {
         state_folder: reader.value("RCM_STATE_DIR").map(PathBuf::from),

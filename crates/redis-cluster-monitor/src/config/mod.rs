@@ -8,12 +8,14 @@ pub mod duration;
 mod environment;
 mod file;
 mod problem;
+mod proxy;
 mod secret;
 mod settings;
 mod state_folder;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 
 use crate::telemetry::Log;
+pub use proxy::{Indeterminate, Proxy};
 pub use secret::Secret;
 
 /// Everything a monitor is told.
@@ -32,6 +35,8 @@ pub struct Config {
     pub log: Log,
     /// How often a line sums up each group; zero is never.
     pub report_every: Duration,
+    /// How all proxies behave.
+    pub proxy: Proxy,
     /// The groups, by name.
     pub groups: Vec<Group>,
     /// What is allowed and unwise, to be logged.
@@ -51,6 +56,8 @@ pub struct Group {
     pub credentials: Option<Credentials>,
     /// New names of renamed commands, by the old name in capitals.
     pub rename_commands: BTreeMap<String, String>,
+    /// Where its proxy listens, if it has one.
+    pub proxy: Option<SocketAddr>,
 }
 
 /// Who the monitor is to the nodes.

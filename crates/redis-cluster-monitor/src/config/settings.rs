@@ -1,7 +1,9 @@
 //! The settings of a group as one source gives them, and how sources are laid over each other.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use rcm_core::id::GroupName;
@@ -22,6 +24,7 @@ pub(super) struct Settings {
     pub observe: Option<bool>,
     pub persist_roles: Option<bool>,
     pub rename_commands: Option<BTreeMap<String, String>>,
+    pub proxy: Option<Door>,
 }
 
 impl Settings {
@@ -39,6 +42,7 @@ impl Settings {
             rename_commands: self
                 .rename_commands
                 .or_else(|| below.rename_commands.clone()),
+            proxy: self.proxy.or(below.proxy),
         }
     }
 
@@ -71,6 +75,7 @@ impl Settings {
             policy,
             credentials,
             rename_commands: self.rename_commands.unwrap_or_default(),
+            proxy: self.proxy.and_then(Door::address),
         })
     }
 }
@@ -93,6 +98,35 @@ impl Process {
             log_format: self.log_format.or(below.log_format),
             log_level: self.log_level.or(below.log_level),
         }
+    }
+}
+
+/// Where a door of ours listens, if it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Off,
+    At(SocketAddr),
+}
+
+impl Door {
+    fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
+    }
+}
+
+impl FromStr for Door {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| {
+            format!("`{text}` is no address to listen on; write IP:PORT, 127.0.0.1:6380, or `off`")
+        })
     }
 }
 

@@ -13,6 +13,7 @@ mod hand;
 mod link;
 mod local;
 mod monitor;
+mod proxy;
 mod start;
 mod switchover;
 mod tidy;
