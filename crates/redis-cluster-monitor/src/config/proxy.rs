@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Proxy {
     /// How long a request waits for a primary before it is answered with an error.
     pub hold_for: Duration,
-    /// While the group is not healthy, a request that is unanswered for so long holds those after it.
+    /// While the primary is suspected, a request that is unanswered for so long holds those after it.
     pub hold_after: Duration,
     /// The most bytes that wait, of all clients of a group.
     pub hold_bytes: usize,

@@ -170,10 +170,10 @@ impl Gate {
             || matches!(status.verdict, Verdict::NoCandidate | Verdict::ColdStart);
         if !at_rest || is_lost {
             Self::Closed
-        } else if status.verdict == Verdict::Healthy {
-            Self::Open
-        } else {
+        } else if status.verdict.calls_for() == Response::LookCloser {
             Self::Ajar
+        } else {
+            Self::Open
         }
     }
 }
@@ -207,7 +207,7 @@ mod tests {
         for (verdict, stage, gate) in [
             (Verdict::Healthy, Stage::Idle, Gate::Open),
             (Verdict::PrimarySuspected, Stage::Idle, Gate::Ajar),
-            (Verdict::RivalPrimary, Stage::Idle, Gate::Ajar),
+            (Verdict::RivalPrimary, Stage::Idle, Gate::Open),
             (Verdict::Healthy, Stage::Claiming, Gate::Open),
             (Verdict::Healthy, Stage::Pausing, Gate::Closed),
             (Verdict::Healthy, Stage::Committing, Gate::Closed),

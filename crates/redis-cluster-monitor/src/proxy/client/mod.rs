@@ -68,7 +68,7 @@ type Connect = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 const BUFFER: usize = 64 * 1024;
 /// The pause after a connect that failed, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
-/// A client that is gone for good is told nothing, and one that is not hears this.
+/// What a request is answered that has waited too long.
 const EXPIRED: &str = "NOPRIMARY no primary took the command in time; it was not executed";
 
 impl Client {
@@ -122,7 +122,7 @@ impl Client {
         let may_send = !lacks_primary && has_room && !route.stopping;
         self.session.take(&mut self.input, may_send)?;
         self.hold(route, lacks_primary);
-        if self.session.is_awaiting() && self.due_since.is_none() {
+        if self.due_since.is_none() && self.session.is_busy() {
             self.due_since = Some(self.room.clock.now());
         }
         self.write_up()?;
@@ -224,11 +224,14 @@ impl Client {
         Ok(())
     }
 
+    /// Always in this order: what a former primary says is not heard, and a server that is lost is
+    /// noticed before more is sent to it.
     fn wake(&mut self, woken: Woken) -> Result<(), End> {
+        let route = *self.route.borrow_and_update();
+        self.follow(route)?;
         if let Woken::Connected(connected) = woken {
             return self.connected(connected);
         }
-        // Always in this order: a server that is lost is noticed before more is sent to it.
         self.read_up()?;
         self.read_down()
     }

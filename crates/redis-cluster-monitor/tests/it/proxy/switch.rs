@@ -226,8 +226,7 @@ impl Two {
 
     /// The old one has handed over, and cut off its clients before.
     fn hand_over(&self) -> Result {
-        self.appointed
-            .publish(|status| status.stage = Stage::CatchingUp);
+        self.appointed.plan(Stage::CatchingUp);
         self.old
             .text(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])?;
         self.appointed.publish(|status| {
