@@ -43,9 +43,10 @@ pub enum Rule {
     F170,
     /// A switchover was asked for: claim the next epoch.
     S100,
-    /// Claimed: get hold of the primary and of its successor, let the successor come close, and pause
-    /// the primary's writes.
+    /// Claimed: get hold of the primary and of its successor, and let the successor come close.
     S110,
+    /// The successor is close: let the primary's writes wait.
+    S112,
     /// The switchover cannot be made, and the primary is not sealed: it goes on.
     S115,
     /// Writes wait: let the successor catch up.
@@ -93,7 +94,9 @@ pub enum Stage {
     Claiming,
     /// A promotion announced earlier is being examined.
     Resuming,
-    /// The successor comes close, and the primary is asked to let writes wait.
+    /// The successor comes close, and nobody has to wait.
+    Approaching,
+    /// The primary is being asked to let writes wait.
     Pausing,
     /// Writes wait until the successor holds everything.
     CatchingUp,
@@ -134,8 +137,11 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F105, Stage::Committing, Stage::Idle),
     (Rule::F170, Stage::Committing, Stage::Idle),
     (Rule::S100, Stage::Idle, Stage::Claiming),
-    (Rule::S110, Stage::Claiming, Stage::Pausing),
-    (Rule::F105, Stage::Pausing, Stage::Idle),
+    (Rule::S110, Stage::Claiming, Stage::Approaching),
+    (Rule::F105, Stage::Approaching, Stage::Idle),
+    (Rule::F107, Stage::Approaching, Stage::Idle),
+    (Rule::S115, Stage::Approaching, Stage::Committing),
+    (Rule::S112, Stage::Approaching, Stage::Pausing),
     (Rule::S115, Stage::Pausing, Stage::Committing),
     (Rule::S120, Stage::Pausing, Stage::CatchingUp),
     (Rule::S115, Stage::CatchingUp, Stage::Committing),
@@ -168,6 +174,7 @@ impl fmt::Display for Stage {
             Self::Idle => "idle",
             Self::Claiming => "claiming",
             Self::Resuming => "resuming",
+            Self::Approaching => "approaching",
             Self::Pausing => "pausing",
             Self::CatchingUp => "catching up",
             Self::Examining => "examining",
@@ -206,7 +213,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(reached.len(), 10);
+        assert_eq!(reached.len(), 11);
         for stage in reached {
             assert!(
                 TRANSITIONS

@@ -29,6 +29,10 @@ pub struct Status {
     pub warnings: Vec<Warning>,
     /// Where a failover stands.
     pub stage: Stage,
+    /// The epoch in which the office was handed over last, by a switchover that went as planned,
+    /// since this monitor runs: writes that were on their way to the old primary then were not
+    /// executed there.
+    pub handed_over: Option<Epoch>,
     /// The monitor decides and touches nothing.
     pub observing: bool,
     /// The group is not served; see the log.
@@ -143,6 +147,7 @@ impl Status {
             verdict: Verdict::ColdStart,
             warnings: Vec::new(),
             stage: Stage::Idle,
+            handed_over: None,
             observing: false,
             halted: false,
             store_writable: true,

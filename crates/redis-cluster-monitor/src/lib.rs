@@ -3,7 +3,7 @@
 //! A module imports only from its right in this list, and a test holds it to that:
 //!
 //! ```text
-//! cli sentinel hooks driver redis store config telemetry local clock
+//! cli proxy sentinel hooks driver redis store config telemetry local clock
 //! ```
 
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod driver;
 pub mod hooks;
 pub mod local;
+pub mod proxy;
 pub mod redis;
 pub mod sentinel;
 pub mod store;

@@ -115,6 +115,8 @@ pub struct Engine {
     warnings: Vec<Warning>,
     rivals: Vec<String>,
     told_would_act: Option<Verdict>,
+    /// The epoch of the last switchover that went as planned.
+    handed_over: Option<Epoch>,
     hold_off: HoldOff,
     /// A new primary is in office, and not everybody follows it yet.
     restoring: Option<Since>,
@@ -241,6 +243,7 @@ impl Engine {
             warnings: Vec::new(),
             rivals: Vec::new(),
             told_would_act: None,
+            handed_over: None,
             hold_off: HoldOff::default(),
             restoring: None,
             stepped_down: None,

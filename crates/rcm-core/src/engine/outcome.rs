@@ -117,6 +117,9 @@ impl Engine {
                 after: self.now.since(since.at),
             };
             self.out.tell_rule(self.now, Rule::F170, kind);
+            if since.planned {
+                self.handed_over = Some(after.epoch);
+            }
             self.stepped_down = self.primary_node().map(|node| node.id);
             self.restoring = Some(since);
         } else if !since.planned {

@@ -31,6 +31,7 @@ impl Engine {
             verdict: self.verdict,
             warnings: self.warnings.clone(),
             stage,
+            handed_over: self.handed_over,
             observing: self.observing(),
             halted: self.halted.is_some(),
             store_writable: !self.store_failed,

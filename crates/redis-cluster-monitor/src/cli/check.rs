@@ -97,6 +97,7 @@ fn json(config: &Config) -> Value {
                 "probe_every": human(policy.probe_every()),
                 "observe": policy.observe,
                 "persist_roles": policy.persist_roles,
+                "proxy": group.proxy,
                 "rename_commands": group.rename_commands,
                 "notification_script": group.scripts.notification,
                 "client_reconfig_script": group.scripts.client_reconfig,

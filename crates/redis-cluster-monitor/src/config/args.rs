@@ -1,5 +1,6 @@
 //! The command line, and how it becomes a [`Config`].
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use rcm_core::policy::Nodes;
 use super::duration::{BadDuration, parse, parse_or_off};
 use super::environment::{self, Variables};
 use super::sentinel::{self, Listen};
-use super::settings::{Process, Settings, check_delay};
-use super::{Config, Environment, Error, REPORT_EVERY, Secret, file, state_folder};
+use super::settings::{Door, Process, Settings, check_delay};
+use super::{Config, Environment, Error, Group, REPORT_EVERY, Secret, file, state_folder};
 use crate::telemetry::{Log, LogFormat, LogLevel};
 
 /// Automatic failover for Redis and Valkey replication that applications do not notice.
@@ -134,6 +135,9 @@ struct GroupArgs {
     /// No CONFIG REWRITE on the nodes after a role change
     #[arg(long)]
     no_persist_roles: bool,
+    /// Where clients are accepted whose requests go to the primary [default: off]
+    #[arg(long, value_name = "ADDR")]
+    proxy: Option<Door>,
 }
 
 /// Settings of the process.
@@ -171,8 +175,6 @@ struct ProcessArgs {
     /// File with the password of those clients [default: none is needed]
     #[arg(long, value_name = "FILE")]
     sentinel_password_file: Option<PathBuf>,
-    #[arg(long, hide = true, value_parser = only_off)]
-    proxy: Option<()>,
     #[arg(long, hide = true, value_parser = only_off)]
     http: Option<()>,
 }
@@ -257,6 +259,7 @@ fn build(
             Err(error) => errors.push(error),
         }
     }
+    errors.extend(shared_door(&groups));
     if !errors.is_empty() {
         return Err(Error::all(&errors));
     }
@@ -273,9 +276,24 @@ fn build(
         },
         report_every: process.report_every.unwrap_or(REPORT_EVERY),
         sentinel: process.sentinel.into_sentinel().map_err(Error::new)?,
+        proxy: file.proxy,
         groups,
         webhooks: file.webhooks,
         warnings,
+    })
+}
+
+/// Every group has a door of its own.
+fn shared_door(groups: &[Group]) -> Option<String> {
+    let mut taken = BTreeMap::new();
+    groups.iter().find_map(|group| {
+        let address = group.proxy.filter(|address| address.port() != 0)?;
+        let owner = taken.insert(address, &group.name)?;
+        Some(format!(
+            "the proxies of the groups {owner} and {} have the same address {address}; give each \
+             group one of its own in the file",
+            group.name
+        ))
     })
 }
 
@@ -302,6 +320,7 @@ impl GroupArgs {
             password,
             observe: self.observe,
             persist_roles: self.no_persist_roles.then_some(false),
+            proxy: self.proxy,
             ..Settings::default()
         }
         .over(variables))

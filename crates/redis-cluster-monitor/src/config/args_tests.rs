@@ -60,7 +60,7 @@ fn mistakes_are_named_with_their_word_and_remedy() {
         ),
         (
             "--proxy :6379 a",
-            ["--proxy", "not built yet in this version"],
+            ["`:6379` is no address", "127.0.0.1:6380"],
         ),
         (
             "--sentinel-username u a",
@@ -112,6 +112,38 @@ fn all_bad_addresses_are_shown_at_once() {
 #[test]
 fn doors_that_are_not_built_can_be_off() {
     config("--sentinel off --proxy off --http off a", &[HOME]).unwrap();
+}
+
+#[test]
+fn each_group_has_a_proxy_of_its_own() {
+    let proxy = |line: &str, env: &[(&str, &str)]| {
+        let config = config(line, &[&[HOME], env].concat()).unwrap();
+        config.groups[0].proxy.map(|address| address.to_string())
+    };
+    let variable = [("RCM_PROXY", "127.0.0.1:1")];
+    assert_eq!(proxy("a", &[]), None);
+    assert_eq!(proxy("a", &variable), Some("127.0.0.1:1".to_owned()));
+    assert_eq!(
+        proxy("--proxy [::1]:2 a", &variable),
+        Some("[::1]:2".to_owned())
+    );
+    assert_eq!(proxy("--proxy off a", &variable), None);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    let group =
+        |name, port| format!("[groups.{name}]\nnodes = [\"{name}\"]\nproxy = \"0.0.0.0:{port}\"\n");
+    let check = |first, second| {
+        fs::write(&file, group("a", first) + &group("b", second)).unwrap();
+        config(&format!("run --config {}", file.display()), &[HOME])
+    };
+    assert!(check(1, 2).is_ok());
+    assert!(check(0, 0).is_ok());
+    let error = check(1, 1).unwrap_err();
+    assert!(
+        error.contains("the groups a and b have the same address"),
+        "{error}"
+    );
 }
 
 #[test]

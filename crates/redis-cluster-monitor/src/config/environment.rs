@@ -44,6 +44,7 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         password: reader.text("RCM_PASSWORD").map(Secret::new),
         observe: reader.parsed("RCM_OBSERVE", truth),
         persist_roles: reader.parsed("RCM_NO_PERSIST_ROLES", truth).map(|no| !no),
+        proxy: reader.parsed("RCM_PROXY", str::parse),
         ..Settings::default()
     };
     let sentinel = door(&mut reader);

@@ -9,6 +9,7 @@ mod environment;
 mod file;
 mod hooks;
 mod problem;
+mod proxy;
 mod secret;
 mod sentinel;
 mod settings;
@@ -17,6 +18,7 @@ mod url;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use rcm_core::policy::{Nodes, Policy};
 
 use crate::telemetry::Log;
 pub use hooks::{Scripts, Webhook};
+pub use proxy::{Indeterminate, Proxy};
 pub use secret::Secret;
 pub use sentinel::{Access, Sentinel};
 pub use url::{BadUrl, Url};
@@ -40,6 +43,8 @@ pub struct Config {
     pub report_every: Duration,
     /// The Sentinel API; `None` if there is to be none.
     pub sentinel: Option<Sentinel>,
+    /// How all proxies behave.
+    pub proxy: Proxy,
     /// The groups, by name.
     pub groups: Vec<Group>,
     /// Who is told of events by HTTP.
@@ -63,6 +68,8 @@ pub struct Group {
     pub rename_commands: BTreeMap<String, String>,
     /// Programs that are run when something happens to it.
     pub scripts: Scripts,
+    /// Where its proxy listens, if it has one.
+    pub proxy: Option<SocketAddr>,
 }
 
 /// Who the monitor is to the nodes.

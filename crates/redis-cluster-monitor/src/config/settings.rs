@@ -1,7 +1,9 @@
 //! The settings of a group as one source gives them, and how sources are laid over each other.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use rcm_core::id::GroupName;
@@ -24,6 +26,7 @@ pub(super) struct Settings {
     pub rename_commands: Option<BTreeMap<String, String>>,
     pub notification_script: Option<PathBuf>,
     pub client_reconfig_script: Option<PathBuf>,
+    pub proxy: Option<Door>,
 }
 
 impl Settings {
@@ -47,6 +50,7 @@ impl Settings {
             client_reconfig_script: self
                 .client_reconfig_script
                 .or_else(|| below.client_reconfig_script.clone()),
+            proxy: self.proxy.or(below.proxy),
         }
     }
 
@@ -83,6 +87,7 @@ impl Settings {
                 notification: self.notification_script,
                 client_reconfig: self.client_reconfig_script,
             },
+            proxy: self.proxy.and_then(Door::address),
         })
     }
 }
@@ -107,6 +112,35 @@ impl Process {
             log_level: self.log_level.or(below.log_level),
             sentinel: self.sentinel.over(below.sentinel),
         }
+    }
+}
+
+/// Where a door of ours listens, if it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Off,
+    At(SocketAddr),
+}
+
+impl Door {
+    fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
+    }
+}
+
+impl FromStr for Door {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| {
+            format!("`{text}` is no address to listen on; write IP:PORT, 127.0.0.1:6380, or `off`")
+        })
     }
 }
 

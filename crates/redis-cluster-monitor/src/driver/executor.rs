@@ -10,12 +10,17 @@ use rcm_core::observation::{Observation, Seen};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
+use super::holders::Holders;
 use crate::clock::Clock;
 use crate::redis::{Hands, Link, Memory, Settings};
 use crate::store::{Error, Store};
 
-/// What actions came to.
-pub(super) type Outcomes = UnboundedReceiver<(ActionId, Outcome)>;
+/// What actions came to, what was seen, and which pause may begin.
+pub(super) type Inbox = (
+    UnboundedReceiver<(ActionId, Outcome)>,
+    UnboundedReceiver<Observation>,
+    UnboundedReceiver<ActionId>,
+);
 
 /// Carries out the actions of one engine.
 #[derive(Debug)]
@@ -30,7 +35,11 @@ pub(super) struct Executor {
     pace: watch::Sender<Pace>,
     outcomes: UnboundedSender<(ActionId, Outcome)>,
     observations: UnboundedSender<Observation>,
-    inbox: Option<(Outcomes, UnboundedReceiver<Observation>)>,
+    holders: Holders,
+    /// A pause that waits until all holders are calm.
+    pause: Option<Action>,
+    calm: UnboundedSender<ActionId>,
+    inbox: Option<Inbox>,
 }
 
 /// A node that is looked at, for as long as its link lives.
@@ -48,7 +57,9 @@ impl Executor {
         store: Store,
         clock: Clock,
         memory: Memory,
+        holders: Holders,
     ) -> Self {
+        let (calm, calm_inbox) = mpsc::unbounded_channel();
         let (outcomes, outcome_inbox) = mpsc::unbounded_channel();
         let (observations, observation_inbox) = mpsc::unbounded_channel();
         Self {
@@ -62,12 +73,15 @@ impl Executor {
             pace: watch::Sender::new(Pace::Calm),
             outcomes,
             observations,
-            inbox: Some((outcome_inbox, observation_inbox)),
+            holders,
+            pause: None,
+            calm,
+            inbox: Some((outcome_inbox, observation_inbox, calm_inbox)),
         }
     }
 
-    /// Where outcomes and observations arrive; they can be taken once.
-    pub(super) fn take_inbox(&mut self) -> Option<(Outcomes, UnboundedReceiver<Observation>)> {
+    /// Where all of that arrives; it can be taken once.
+    pub(super) fn take_inbox(&mut self) -> Option<Inbox> {
         self.inbox.take()
     }
 
@@ -92,7 +106,6 @@ impl Executor {
             | Deed::Close { node }
             | Deed::Fence { node }
             | Deed::Inspect { node }
-            | Deed::Pause { node, .. }
             | Deed::Resume { node }
             | Deed::Seal { node, .. }
             | Deed::Promote { node }
@@ -100,8 +113,46 @@ impl Executor {
             | Deed::Persist { node }
             | Deed::CutLink { node } => {
                 let node = *node;
+                self.forget_pause(node);
                 self.do_to_node(node, action);
             }
+            Deed::Pause { node, .. } => {
+                let node = *node;
+                self.forget_pause(node);
+                self.pause(node, action);
+            }
+        }
+    }
+
+    /// The primary begins to pause when nothing is on its way to it any more.
+    fn pause(&mut self, node: NodeId, action: Action) {
+        if self.holders.is_empty() {
+            return self.do_to_node(node, action);
+        }
+        let (id, calm) = (action.id, self.calm.clone());
+        self.pause = Some(action);
+        let asking = self.holders.clone().calm();
+        tokio::spawn(async move {
+            asking.await;
+            // The inbox is gone only when the group is.
+            calm.send(id).ok();
+        });
+    }
+
+    /// The holders of a pause are calm; it may have been given up meanwhile.
+    pub(super) fn all_are_calm(&mut self, pause: ActionId) {
+        if let Some(action) = self.pause.take_if(|action| action.id == pause)
+            && let Some(node) = action.deed.node()
+        {
+            self.do_to_node(node, action);
+        }
+    }
+
+    /// What comes after a pause must not be overtaken by it.
+    fn forget_pause(&mut self, node: NodeId) {
+        let same = |action: &mut Action| action.deed.node() == Some(node);
+        if let Some(action) = self.pause.take_if(same) {
+            self.end(action.id, Outcome::Failed(Failed::NotReached));
         }
     }
 

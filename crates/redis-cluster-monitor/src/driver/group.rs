@@ -54,9 +54,10 @@ impl Group {
         events: broadcast::Sender<Arc<Event>>,
         mut requests: mpsc::Receiver<Asked>,
     ) {
-        let Some((mut outcomes, mut observations)) = self.executor.take_inbox() else {
+        let Some(inbox) = self.executor.take_inbox() else {
             return;
         };
+        let (mut outcomes, mut observations, mut calm) = inbox;
         // The file store's lock is the lease: it is held for as long as the process lives.
         let mut input = Input::Lease(Lease::HeldSince(self.clock.now()));
         loop {
@@ -67,6 +68,10 @@ impl Group {
                 // must not lose against a timer.
                 biased;
                 Some((id, outcome)) = outcomes.recv() => Input::Outcome { id, outcome },
+                Some(pause) = calm.recv() => {
+                    self.executor.all_are_calm(pause);
+                    Input::Tick
+                }
                 Some(observation) = observations.recv() => {
                     self.executor.note(&observation);
                     Input::Observation(observation)

@@ -6,6 +6,7 @@
 mod executor;
 mod group;
 mod heartbeat;
+mod holders;
 mod store_health;
 
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
+use self::holders::Holders;
+pub use self::holders::{Asked as AskedToHold, Calm};
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
 use crate::redis::{Memory, Settings};
@@ -76,6 +79,7 @@ pub struct Handle {
     events: broadcast::Sender<Arc<Event>>,
     requests: Requests,
     memory: Memory,
+    holders: Holders,
     task: AbortHandle,
 }
 
@@ -108,8 +112,15 @@ impl Handle {
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
         let memory = Memory::default();
-        let executor =
-            executor::Executor::new(name.clone(), settings, store, clock, memory.clone());
+        let holders = Holders::default();
+        let executor = executor::Executor::new(
+            name.clone(),
+            settings,
+            store,
+            clock,
+            memory.clone(),
+            holders.clone(),
+        );
         let trouble = store_health.trouble();
         let group = group::Group::new(engine, executor, clock, heartbeat, trouble);
         let (requests, asked) = mpsc::channel(REQUESTS_WAITING);
@@ -122,6 +133,7 @@ impl Handle {
             events,
             requests: Requests(requests),
             memory,
+            holders,
             task: abort,
         }
     }
@@ -144,6 +156,12 @@ impl Handle {
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Arc<Event>> {
         self.events.subscribe()
+    }
+
+    /// Someone who keeps requests back is asked from now on, before the primary's writes begin to
+    /// wait.
+    pub fn join_holders(&self) -> AskedToHold {
+        self.holders.join()
     }
 
     /// Where something can be asked of the group.

@@ -185,6 +185,7 @@ pub(super) const fn failover_state(stage: Stage) -> Option<&'static str> {
         Stage::Idle => None,
         Stage::Claiming => Some("wait_start"),
         Stage::Resuming
+        | Stage::Approaching
         | Stage::Pausing
         | Stage::CatchingUp
         | Stage::Examining

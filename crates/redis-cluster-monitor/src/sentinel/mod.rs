@@ -74,16 +74,6 @@ pub struct Served {
     pub events: broadcast::Receiver<Arc<Event>>,
 }
 
-impl Clone for Served {
-    /// Hears what happens from now on.
-    fn clone(&self) -> Self {
-        Self {
-            group: self.group.clone(),
-            events: self.events.resubscribe(),
-        }
-    }
-}
-
 impl Served {
     /// A group that is watched.
     pub fn of(handle: &Handle, policy: rcm_core::policy::Policy) -> Self {

@@ -15,6 +15,7 @@ mod hand;
 mod link;
 mod local;
 mod monitor;
+mod proxy;
 mod scripts;
 mod sentinel;
 mod sentinel_same;

@@ -28,14 +28,19 @@ eyes::on_every_version! {
 }
 
 /// A group that is watched by an engine in this process.
-struct Watched {
-    group: Group,
-    handle: Handle,
+pub(crate) struct Watched {
+    pub(crate) group: Group,
+    pub(crate) handle: Handle,
+    pub(crate) clock: Clock,
     events: Receiver<Arc<Event>>,
 }
 
 impl Watched {
     async fn start(version: Version) -> Result<Self> {
+        Self::with(version, Policy::default()).await
+    }
+
+    pub(crate) async fn with(version: Version, policy: Policy) -> Result<Self> {
         let group = Group::start(&builder(version)?, 2)?;
         let addresses = group.addresses().iter().map(address).collect();
         let nodes = Nodes::new(addresses).unwrap();
@@ -46,7 +51,7 @@ impl Watched {
             group: name.clone(),
             monitor: store.monitor().clone(),
         };
-        let policy = Policy::default();
+        let clock = Clock::start();
         let settings = Settings {
             credentials: None,
             commands: Commands::default(),
@@ -60,11 +65,12 @@ impl Watched {
             settings: Arc::new(settings),
             seed: 1,
         };
-        let handle = Handle::spawn(setup, &Shared::start(Clock::start(), store));
+        let handle = Handle::spawn(setup, &Shared::start(clock, store));
         let events = handle.events();
         let watched = Self {
             group,
             handle,
+            clock,
             events,
         };
         watched.until_whole(0).await;
@@ -72,7 +78,7 @@ impl Watched {
     }
 
     /// Waits until everybody follows node number `primary`.
-    async fn until_whole(&self, primary: usize) {
+    pub(crate) async fn until_whole(&self, primary: usize) {
         let primary = Some(address(&self.group.addresses()[primary]));
         let mut status = self.handle.status();
         let whole = status.wait_for(|status| status.primary == primary && status.replicas() == 2);
@@ -80,7 +86,7 @@ impl Watched {
     }
 
     /// Asks again while the record is being changed.
-    async fn switch_over(&self, to: usize) {
+    pub(crate) async fn switch_over(&self, to: usize) {
         let to = Some(address(&self.group.addresses()[to]));
         loop {
             match self
@@ -98,7 +104,7 @@ impl Watched {
         }
     }
 
-    async fn wait_for(&mut self, found: impl Fn(&Kind) -> bool) -> Kind {
+    pub(crate) async fn wait_for(&mut self, found: impl Fn(&Kind) -> bool) -> Kind {
         let search = async {
             loop {
                 let event = self.events.recv().await.unwrap();
@@ -113,7 +119,7 @@ impl Watched {
     }
 }
 
-fn address(address: &SocketAddr) -> Address {
+pub(crate) fn address(address: &SocketAddr) -> Address {
     Address::new(address.ip().to_string(), address.port())
 }
 

@@ -8,7 +8,7 @@ use rcm_core::policy::Nodes;
 
 use super::reader::{Key, Reader, Value};
 use crate::config::problem::Problem;
-use crate::config::settings::{Settings, check_delay};
+use crate::config::settings::{Door, Settings, check_delay};
 use crate::config::{duration, hooks};
 
 const SETTINGS: &[&str] = &[
@@ -20,6 +20,7 @@ const SETTINGS: &[&str] = &[
     "password_file",
     "persist_roles",
     "probe_every",
+    "proxy",
     "rename_commands",
     "silent_after",
     "username",
@@ -157,6 +158,7 @@ fn setting(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>, into: &mut Set
         "password_file" => into.password = reader.secret("password", key, value),
         "observe" => into.observe = reader.truth(key, value),
         "persist_roles" => into.persist_roles = reader.truth(key, value),
+        "proxy" => into.proxy = door(reader, key, value),
         "rename_commands" => into.rename_commands = rename_commands(reader, value),
         "notification_script" => into.notification_script = script(reader, key, value),
         "client_reconfig_script" => into.client_reconfig_script = script(reader, key, value),
@@ -170,6 +172,16 @@ fn delay(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<std::t
     let delay = reader.duration(parsed, value)?;
     match check_delay(key.get_ref(), delay) {
         Ok(()) => Some(delay),
+        Err(why) => {
+            reader.refuse(value, &why);
+            None
+        }
+    }
+}
+
+fn door(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Door> {
+    match reader.text(key, value)?.parse() {
+        Ok(door) => Some(door),
         Err(why) => {
             reader.refuse(value, &why);
             None

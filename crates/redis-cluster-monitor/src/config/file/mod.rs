@@ -1,6 +1,7 @@
 //! The configuration file: TOML, read once, with every mistake shown where it stands.
 
 mod groups;
+mod proxy;
 mod reader;
 mod sentinel;
 mod webhooks;
@@ -16,13 +17,14 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{self, Problem};
 use super::settings::Process;
 use super::settings::Settings;
-use super::{Error, Webhook, duration};
+use super::{Error, Proxy, Webhook, duration};
 use reader::{Reader, Value};
 
 /// What the file says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct File {
     pub process: Process,
+    pub proxy: Proxy,
     pub groups: Vec<(GroupName, Nodes, Settings)>,
     pub webhooks: Vec<Webhook>,
     pub warnings: Vec<String>,
@@ -33,6 +35,7 @@ const KEYS: &[&str] = &[
     "groups",
     "log_format",
     "log_level",
+    "proxy",
     "report_every",
     "sentinel",
     "store",
@@ -88,6 +91,7 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
             "log_format" => file.process.log_format = choice(reader, key.get_ref(), value),
             "log_level" => file.process.log_level = choice(reader, key.get_ref(), value),
             "sentinel" => file.process.sentinel = sentinel::read(reader, value),
+            "proxy" => file.proxy = proxy::read(reader, value),
             "defaults" => defaults = groups::defaults(reader, value),
             "groups" => groups = Some(value),
             "webhooks" => webhooks = Some(value),

@@ -169,7 +169,9 @@ impl Reader {
 }
 
 fn is_duration(key: &str) -> bool {
-    key.ends_with("_after") || key.ends_with("_every")
+    ["_after", "_every", "_for", "_within"]
+        .iter()
+        .any(|end| key.ends_with(end))
 }
 
 /// The known word that needs the fewest edits, when it needs few. `wrong` separates parts of words

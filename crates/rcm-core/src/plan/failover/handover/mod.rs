@@ -147,8 +147,8 @@ impl Handover {
         match self.step {
             Step::Gripping { doubted: false, .. }
             | Step::Measuring(_)
-            | Step::Approaching { .. }
-            | Step::Pausing { .. } => Stage::Pausing,
+            | Step::Approaching { .. } => Stage::Approaching,
+            Step::Pausing { .. } => Stage::Pausing,
             Step::CatchingUp { .. } => Stage::CatchingUp,
             Step::Gripping { doubted: true, .. } | Step::Away { .. } | Step::Examining(_) => {
                 Stage::Examining

@@ -81,7 +81,7 @@ impl Handover {
         let pause = self.act(within, Deed::Pause { node, within }, world, out);
         let since = world.now;
         self.step = Step::Pausing { pause, since };
-        Turn::Wait
+        Turn::Next(Rule::S112)
     }
 
     pub(super) fn after_pause(

@@ -1,5 +1,7 @@
 //! Watches groups until a signal: what the program is for.
 
+mod doors;
+
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
@@ -14,13 +16,12 @@ use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use self::doors::{Doors, Plan};
 use super::Exit;
 use crate::clock::Clock;
-use crate::config::{Config, Group, Sentinel};
+use crate::config::{Config, Group};
 use crate::driver::{Handle, Setup, Shared};
-use crate::hooks::{self, Hooks, Limits, Notice};
 use crate::redis::{Commands, Settings};
-use crate::sentinel::{self, Door, Message, Served};
 use crate::store::Store;
 use crate::store::file::{File, OpenError};
 use crate::store::memory::Memory;
@@ -58,30 +59,20 @@ fn open_store(config: &Config) -> Result<Store, OpenError> {
 
 async fn until_a_signal(config: Config, store: Store) -> Exit {
     let shared = Shared::start(Clock::start(), store);
-    let (groups, followed): (Vec<_>, Vec<_>) = config
+    let plans: Vec<Plan> = config.groups.iter().map(Plan::of).collect();
+    let groups: Vec<Handle> = config
         .groups
         .into_iter()
-        .map(|group| watched(group, &shared))
-        .unzip();
-    let announce_hostnames = config
-        .sentinel
-        .as_ref()
-        .is_some_and(|sentinel| sentinel.announce_hostnames);
-    let (hooked, served): (Vec<_>, Vec<_>) = followed.into_iter().unzip();
-    let notified: Vec<Served> = notified(&hooked, &served);
-    let hooks = Hooks::start(hooked, config.webhooks, Limits::default(), shared.clock);
-    let hooks = match hooks {
-        Ok(hooks) => hooks,
-        Err(error) => {
-            tracing::error!("{error}");
-            return Exit::Failed;
-        }
+        .map(|group| Handle::spawn(setup(group, &shared), &shared))
+        .collect();
+    let settings = doors::Settings {
+        sentinel: config.sentinel,
+        proxy: config.proxy,
+        webhooks: config.webhooks,
     };
-    for group in notified {
-        tokio::spawn(notify(group, announce_hostnames, hooks.handle()));
-    }
-    let _door = match open_door(config.sentinel, served, &hooks, &shared) {
-        Ok(door) => door,
+    let watched: Vec<_> = groups.iter().zip(plans).collect();
+    let mut doors = match Doors::open(&watched, settings, &shared) {
+        Ok(doors) => doors,
         Err(error) => {
             tracing::error!("{error}");
             return Exit::Failed;
@@ -122,77 +113,12 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
         }
     }
     tracing::info!("stopping: the nodes are left as they are");
+    // The groups are watched on while their clients get what is due.
+    doors.close_to_clients().await;
     // What happens from here on is nobody's news.
     drop(groups);
-    drop(hooks);
+    drop(doors);
     Exit::Done
-}
-
-/// Watches a group, and gives what its hooks and its door need.
-fn watched(group: Group, shared: &Shared) -> (Handle, (hooks::Group, Served)) {
-    let scripts = group.scripts.clone();
-    let policy = group.policy.clone();
-    let observes = policy.observe;
-    let handle = Handle::spawn(setup(group, shared), shared);
-    let hooked = hooks::Group {
-        name: handle.name().clone(),
-        scripts,
-        observes,
-        events: handle.events(),
-    };
-    let served = Served::of(&handle, policy);
-    (handle, (hooked, served))
-}
-
-/// Groups whose notification script is to be run.
-fn notified(hooked: &[hooks::Group], served: &[Served]) -> Vec<Served> {
-    let pairs = hooked.iter().zip(served);
-    let wanted = pairs.filter(|(hooked, _)| hooked.scripts.notification.is_some());
-    wanted.map(|(_, served)| served.clone()).collect()
-}
-
-/// Scripts are told in Sentinel's words, also when nobody can subscribe to them.
-async fn notify(served: Served, announce_hostnames: bool, hooks: hooks::Handle) {
-    let group = served.group.name.clone();
-    let tell = |message: Message| {
-        if message.is_warning() {
-            hooks.notice(&Notice {
-                group: Some(group.clone()),
-                channel: message.channel,
-                payload: String::from_utf8_lossy(&message.payload).into_owned(),
-            });
-        }
-    };
-    sentinel::relate(served, announce_hostnames, tell).await;
-}
-
-/// Serves clients that speak Sentinel's language, if that is wanted.
-fn open_door(
-    settings: Option<Sentinel>,
-    served: Vec<Served>,
-    hooks: &Hooks,
-    shared: &Shared,
-) -> Result<Option<Door>, sentinel::OpenError> {
-    let Some(settings) = settings else {
-        return Ok(None);
-    };
-    let is_open = settings.access.is_none() && !settings.address.ip().is_loopback();
-    let door = Door::open(
-        settings,
-        served,
-        &hooks.handle(),
-        shared.store.monitor(),
-        shared.clock,
-    )?;
-    let address = door.address();
-    tracing::info!(%address, "the Sentinel API listens");
-    if is_open {
-        tracing::warn!(
-            "everybody who can reach {address} can ask for a failover; set a password with \
-             --sentinel-password-file, or listen on 127.0.0.1"
-        );
-    }
-    Ok(Some(door))
 }
 
 fn setup(group: Group, shared: &Shared) -> Setup {
@@ -203,6 +129,7 @@ fn setup(group: Group, shared: &Shared) -> Setup {
         credentials,
         rename_commands,
         scripts: _,
+        proxy: _,
     } = group;
     let owner = Owner {
         deployment: shared.store.deployment().clone(),

@@ -1,0 +1,151 @@
+//! Who is told and served: scripts and webhooks, clients of the Sentinel API, clients of proxies.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use rcm_core::policy::Policy;
+
+use crate::config::{Group, Proxy as ProxySettings, Scripts, Sentinel, Webhook};
+use crate::driver::{Handle, Shared};
+use crate::hooks::{self, Hooks, Limits, Notice};
+use crate::proxy::{Followed, Proxy};
+use crate::sentinel::{self, Door, Message, Served};
+
+/// What all groups have in common.
+pub(super) struct Settings {
+    pub(super) sentinel: Option<Sentinel>,
+    pub(super) proxy: ProxySettings,
+    pub(super) webhooks: Vec<Webhook>,
+}
+
+/// What a group wants for itself.
+pub(super) struct Plan {
+    scripts: Scripts,
+    policy: Policy,
+    proxy: Option<SocketAddr>,
+}
+
+impl Plan {
+    pub(super) fn of(group: &Group) -> Self {
+        Self {
+            scripts: group.scripts.clone(),
+            policy: group.policy.clone(),
+            proxy: group.proxy,
+        }
+    }
+}
+
+/// Everything that is open; it closes with the value.
+pub(super) struct Doors {
+    proxies: Vec<Proxy>,
+    _sentinel: Option<Door>,
+    _hooks: Hooks,
+}
+
+impl Doors {
+    /// Opens what is wanted.
+    pub(super) fn open(
+        groups: &[(&Handle, Plan)],
+        settings: Settings,
+        shared: &Shared,
+    ) -> Result<Self> {
+        let proxies = open_proxies(groups, &settings.proxy, shared)?;
+        let hooked = groups.iter().map(|(handle, plan)| hooks::Group {
+            name: handle.name().clone(),
+            scripts: plan.scripts.clone(),
+            observes: plan.policy.observe,
+            events: handle.events(),
+        });
+        let limits = Limits::default();
+        let hooks = Hooks::start(hooked.collect(), settings.webhooks, limits, shared.clock)?;
+        let sentinel = settings.sentinel;
+        let announce_hostnames = sentinel.as_ref().is_some_and(|it| it.announce_hostnames);
+        let notified = groups
+            .iter()
+            .filter(|(_, plan)| plan.scripts.notification.is_some());
+        for (handle, plan) in notified {
+            let served = Served::of(handle, plan.policy.clone());
+            tokio::spawn(notify(served, announce_hostnames, hooks.handle()));
+        }
+        let sentinel = match sentinel {
+            Some(settings) => Some(open_sentinel(settings, groups, &hooks, shared)?),
+            None => None,
+        };
+        Ok(Self {
+            proxies,
+            _sentinel: sentinel,
+            _hooks: hooks,
+        })
+    }
+
+    /// Clients of proxies get what is due to them, and leave.
+    pub(super) async fn close_to_clients(&mut self) {
+        let stop = |proxy: Proxy| tokio::task::spawn_blocking(|| proxy.stop());
+        let stopping: Vec<_> = self.proxies.drain(..).map(stop).collect();
+        for stopped in stopping {
+            if let Err(error) = stopped.await {
+                tracing::error!("{error}");
+            }
+        }
+    }
+}
+
+/// A proxy for each group that has an address for one.
+fn open_proxies(
+    groups: &[(&Handle, Plan)],
+    settings: &ProxySettings,
+    shared: &Shared,
+) -> Result<Vec<Proxy>> {
+    let wanted = groups
+        .iter()
+        .filter_map(|(handle, plan)| Some((handle, plan.proxy?)));
+    let mut proxies = Vec::new();
+    for (handle, address) in wanted {
+        let followed = Followed {
+            name: handle.name().clone(),
+            status: handle.status(),
+            join_holders: &mut || handle.join_holders(),
+        };
+        proxies.push(Proxy::start(followed, address, settings, shared.clock)?);
+    }
+    Ok(proxies)
+}
+
+/// Scripts are told in Sentinel's words, also when nobody can subscribe to them.
+async fn notify(served: Served, announce_hostnames: bool, hooks: hooks::Handle) {
+    let group = served.group.name.clone();
+    let tell = |message: Message| {
+        if message.is_warning() {
+            hooks.notice(&Notice {
+                group: Some(group.clone()),
+                channel: message.channel,
+                payload: String::from_utf8_lossy(&message.payload).into_owned(),
+            });
+        }
+    };
+    sentinel::relate(served, announce_hostnames, tell).await;
+}
+
+/// Serves clients that speak Sentinel's language.
+fn open_sentinel(
+    settings: Sentinel,
+    groups: &[(&Handle, Plan)],
+    hooks: &Hooks,
+    shared: &Shared,
+) -> Result<Door> {
+    let is_open = settings.access.is_none() && !settings.address.ip().is_loopback();
+    let served = groups
+        .iter()
+        .map(|(handle, plan)| Served::of(handle, plan.policy.clone()));
+    let (monitor, clock) = (shared.store.monitor(), shared.clock);
+    let door = Door::open(settings, served.collect(), &hooks.handle(), monitor, clock)?;
+    let address = door.address();
+    tracing::info!(%address, "the Sentinel API listens");
+    if is_open {
+        tracing::warn!(
+            "everybody who can reach {address} can ask for a failover; set a password with \
+             --sentinel-password-file, or listen on 127.0.0.1"
+        );
+    }
+    Ok(door)
+}

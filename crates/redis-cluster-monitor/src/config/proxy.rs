@@ -1,0 +1,55 @@
+//! How the proxies behave, for all groups.
+
+use std::time::Duration;
+
+/// The settings of all proxies of this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// How long a request waits for a primary before it is answered with an error.
+    pub hold_for: Duration,
+    /// While the primary is suspected, a request that is unanswered for so long holds those after it.
+    pub hold_after: Duration,
+    /// The most bytes that wait, of all clients of a group.
+    pub hold_bytes: usize,
+    /// How long a connect to the primary may take.
+    pub connect_within: Duration,
+    /// A client that reads nothing for so long although replies wait is disconnected.
+    pub slow_after: Duration,
+    /// A client that sends nothing for so long is disconnected; zero is never.
+    pub idle_after: Duration,
+    /// At the end, how long replies that are due are waited for.
+    pub drain_within: Duration,
+    /// The most clients of a group.
+    pub max_clients: usize,
+    /// What becomes of requests whose outcome is unknown.
+    pub indeterminate: Indeterminate,
+    /// How many threads serve the clients of one group.
+    pub threads: usize,
+}
+
+/// What becomes of requests whose outcome is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Indeterminate {
+    /// The client is disconnected, which is what it expects of any lost connection.
+    #[default]
+    Disconnect,
+    /// It gets an error for each of them.
+    Error,
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self {
+            hold_for: Duration::from_secs(10),
+            hold_after: Duration::from_millis(100),
+            hold_bytes: 64 << 20,
+            connect_within: Duration::from_secs(1),
+            slow_after: Duration::from_secs(60),
+            idle_after: Duration::ZERO,
+            drain_within: Duration::from_secs(5),
+            max_clients: 10_000,
+            indeterminate: Indeterminate::Disconnect,
+            threads: 1,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A door for programs that know one host and port: requests go to the primary in office, and wait
+//! while there is none.
+//!
+//! Decided here: which thread serves whom, and how it begins and ends. Who the primary is comes from
+//! the published status. Each thread has its own listener and its own copy of the route, so that
+//! nothing is shared between cores while requests pass, and the monitor's own thread does nothing of
+//! it.
+//!
+//! Not here: sharing connections to servers between clients. Each client has its own, and so
+//! everything that a connection is to a server stays true.
+
+mod accept;
+mod client;
+mod counters;
+mod room;
+mod route;
+mod session;
+mod socket;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rcm_core::id::GroupName;
+use rcm_core::status::Status;
+use tokio::sync::watch;
+
+use self::accept::Door;
+pub use self::counters::{Counter, Counters};
+use crate::clock::Clock;
+use crate::config::Proxy as Settings;
+use crate::driver::AskedToHold;
+
+/// The proxy of one group. It ends with the value, at once; [`Proxy::stop`] waits for its clients.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    counters: Arc<Counters>,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// The group whose primary a proxy follows.
+pub struct Followed<'a> {
+    /// Its name.
+    pub name: GroupName,
+    /// What is published of it.
+    pub status: watch::Receiver<Arc<Status>>,
+    /// Makes the proxy one of those who are asked before writes are paused; called once per thread.
+    pub join_holders: &'a mut dyn FnMut() -> AskedToHold,
+}
+
+/// Why there is no proxy.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be had.
+    #[error("the proxy of {group} cannot listen on {address}: {source}; choose another address")]
+    Listen {
+        /// The group.
+        group: GroupName,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system gives no thread, or no way to wait for sockets.
+    #[error("the proxy of {group} cannot be started: {source}")]
+    Start {
+        /// The group.
+        group: GroupName,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Proxy {
+    /// Serves a group's clients at `address`; port 0 is a free one.
+    pub fn start(
+        group: Followed<'_>,
+        address: SocketAddr,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let (name, threads) = (group.name, settings.threads);
+        let listen = |address| {
+            let listener = socket::listen(address, threads > 1);
+            listener.and_then(|listener| Ok((listener.local_addr()?, listener)))
+        };
+        let unheard = |source| Error::Listen {
+            group: name.clone(),
+            address,
+            source,
+        };
+        let (address, first) = listen(address).map_err(unheard)?;
+        let mut listeners = vec![first];
+        for _ in 1..threads {
+            listeners.push(listen(address).map_err(unheard)?.1);
+        }
+        let counters = Arc::new(Counters::default());
+        let (stop, stopped) = watch::channel(false);
+        let mut running = Vec::new();
+        for listener in listeners {
+            let door = Door {
+                group: name.clone(),
+                listener,
+                status: group.status.clone(),
+                asked: (group.join_holders)(),
+                stop: stopped.clone(),
+                settings: settings.clone(),
+                clock,
+                counters: Arc::clone(&counters),
+            };
+            let thread = door.open().map_err(|source| Error::Start {
+                group: name.clone(),
+                source,
+            })?;
+            running.push(thread);
+        }
+        tracing::info!(group = name.as_str(), "proxy: listening on {address}");
+        Ok(Self {
+            address,
+            counters,
+            stop,
+            threads: running,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What happened so far.
+    pub const fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// Accepts nobody any more, waits for replies that are due, and disconnects everybody. Blocks for
+    /// at most [`Settings::drain_within`].
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("proxy: a thread ended by a defect");
+            }
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! What the proxy must know of a command: whether it may be asked twice, and whether it changes
+//! what the connection is.
+//!
+//! Everything unknown, commands of modules among them, is taken as a write that changes nothing
+//! about the connection.
+
+/// What a command means for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Asking twice does no harm.
+    Read,
+    /// Asking twice may.
+    Write,
+    /// Waits for something to read.
+    WaitRead,
+    /// Waits for something to take away.
+    WaitTake,
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Unwatch,
+    Subscribe(Channels),
+    Unsubscribe(Channels),
+    /// Changes what the connection is until something else is said.
+    Setting(Setting),
+    /// `CLIENT REPLY`.
+    ReplyOn,
+    ReplyOff,
+    ReplySkip,
+    Monitor,
+    Reset,
+    Quit,
+    /// Not through a proxy, for this reason.
+    Refused(&'static str),
+}
+
+/// What can be subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Channels {
+    Named,
+    Patterns,
+    Sharded,
+}
+
+/// What a connection is told once and remembers, in the order in which another one is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Setting {
+    Auth,
+    Hello,
+    Select,
+    Name,
+    LibraryName,
+    LibraryVersion,
+    Capabilities,
+    NoEvict,
+    NoTouch,
+    Tracking,
+}
+
+/// The longest name of a command that is looked up.
+const NAME_LIMIT: usize = 20;
+
+/// Commands that only read, in alphabetical order.
+const READS: &[&[u8]] = &[
+    b"BITCOUNT",
+    b"BITFIELD_RO",
+    b"BITPOS",
+    b"COMMAND",
+    b"DBSIZE",
+    b"DUMP",
+    b"ECHO",
+    b"EVALSHA_RO",
+    b"EVAL_RO",
+    b"EXISTS",
+    b"EXPIRETIME",
+    b"FCALL_RO",
+    b"GEODIST",
+    b"GEOHASH",
+    b"GEOPOS",
+    b"GEORADIUSBYMEMBER_RO",
+    b"GEORADIUS_RO",
+    b"GEOSEARCH",
+    b"GET",
+    b"GETBIT",
+    b"GETRANGE",
+    b"HEXISTS",
+    b"HEXPIRETIME",
+    b"HGET",
+    b"HGETALL",
+    b"HKEYS",
+    b"HLEN",
+    b"HMGET",
+    b"HPEXPIRETIME",
+    b"HPTTL",
+    b"HRANDFIELD",
+    b"HSCAN",
+    b"HSTRLEN",
+    b"HTTL",
+    b"HVALS",
+    b"INFO",
+    b"KEYS",
+    b"LASTSAVE",
+    b"LCS",
+    b"LINDEX",
+    b"LLEN",
+    b"LPOS",
+    b"LRANGE",
+    b"MGET",
+    b"PEXPIRETIME",
+    b"PFCOUNT",
+    b"PING",
+    b"PTTL",
+    b"RANDOMKEY",
+    b"ROLE",
+    b"SCAN",
+    b"SCARD",
+    b"SDIFF",
+    b"SINTER",
+    b"SINTERCARD",
+    b"SISMEMBER",
+    b"SMEMBERS",
+    b"SMISMEMBER",
+    b"SORT_RO",
+    b"SRANDMEMBER",
+    b"SSCAN",
+    b"STRLEN",
+    b"SUBSTR",
+    b"SUNION",
+    b"TIME",
+    b"TTL",
+    b"TYPE",
+    b"XINFO",
+    b"XLEN",
+    b"XPENDING",
+    b"XRANGE",
+    b"XREVRANGE",
+    b"ZCARD",
+    b"ZCOUNT",
+    b"ZDIFF",
+    b"ZINTER",
+    b"ZINTERCARD",
+    b"ZLEXCOUNT",
+    b"ZMSCORE",
+    b"ZRANDMEMBER",
+    b"ZRANGE",
+    b"ZRANGEBYLEX",
+    b"ZRANGEBYSCORE",
+    b"ZRANK",
+    b"ZREVRANGE",
+    b"ZREVRANGEBYLEX",
+    b"ZREVRANGEBYSCORE",
+    b"ZREVRANK",
+    b"ZSCAN",
+    b"ZSCORE",
+    b"ZUNION",
+];
+
+const ROLES: &str = "is refused by the proxy: roles are the monitor's, ask it for a switchover";
+const STREAM: &str = "is refused by the proxy: a replica connects to a node itself";
+
+impl Kind {
+    /// What a request of these words is.
+    pub(super) fn of<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut buffer = [0; NAME_LIMIT];
+        let Some(name) = words.next().and_then(|name| capitals(name, &mut buffer)) else {
+            return Self::Write;
+        };
+        if READS.binary_search(&name).is_ok() {
+            return Self::Read;
+        }
+        match name {
+            b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BLMPOP" | b"BZPOPMIN"
+            | b"BZPOPMAX" | b"BZMPOP" => Self::WaitTake,
+            b"XREAD" => xread(words),
+            b"XREADGROUP" if words.any(|word| word.eq_ignore_ascii_case(b"BLOCK")) => {
+                Self::WaitTake
+            }
+            b"MULTI" => Self::Multi,
+            b"EXEC" => Self::Exec,
+            b"DISCARD" => Self::Discard,
+            b"WATCH" => Self::Watch,
+            b"UNWATCH" => Self::Unwatch,
+            b"SUBSCRIBE" => Self::Subscribe(Channels::Named),
+            b"PSUBSCRIBE" => Self::Subscribe(Channels::Patterns),
+            b"SSUBSCRIBE" => Self::Subscribe(Channels::Sharded),
+            b"UNSUBSCRIBE" => Self::Unsubscribe(Channels::Named),
+            b"PUNSUBSCRIBE" => Self::Unsubscribe(Channels::Patterns),
+            b"SUNSUBSCRIBE" => Self::Unsubscribe(Channels::Sharded),
+            b"AUTH" => Self::Setting(Setting::Auth),
+            b"HELLO" => Self::Setting(Setting::Hello),
+            b"SELECT" => Self::Setting(Setting::Select),
+            b"CLIENT" => client(words),
+            b"MONITOR" => Self::Monitor,
+            b"RESET" => Self::Reset,
+            b"QUIT" => Self::Quit,
+            b"SYNC" | b"PSYNC" | b"REPLCONF" => Self::Refused(STREAM),
+            b"REPLICAOF" | b"SLAVEOF" | b"FAILOVER" => Self::Refused(ROLES),
+            _ => Self::Write,
+        }
+    }
+
+    /// Whether it may change what the connection is, and so has to be read whole.
+    pub(super) const fn needs_all_words(self) -> bool {
+        matches!(self, Self::Setting(_))
+    }
+
+    /// Whether the connection would be another one in the middle of a transaction. Servers allow
+    /// that; nothing could be re-established from it.
+    pub(super) const fn upsets_a_transaction(self) -> bool {
+        match self {
+            Self::Setting(setting) => !matches!(setting, Setting::Select),
+            Self::Subscribe(_)
+            | Self::Unsubscribe(_)
+            | Self::ReplyOn
+            | Self::ReplyOff
+            | Self::ReplySkip
+            | Self::Monitor => true,
+            Self::Read
+            | Self::Write
+            | Self::WaitRead
+            | Self::WaitTake
+            | Self::Multi
+            | Self::Exec
+            | Self::Discard
+            | Self::Watch
+            | Self::Unwatch
+            | Self::Reset
+            | Self::Quit
+            | Self::Refused(_) => false,
+        }
+    }
+}
+
+/// Reads a stream, or waits for it. From `$` on means something else when it is asked again later.
+fn xread<'a>(words: impl Iterator<Item = &'a [u8]>) -> Kind {
+    let mut kind = Kind::Read;
+    for word in words {
+        if word.eq_ignore_ascii_case(b"BLOCK") {
+            kind = Kind::WaitRead;
+        } else if word == b"$" || word == b"+" {
+            return if kind == Kind::WaitRead {
+                Kind::WaitTake
+            } else {
+                Kind::Write
+            };
+        }
+    }
+    kind
+}
+
+fn client<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Kind {
+    let mut buffer = [0; NAME_LIMIT];
+    let Some(name) = words.next().and_then(|name| capitals(name, &mut buffer)) else {
+        return Kind::Write;
+    };
+    match name {
+        b"SETNAME" => Kind::Setting(Setting::Name),
+        b"SETINFO" => match words.next() {
+            Some(which) if which.eq_ignore_ascii_case(b"LIB-VER") => {
+                Kind::Setting(Setting::LibraryVersion)
+            }
+            _ => Kind::Setting(Setting::LibraryName),
+        },
+        b"CAPA" => Kind::Setting(Setting::Capabilities),
+        b"NO-EVICT" => Kind::Setting(Setting::NoEvict),
+        b"NO-TOUCH" => Kind::Setting(Setting::NoTouch),
+        b"TRACKING" => Kind::Setting(Setting::Tracking),
+        b"REPLY" => match words.next() {
+            Some(mode) if mode.eq_ignore_ascii_case(b"OFF") => Kind::ReplyOff,
+            Some(mode) if mode.eq_ignore_ascii_case(b"SKIP") => Kind::ReplySkip,
+            Some(mode) if mode.eq_ignore_ascii_case(b"ON") => Kind::ReplyOn,
+            _ => Kind::Write,
+        },
+        b"ID" | b"INFO" | b"LIST" | b"GETNAME" | b"GETREDIR" | b"TRACKINGINFO" => Kind::Read,
+        _ => Kind::Write,
+    }
+}
+
+/// The name in capitals; `None` for one that is longer than any that is known here.
+fn capitals<'b>(name: &[u8], buffer: &'b mut [u8; NAME_LIMIT]) -> Option<&'b [u8]> {
+    let place = buffer.get_mut(..name.len())?;
+    place.copy_from_slice(name);
+    place.make_ascii_uppercase();
+    Some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(request: &str) -> Kind {
+        Kind::of(request.split(' ').map(str::as_bytes))
+    }
+
+    #[test]
+    fn reads_are_found_in_their_table() {
+        assert!(READS.is_sorted());
+        for read in READS {
+            assert!(read.len() <= NAME_LIMIT);
+            assert_eq!(Kind::of([*read].into_iter()), Kind::Read);
+        }
+        assert_eq!(kind("get k"), Kind::Read);
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_write() {
+        for request in [
+            "SET k v",
+            "MY.MODULE.COMMAND",
+            "EVAL x",
+            "",
+            "TOUCH k",
+            "GETDEL k",
+        ] {
+            assert_eq!(kind(request), Kind::Write, "{request}");
+        }
+    }
+
+    #[test]
+    fn waiting_for_more_is_no_plain_read() {
+        for (request, expected) in [
+            ("XREAD STREAMS s 0", Kind::Read),
+            ("XREAD BLOCK 0 STREAMS s 0", Kind::WaitRead),
+            ("xread count 1 block 0 streams s $", Kind::WaitTake),
+            ("XREADGROUP GROUP g c STREAMS s >", Kind::Write),
+            ("XREADGROUP GROUP g c BLOCK 0 STREAMS s >", Kind::WaitTake),
+            ("BLPOP l 0", Kind::WaitTake),
+        ] {
+            assert_eq!(kind(request), expected, "{request}");
+        }
+    }
+
+    #[test]
+    fn the_connection_is_what_it_was_told() {
+        for (request, expected) in [
+            ("CLIENT SETNAME n", Kind::Setting(Setting::Name)),
+            (
+                "client setinfo lib-ver 1",
+                Kind::Setting(Setting::LibraryVersion),
+            ),
+            ("CLIENT REPLY off", Kind::ReplyOff),
+            ("CLIENT KILL ID 7", Kind::Write),
+            ("CLIENT ID", Kind::Read),
+            ("PSYNC ? -1", Kind::Refused(STREAM)),
+            ("replicaof no one", Kind::Refused(ROLES)),
+        ] {
+            assert_eq!(kind(request), expected, "{request}");
+        }
+    }
+}
