@@ -142,6 +142,7 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F107, Stage::Approaching, Stage::Idle),
     (Rule::S115, Stage::Approaching, Stage::Committing),
     (Rule::S112, Stage::Approaching, Stage::Pausing),
+    (Rule::F105, Stage::Pausing, Stage::Idle),
     (Rule::S115, Stage::Pausing, Stage::Committing),
     (Rule::S120, Stage::Pausing, Stage::CatchingUp),
     (Rule::S115, Stage::CatchingUp, Stage::Committing),
