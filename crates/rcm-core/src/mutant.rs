@@ -34,11 +34,22 @@ pub enum Mutant {
     GuessedLoss,
     /// An announced promotion is not looked for when a plan is continued.
     ForgetIntent,
+    /// Strict mode: one voter fewer than needed is sealed before somebody is promoted.
+    SmallQuorum,
+    /// Strict mode: a role is written down with the gates as they are, so that a primary starts
+    /// with open ones.
+    OpenOnDisk,
+    /// Strict mode: replicas may attach to a primary that is not in office.
+    FeedsAlways,
+    /// Strict mode: the stream of a node that was promoted and never committed is not remembered.
+    NoEdge,
+    /// Strict mode: clients trust the number that `WAIT` gives, whoever is behind it.
+    TrustWait,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -53,6 +64,11 @@ impl Mutant {
         Self::AmnesiaVotes,
         Self::GuessedLoss,
         Self::ForgetIntent,
+        Self::SmallQuorum,
+        Self::OpenOnDisk,
+        Self::FeedsAlways,
+        Self::NoEdge,
+        Self::TrustWait,
     ];
 }
 

@@ -2,7 +2,7 @@
 
 use rcm_core::action::{Done, Failed, Outcome};
 use rcm_core::id::Address;
-use rcm_core::observation::{Deciders, Failure, Seen};
+use rcm_core::observation::{Deciders, Failure, Gates, Seen};
 
 use crate::node::Place;
 use crate::wire::{Conn, ConnId, NOBODY, Reply, Request, Script};
@@ -73,7 +73,9 @@ impl World {
                 let replication = self.servers[node].replication(&self.addresses);
                 Reply::Seen(Ok(Seen::Replication(replication)))
             }
-            Request::Condition => Reply::Seen(Ok(Seen::Condition(self.servers[node].condition()))),
+            Request::Condition => Reply::Seen(Ok(Seen::Condition(
+                self.servers[node].condition(self.ack_replicas > 0),
+            ))),
             Request::Clients => {
                 let process = self.servers[node].process;
                 let is_hand = |conn: &Conn| {
@@ -110,7 +112,10 @@ impl World {
                 Outcome::Done(Done::Fenced)
             }
             _ if loading => refused(),
-            Script::Seal { evict } => {
+            Script::Seal { evict, shut } => {
+                if shut {
+                    self.servers[node].access.seal();
+                }
                 self.follow(node, &Address::tombstone(), true);
                 if evict {
                     // Clients that are killed are not read any more.
@@ -133,24 +138,49 @@ impl World {
                 Outcome::Done(Done::Promoted(self.servers[node].report(&self.addresses)))
             }
             Script::Attach(target) => {
+                self.servers[node].access.knows_password = self.ack_replicas > 0;
                 self.follow(node, &target, true);
                 self.note([32, node as u64, 0], |world| {
                     format!("{} is attached to {target}", world.name(node))
                 });
                 Outcome::Done(Done::Accepted)
             }
-            Script::Persist => {
-                let place = &self.servers[node].place;
-                let configured = match place {
-                    Place::Primary => None,
-                    Place::Replica(follow) => Some(follow.target.clone()),
-                };
-                self.servers[node].configured = configured;
-                Outcome::Done(Done::Accepted)
+            Script::SetGates(gates) => {
+                self.servers[node].access.set(gates);
+                self.note([33, node as u64, u64::from(gates.feeds)], |world| {
+                    let what = if gates == Gates::SHUT {
+                        "shut"
+                    } else {
+                        "opened"
+                    };
+                    format!("{} is {what}", world.name(node))
+                });
+                Outcome::Done(Done::Gated(gates))
             }
+            Script::Persist(gates) => self.persist(node, gates),
             Script::Cut => {
                 self.cut_link(node);
                 Outcome::Done(Done::Accepted)
+            }
+        }
+    }
+
+    /// `CONFIG REWRITE`, with the gates shut for that moment if they are to be.
+    fn persist(&mut self, node: usize, gates: Option<Gates>) -> Outcome {
+        let server = &mut self.servers[node];
+        server.configured = match &server.place {
+            Place::Primary => None,
+            Place::Replica(follow) => Some(follow.target.clone()),
+        };
+        if gates.is_some() {
+            server.access.set(Gates::SHUT);
+        }
+        server.born = server.access;
+        match gates {
+            None => Outcome::Done(Done::Accepted),
+            Some(gates) => {
+                server.access.set(gates);
+                Outcome::Done(Done::Gated(gates))
             }
         }
     }

@@ -88,10 +88,11 @@ impl World {
             Deed::Open { .. } => None,
             Deed::Fence { .. } => Some(Script::Fence(epoch)),
             Deed::Inspect { .. } => Some(Script::Inspect),
-            Deed::Seal { evict, .. } => Some(Script::Seal { evict }),
+            Deed::Seal { evict, shut, .. } => Some(Script::Seal { evict, shut }),
             Deed::Promote { .. } => Some(Script::Promote),
             Deed::Attach { primary, .. } => Some(Script::Attach(primary)),
-            Deed::Persist { .. } => Some(Script::Persist),
+            Deed::SetGates { gates, .. } => Some(Script::SetGates(gates)),
+            Deed::Persist { gates, .. } => Some(Script::Persist(gates)),
             Deed::Close { .. } => return self.close_hand(node),
             Deed::CutLink { .. } => {
                 let serial = self.next_serial();

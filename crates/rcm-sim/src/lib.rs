@@ -7,6 +7,7 @@
 //!
 //! Deliberately not here: sockets, files and the adapters. They are tried against real servers.
 
+mod access;
 mod client;
 mod commands;
 mod connect;

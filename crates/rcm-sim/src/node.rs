@@ -10,6 +10,7 @@ use rcm_core::action::Report;
 use rcm_core::id::{Address, Offset, ReplicationId, RunId};
 use rcm_core::observation::{Attached, Condition, Following, Identity, Replication, Role};
 
+use crate::access::Access;
 use crate::history::{Branch, History};
 use crate::trace::{S, Time};
 use crate::wire::{ConnId, Request};
@@ -58,6 +59,10 @@ pub(crate) struct Server {
     /// The dump on its disk.
     pub(crate) dump: Option<Dump>,
     pub(crate) last_ping: Time,
+    /// What it lets through now.
+    pub(crate) access: Access,
+    /// What its configuration file says of that.
+    pub(crate) born: Access,
 }
 
 /// Primary or replica.
@@ -128,6 +133,8 @@ impl Server {
             received: None,
             dump: None,
             last_ping: 0,
+            access: Access::STOCK,
+            born: Access::STOCK,
         }
     }
 
@@ -218,9 +225,13 @@ impl Server {
         }
     }
 
-    pub(crate) fn condition(&self) -> Condition {
+    /// `strict`: the monitor asks about the user that replicas attach as.
+    pub(crate) fn condition(&self, strict: bool) -> Condition {
+        let gates = self.access.gates();
         Condition {
             empty: self.history.length() == 0,
+            min_replicas: gates.min_replicas,
+            feeds: strict.then_some(gates.feeds),
             ..Condition::default()
         }
     }

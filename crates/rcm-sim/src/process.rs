@@ -73,6 +73,7 @@ impl World {
         server.up = true;
         server.host_up = true;
         server.attached.clear();
+        server.access = server.born;
         server.last_ping = 0;
         server.history = found
             .as_ref()

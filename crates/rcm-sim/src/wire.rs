@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use rcm_core::id::{ActionId, Address, Epoch};
-use rcm_core::observation::{Failure, Seen};
+use rcm_core::observation::{Failure, Gates, Seen};
 
 use crate::network::{Party, REPEATED_AFTER};
 use crate::node::Process;
@@ -97,10 +97,11 @@ pub(crate) enum Request {
 pub(crate) enum Script {
     Fence(Epoch),
     Inspect,
-    Seal { evict: bool },
+    Seal { evict: bool, shut: bool },
     Promote,
     Attach(Address),
-    Persist,
+    SetGates(Gates),
+    Persist(Option<Gates>),
     Cut,
 }
 

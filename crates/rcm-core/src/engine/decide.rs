@@ -67,8 +67,13 @@ impl Engine {
             Plan::Failover(failover) => {
                 // Only outcomes end a failover, and those do not come this way.
                 failover.tick(world, out);
+                if failover.is_blocked(self.world()) {
+                    self.set_verdict(Verdict::TooFewVoters, None, None);
+                }
             }
-            Plan::Adoption { writing, .. } | Plan::Note(writing) => {
+            Plan::Adoption { writing, .. }
+            | Plan::Note(writing)
+            | Plan::Qualifying { writing, .. } => {
                 writing.tick(world, out);
             }
         }
@@ -129,12 +134,24 @@ impl Engine {
         if let Some(replica) = wants_witness {
             self.ask_witness(replica);
         }
-        if verdict.calls_for() == Response::FailOver && self.preview(primary).best().is_none() {
+        let strict = self.is_strict();
+        if strict && verdict == Verdict::Healthy && self.was_renamed(primary) {
+            // Whoever follows it confirms what no later failover would find.
+            verdict = Verdict::ForeignLineage;
+        }
+        let replaces = verdict.calls_for() == Response::FailOver
+            || (strict && verdict == Verdict::ForeignLineage);
+        if replaces && strict && !self.enough_voters(primary) {
+            verdict = Verdict::TooFewVoters;
+        } else if replaces && !strict && self.preview(primary).best().is_none() {
             verdict = Verdict::NoCandidate;
         }
         self.set_verdict(self.besides(verdict), failure, tally);
         if verdict == Verdict::Healthy {
             self.settle_office(primary);
+        } else if strict && matches!(verdict, Verdict::PrimaryRestarted | Verdict::ForeignLineage) {
+            // Whatever it holds, it has no vote.
+            self.replace(primary, verdict);
         } else if verdict == Verdict::PrimaryRestarted {
             self.replace_or_keep(primary);
         } else if verdict == Verdict::PrimaryClaimsReplica {
@@ -183,6 +200,13 @@ impl Engine {
         }
     }
 
+    /// Whether the primary's stream got a new name without a restart.
+    fn was_renamed(&self, primary: NodeId) -> bool {
+        let id = self.view.get(primary).and_then(Node::replication);
+        let head = self.record().map(|record| record.chain.head());
+        id.map(|seen| seen.id).is_some_and(|id| Some(id) != head)
+    }
+
     fn replace_or_keep(&mut self, primary: NodeId) {
         self.disputed_since.get_or_insert(self.now);
         match self.rule_on_restart() {
@@ -213,11 +237,8 @@ impl Engine {
         let settled = since + Policy::ADOPT_AFTER;
         if settled > self.now {
             self.ripens_at = Some(settled);
-        } else if let Some(node) = self
-            .record()
-            .and_then(|record| successor(&self.view, record))
-        {
-            self.adopt(node.id, Rule::R240, Adoption::ChangedByHand);
+        } else if let Some(node) = self.successor() {
+            self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         } else if !outside {
             self.replace(primary, Verdict::PrimaryClaimsReplica);
         }
@@ -268,8 +289,7 @@ impl Engine {
     }
 
     fn replace(&mut self, primary: NodeId, cause: Verdict) {
-        let Some(record) = self.record() else { return };
-        if let Some(node) = successor(&self.view, record).map(|node| node.id) {
+        if let Some(node) = self.successor() {
             return self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         }
         let held = self.lease.held();
@@ -298,6 +318,13 @@ impl Engine {
         let (world, out) = self.split();
         let plan = Failover::begin(held, stored, Some(primary), cause, world, out);
         self.plan = Some(Plan::Failover(Box::new(plan)));
+    }
+
+    /// A change made by hand that may be taken over. In strict mode none: only those who are sealed
+    /// and counted can say what was acknowledged.
+    fn successor(&self) -> Option<NodeId> {
+        let record = self.record().filter(|record| !record.is_strict())?;
+        successor(&self.view, record).map(|node| node.id)
     }
 
     fn tell_would_act(&mut self, primary: NodeId, verdict: Verdict, obstacle: Obstacle) {
@@ -338,7 +365,7 @@ impl Engine {
     }
 
     /// The ranking by what is known without touching anybody.
-    fn preview(&self, lost: NodeId) -> Ranking {
+    pub(super) fn preview(&self, lost: NodeId) -> Ranking {
         let Some(record) = self.record() else {
             return Ranking::default();
         };
@@ -350,10 +377,9 @@ impl Engine {
             eligible && hopeful && node.refuses_us.is_none()
         };
         let contenders = self.view.nodes().filter(may_answer);
-        rank(
-            &record.chain,
-            contenders.filter_map(|node| contender(node, record)),
-        )
+        let contenders = contenders.filter_map(|node| contender(node, record));
+        let votes = |it: &Contender| !record.is_strict() || record.has_vote(it.run_id);
+        rank(&record.chain, contenders.filter(votes))
     }
 
     pub(super) fn set_verdict(

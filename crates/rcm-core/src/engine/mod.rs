@@ -16,6 +16,7 @@ mod duties;
 mod outcome;
 mod publish;
 mod restart;
+mod strict;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::strict::Yardstick;
 use crate::action::{Action, Outcome, Pace};
 use crate::event::{Adoption, Event, Halt};
 use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision};
@@ -97,6 +99,8 @@ pub struct Engine {
     told_failed: BTreeSet<NodeId>,
     unpersisted: BTreeSet<NodeId>,
     not_persistent: BTreeSet<NodeId>,
+    /// What nodes without a vote have to reach.
+    yardsticks: BTreeMap<NodeId, Yardstick>,
     out: Outbox,
     verdict: Verdict,
     ripens_at: Option<Instant>,
@@ -151,6 +155,11 @@ enum Plan {
     },
     /// Facts that change nobody's role.
     Note(Writing),
+    /// These nodes get their votes (strict mode).
+    Qualifying {
+        writing: Writing,
+        nodes: Vec<NodeId>,
+    },
 }
 
 /// Pauses between failovers on undecidable evidence, so that a group whose nodes hang in turn does
@@ -208,6 +217,7 @@ impl Engine {
             told_failed: BTreeSet::new(),
             unpersisted: BTreeSet::new(),
             not_persistent: BTreeSet::new(),
+            yardsticks: BTreeMap::new(),
             out: Outbox::default(),
             verdict: Verdict::ColdStart,
             ripens_at: None,
@@ -281,7 +291,11 @@ impl Engine {
         }
         let plan = match &self.plan {
             Some(Plan::Failover(failover)) => failover.next_deadline(self.world()),
-            Some(Plan::Adoption { writing, .. } | Plan::Note(writing)) => writing.next_deadline(),
+            Some(
+                Plan::Adoption { writing, .. }
+                | Plan::Note(writing)
+                | Plan::Qualifying { writing, .. },
+            ) => writing.next_deadline(),
             None => None,
         };
         let reading = match self.store.reading {

@@ -24,6 +24,8 @@ pub(super) struct Hand {
     began: Instant,
     /// Its clients are disconnected with the seal.
     evict: bool,
+    /// Its gates are shut with the seal.
+    shut: bool,
     /// Whether it is given time to apply what it has received.
     drain: bool,
     /// How far it had come when it was asked last; asked twice without progress, it is done.
@@ -84,6 +86,7 @@ impl Hand {
             target,
             began: world.now,
             evict: following.is_none(),
+            shut: false,
             drain: drained_from
                 .filter(|_| drain && !world.lacks(Mutant::NoDrain))
                 .zip(following)
@@ -97,6 +100,14 @@ impl Hand {
             drained_to: None,
             met: None,
         }
+    }
+
+    /// The same in strict mode: no client may survive an epoch, also none of a replica, which may be
+    /// in office again later.
+    pub(super) const fn strictly(mut self) -> Self {
+        self.evict = true;
+        self.shut = true;
+        self
     }
 
     /// The same, after older connections to the node, our own among them, have been ended.
@@ -274,6 +285,7 @@ impl Hand {
             Deed::Seal {
                 node,
                 evict: self.evict,
+                shut: self.shut,
             }
         };
         let seal = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story fails where it is told wrongly")]
 
+mod cast;
 mod docs;
 mod layers;
 mod story;

@@ -9,14 +9,16 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use goldenscript::{ArgumentConsumer, Command, Runner};
-use rcm_core::action::{Action, Deed, Done, Failed, Outcome, Report};
+use rcm_core::action::{Action, Deed, Done, Failed, Outcome};
 use rcm_core::engine::{Engine, Identity, Input};
-use rcm_core::id::{Address, NodeId, Offset, ReplicationId, Revision, RunId};
+use rcm_core::id::{Address, NodeId, Offset, ReplicationId, Revision};
 use rcm_core::lease::Lease;
 use rcm_core::observation as look;
 use rcm_core::policy::{Nodes, Policy};
 use rcm_core::record::Record;
 use rcm_core::time::Instant;
+
+use crate::cast::{Node, follow, report, seal, set_gates, vote};
 
 #[derive(Default)]
 pub(crate) struct Story {
@@ -32,23 +34,9 @@ pub(crate) struct Story {
     promotions: usize,
     /// How long ago a look was asked for.
     look_ago: Duration,
+    /// Nodes are asked about their gates.
+    strict: bool,
     output: String,
-}
-
-#[derive(Clone)]
-struct Node {
-    number: u64,
-    process: u64,
-    up: bool,
-    mute: bool,
-    replication: look::Replication,
-    condition: look::Condition,
-}
-
-impl Node {
-    fn run_id(&self) -> RunId {
-        RunId::from_number(self.number << 56 | self.process << 32)
-    }
 }
 
 fn replid(name: &str) -> ReplicationId {
@@ -142,6 +130,7 @@ impl Story {
         if let Some(text) = args.lookup("hang_after") {
             policy.hang_after = Some(duration(&text.value)?);
         }
+        policy.ack_replicas = args.lookup_parse("ack_replicas")?.unwrap_or(0);
         policy.observe = args.lookup_parse("observe")?.unwrap_or(false);
         policy.persist_roles = args.lookup_parse("persist")?.unwrap_or(false);
         Ok(policy)
@@ -149,6 +138,7 @@ impl Story {
 
     fn start(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<(), Box<dyn Error>> {
         let policy = Self::policy(args)?;
+        self.strict = policy.ack_replicas > 0;
         let listed: Option<usize> = args.lookup_parse("listed")?;
         let names = Self::names(args);
         for (name, number) in names.iter().zip(1..) {
@@ -162,7 +152,10 @@ impl Story {
                 },
                 loading: false,
             };
-            let condition = look::Condition::default();
+            let condition = look::Condition {
+                feeds: self.strict.then_some(true),
+                ..look::Condition::default()
+            };
             let node = Node {
                 number,
                 process: 0,
@@ -223,6 +216,15 @@ impl Story {
         node.mute = false;
         node.process = process;
         node.condition.empty = args.lookup_parse("empty")?.unwrap_or(false);
+        if let Some(gates) = args.lookup("gates") {
+            set_gates(
+                node,
+                match gates.value.as_str() {
+                    "shut" => look::Gates::SHUT,
+                    number => look::Gates::open(number.parse()?),
+                },
+            );
+        }
         node.replication.id = replid(&id);
         node.replication.offset = Offset(offset);
         node.replication.loading = args.lookup_parse("loading")?.unwrap_or(false);
@@ -419,15 +421,22 @@ impl Story {
             }
             Deed::Open { node } => self.on(node, "open", |_| Done::Opened),
             Deed::Fence { node } => self.on(node, "fence", |_| Done::Fenced),
-            Deed::Persist { node } => self.on(node, "persist", |_| Done::Accepted),
+            Deed::Persist { node, gates } => self.on(node, "persist", |node| {
+                gates.map_or(Done::Accepted, |gates| set_gates(node, gates))
+            }),
+            Deed::SetGates { node, gates } => {
+                let is_shut = gates == look::Gates::SHUT;
+                let what = if is_shut { "shut" } else { "open-gates" };
+                self.on(node, what, |node| set_gates(node, gates))
+            }
             Deed::CutLink { node } => self.on(node, "cut-link", |_| Done::Accepted),
             Deed::Inspect { node } => {
                 self.on(node, "inspect", |node| Done::Inspected(report(node)))
             }
-            Deed::Seal { node, .. } => self.on(node, "seal", |node| {
-                follow(node, Address::tombstone(), false);
-                Done::Sealed(report(node))
-            }),
+            Deed::Seal { node, shut, .. } => {
+                let what = if shut { "shut-and-seal" } else { "seal" };
+                self.on(node, what, |node| seal(node, shut))
+            }
             Deed::Attach { node, primary } => {
                 let stream = self
                     .nodes
@@ -486,7 +495,7 @@ impl Story {
                 let members: Vec<_> = record
                     .members
                     .iter()
-                    .map(|m| format!("{}@{}", m.address.host(), m.offset))
+                    .map(|m| format!("{}@{}{}", m.address.host(), m.offset, vote(m)))
                     .collect();
                 writeln!(
                     self.output,
@@ -512,7 +521,12 @@ impl Story {
                 look::Role::Primary { .. } => "primary".to_owned(),
                 look::Role::Replica(following) => format!("replica of {}", following.primary),
             };
-            writeln!(self.output, "{name} {role}").unwrap();
+            let gates = match node.condition.gates() {
+                None => "",
+                Some(look::Gates::SHUT) => ", shut",
+                Some(_) => ", open",
+            };
+            writeln!(self.output, "{name} {role}{gates}").unwrap();
         }
     }
 
@@ -537,25 +551,4 @@ impl Story {
         }
         self.output.push('\n');
     }
-}
-
-fn report(node: &Node) -> Report {
-    Report {
-        run_id: node.run_id(),
-        replication: node.replication.clone(),
-    }
-}
-
-fn follow(node: &mut Node, primary: Address, link_up: bool) {
-    let priority = match &node.replication.role {
-        look::Role::Replica(following) => following.priority,
-        look::Role::Primary { .. } => 100,
-    };
-    let following = look::Following {
-        primary,
-        link_up,
-        syncing: false,
-        priority,
-    };
-    node.replication.role = look::Role::Replica(following);
 }

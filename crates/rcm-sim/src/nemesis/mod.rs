@@ -51,6 +51,7 @@ pub enum Step {
     Attach,
     Persist,
     Cut,
+    Gates,
 }
 
 /// With whom a fault happens.
@@ -170,6 +171,7 @@ impl Step {
             Deed::Seal { .. } => Self::Seal,
             Deed::Promote { .. } => Self::Promote,
             Deed::Attach { .. } => Self::Attach,
+            Deed::SetGates { .. } => Self::Gates,
             Deed::Persist { .. } => Self::Persist,
             Deed::CutLink { .. } => Self::Cut,
             Deed::Watch { .. }

@@ -24,6 +24,7 @@ impl World {
         }
         let server = &self.servers[node];
         let feeds = server.is_primary() || server.link_is_up();
+        let feeds = feeds && server.access.feeds(self.servers[replica].access);
         if !feeds || server.is_loading() || node == replica {
             return self.attempt_failed(replica);
         }

@@ -64,6 +64,8 @@ pub(crate) struct World {
     heal_at: Time,
     settled_since: Option<Time>,
     finished: bool,
+    /// How many replicas have to confirm a write; zero in async mode.
+    pub(crate) ack_replicas: u32,
     pub(crate) mutant: Option<Mutant>,
     pub(crate) truth: Truth,
     pub(crate) coverage: Coverage,

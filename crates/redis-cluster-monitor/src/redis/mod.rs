@@ -22,4 +22,4 @@ mod settings;
 pub use command::{Commands, Replicate};
 pub use hand::Hands;
 pub use link::Link;
-pub use settings::Settings;
+pub use settings::{REPLICATION_USER, Settings};

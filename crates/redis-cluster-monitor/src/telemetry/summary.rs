@@ -62,6 +62,7 @@ mod tests {
             failure,
             offset: None,
             lag: None,
+            acknowledges: false,
         }
     }
 

@@ -9,6 +9,7 @@
 mod cli;
 mod eyes;
 mod failover;
+mod gates;
 mod hand;
 mod link;
 mod local;

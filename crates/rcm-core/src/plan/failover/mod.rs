@@ -20,7 +20,7 @@ use super::claim::{Stored, Writing, Written};
 use super::count::{self, Count};
 use super::grip::Superseded;
 use super::hand::Hand;
-use super::{Outbox, World};
+use super::{Outbox, World, voters};
 use crate::action::{Deed, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, Address, Epoch, NodeId};
@@ -61,6 +61,7 @@ enum State {
     Intending { writing: Writing, node: NodeId },
     Promoting { intent: Intent, promote: ActionId },
     Committing(Writing),
+    Opening { stored: Stored, open: ActionId },
 }
 
 /// How a failover stands.
@@ -128,6 +129,7 @@ impl Failover {
             State::Intending { .. } => Stage::Intending,
             State::Promoting { .. } => Stage::Promoting,
             State::Committing(_) => Stage::Committing,
+            State::Opening { .. } => Stage::Opening,
         }
     }
 
@@ -138,12 +140,15 @@ impl Failover {
             | State::Committing(writing)
             | State::Intending { writing, .. } => writing.next_deadline(),
             State::Resuming(resuming) => Some(resuming.until),
-            State::Promoting { .. } => None,
+            State::Promoting { .. } | State::Opening { .. } => None,
             State::Sealing { since } => {
                 let hands = self.hands.values().filter_map(Hand::next_deadline).min();
                 match self.count(*since, world) {
                     Count::Waiting(until) => Some(hands.map_or(until, |at| at.min(until))),
-                    Count::Nobody(_) | Count::Ready(..) | Count::ColdStart(_) => hands,
+                    Count::Nobody(_)
+                    | Count::Ready(..)
+                    | Count::ColdStart(_)
+                    | Count::Blocked(_) => hands,
                 }
             }
         }
@@ -179,7 +184,8 @@ impl Failover {
                 let written = writing.step(id, outcome, world, out);
                 self.after_commit(written, world, out)
             }
-            State::Promoting { .. } => Progress::Running,
+            State::Opening { open, .. } if *open == id => self.after_open(&outcome, world, out),
+            State::Promoting { .. } | State::Opening { .. } => Progress::Running,
         };
         match progress {
             Progress::Running => self.tick(world, out),
@@ -196,7 +202,8 @@ impl Failover {
             State::Claiming(_)
             | State::Intending { .. }
             | State::Promoting { .. }
-            | State::Committing(_) => {}
+            | State::Committing(_)
+            | State::Opening { .. } => {}
         }
     }
 
@@ -206,7 +213,7 @@ impl Failover {
             State::Claiming(writing)
             | State::Committing(writing)
             | State::Intending { writing, .. } => writing.tick(world, out),
-            State::Promoting { .. } => {}
+            State::Promoting { .. } | State::Opening { .. } => {}
             State::Resuming(resuming) => {
                 if resuming.until <= world.now {
                     self.seal_all(Rule::F126, world, out);
@@ -235,6 +242,9 @@ impl Failover {
         }
         let announced = match &self.stored.record.phase {
             Phase::Promoting { .. } if world.lacks(Mutant::ForgetIntent) => None,
+            // A node that was promoted and not committed has acknowledged nothing in strict mode, and
+            // those who were sealed for it may be sealed no more: all are sealed and ranked again.
+            Phase::Promoting { .. } if self.stored.record.is_strict() => None,
             Phase::Promoting { intent, .. } => Some(intent.clone()),
             Phase::Claimed { .. } | Phase::Committed => None,
         };
@@ -259,9 +269,14 @@ impl Failover {
             .nodes()
             .filter(|node| is_ours(node, &self.stored.record))
             .map(|node| {
-                let overdue = self.overdue.contains(&node.id);
-                let hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
-                (node.id, if overdue { hand.fenced() } else { hand })
+                let mut hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
+                if self.overdue.contains(&node.id) {
+                    hand = hand.fenced();
+                }
+                if self.stored.record.is_strict() {
+                    hand = hand.strictly();
+                }
+                (node.id, hand)
             })
             .collect();
         self.take(rule, State::Sealing { since: world.now });
@@ -323,7 +338,23 @@ impl Failover {
         Progress::Running
     }
 
+    /// Whether too few voters are sealed, and nobody is waited for.
+    pub fn is_blocked(&self, world: World<'_>) -> bool {
+        match self.state {
+            State::Sealing { since } => matches!(self.count(since, world), Count::Blocked(_)),
+            State::Claiming(_)
+            | State::Resuming(_)
+            | State::Intending { .. }
+            | State::Promoting { .. }
+            | State::Committing(_)
+            | State::Opening { .. } => false,
+        }
+    }
+
     fn count(&self, since: Instant, world: World<'_>) -> Count {
+        if self.stored.record.is_strict() {
+            return voters::count(&self.hands, &self.stored.record, since, world);
+        }
         count::count(&self.hands, &self.stored.record, self.lost, since, world)
     }
 
@@ -412,6 +443,7 @@ fn newcomers(record: &Record, world: World<'_>) -> impl Iterator<Item = Member> 
             .and_then(|seen| record.chain.common_prefix(&Position::from(seen)))
             .unwrap_or_default(),
         upstream: None,
+        seat: None,
     })
 }
 

@@ -142,15 +142,18 @@ impl Worker {
         if let Some(text) = &line.refused {
             return job.outcome.refused(text.as_str());
         }
-        let commands = &self.settings.commands;
         let (what, missing) = match job.task {
             Task::Run(script) => {
+                if let Some(obstacle) = script.obstacle(&self.settings) {
+                    return job.outcome.refused(obstacle);
+                }
                 let which = self.which;
-                let replies = script.push(commands, which, &mut line.connection);
+                let replies = script.push(&self.settings, which, &mut line.connection);
                 (What::Run { script, which }, replies)
             }
             Task::Fence => {
-                line.connection.push([commands.name("CLIENT"), "LIST"]);
+                let client = self.settings.commands.name("CLIENT");
+                line.connection.push([client, "LIST"]);
                 let epoch = job.epoch;
                 (What::Fence { epoch, round: 1 }, 1)
             }
@@ -230,7 +233,7 @@ impl Worker {
             return outcome.not_reached();
         };
         let which = self.which;
-        let replies = script.push(&self.settings.commands, which, &mut line.connection);
+        let replies = script.push(&self.settings, which, &mut line.connection);
         line.wait_for(Some(outcome), What::Run { script, which }, replies);
     }
 

@@ -1,7 +1,7 @@
 //! What a link asks a node.
 
-use crate::redis::Settings;
 use crate::redis::connection::Connection;
+use crate::redis::{REPLICATION_USER, Settings};
 
 /// One request. The order of the variants is the order of a first conversation: who the node is
 /// comes before how it is, and that before everything that can wait.
@@ -28,6 +28,8 @@ pub(super) enum Ask {
     MinReplicas,
     StopWrites,
     SavePoints,
+    /// `ACL GETUSER` of the user that replicas attach as (strict mode).
+    ReplicationUser,
     /// `INFO persistence`, `memory`, `keyspace`: the last one completes the condition.
     Persistence,
     Memory,
@@ -77,6 +79,9 @@ impl Ask {
             Self::MinReplicas => get("min-replicas-to-write"),
             Self::StopWrites => get("stop-writes-on-bgsave-error"),
             Self::SavePoints => get("save"),
+            Self::ReplicationUser => {
+                connection.push([commands.name("ACL"), "GETUSER", REPLICATION_USER]);
+            }
             Self::Auth => {
                 connection.push_auth(settings);
             }

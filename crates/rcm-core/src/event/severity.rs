@@ -1,0 +1,74 @@
+//! How much an operator should care about each event.
+
+use super::{Adoption, Kind, Severity, Verdict};
+
+impl Kind {
+    /// How much an operator should care.
+    pub const fn severity(&self) -> Severity {
+        if let Self::VerdictChanged {
+            to: Verdict::Healthy,
+            ..
+        } = self
+        {
+            return Severity::Info;
+        }
+        let unexplained = matches!(
+            self,
+            Self::PrimaryAdopted {
+                how: Adoption::RestartedWithoutLineage,
+                ..
+            }
+        );
+        let helpless = matches!(
+            self,
+            Self::VerdictChanged {
+                to: Verdict::NoCandidate | Verdict::TooFewVoters,
+                ..
+            }
+        );
+        if unexplained || helpless {
+            return Severity::Error;
+        }
+        match self {
+            Self::FailoverStalled { .. }
+            | Self::FailoverBlocked { .. }
+            | Self::StoreFailed { .. }
+            | Self::Halted(_) => Severity::Error,
+            Self::VerdictChanged { .. }
+            | Self::NodeDown { .. }
+            | Self::SameServer { .. }
+            | Self::WarningRaised { .. }
+            | Self::WouldAct { .. }
+            | Self::FailoverStarted { .. }
+            | Self::FailoverResumed { .. }
+            | Self::PrimarySwitched { .. }
+            | Self::FailoverAborted { .. }
+            | Self::Superseded { .. }
+            | Self::RivalSealed { .. }
+            | Self::GatesShut { .. }
+            | Self::RoleNotPersistent { .. }
+            | Self::BringBackFailed { .. }
+            | Self::RivalControllers { .. }
+            | Self::ObserverLate { .. } => Severity::Warning,
+            Self::PrimaryUp { .. }
+            | Self::ReplicaUp { .. }
+            | Self::NodeDiscovered { .. }
+            | Self::NodeForgotten { .. }
+            | Self::WarningCleared { .. }
+            | Self::WitnessAsked { .. }
+            | Self::NodeSealed { .. }
+            | Self::CandidateChosen { .. }
+            | Self::NodePromoted { .. }
+            | Self::LossAccounted { .. }
+            | Self::LossFinal { .. }
+            | Self::PrimaryAdopted { .. }
+            | Self::NodeAttached { .. }
+            | Self::GatesOpened { .. }
+            | Self::VoterQualified { .. }
+            | Self::RolePersisted { .. }
+            | Self::GroupRestored { .. }
+            | Self::RivalControllersGone
+            | Self::StoreRecovered => Severity::Info,
+        }
+    }
+}
