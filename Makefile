@@ -14,6 +14,7 @@ check: lint test doc ## the definition of done; changes nothing
 test: toolchain servers ## all tests, against three versions of real servers
 	$(CARGO) test --workspace --doc
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
+	$(CARGO) run --release --package rcm-sim -- --strict --seeds 2000
 	$(CARGO) test --workspace --all-targets
 
 lint: toolchain ## formatting and clippy, warnings are errors
@@ -29,6 +30,7 @@ fix: toolchain ## repair what lint can repair by itself
 
 sim: toolchain ## try the decisions on ten thousand simulated storms
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
+	$(CARGO) run --release --package rcm-sim -- --strict --seeds 2000
 
 bench: toolchain ## measure failovers against Sentinel's, side by side, in 40 minutes
 	@scripts/servers system

@@ -24,6 +24,13 @@ impl Access {
         knows_password: false,
     };
 
+    /// As an operator prepares the file of a server for strict mode.
+    pub(crate) const PREPARED: Self = Self {
+        min_replicas: Gates::SHUT.min_replicas,
+        strangers: false,
+        ..Self::STOCK
+    };
+
     pub(crate) const fn set(&mut self, gates: Gates) {
         self.min_replicas = gates.min_replicas;
         self.user_on = gates.feeds;

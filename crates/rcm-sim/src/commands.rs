@@ -45,6 +45,12 @@ impl World {
                 }
                 return;
             }
+            Request::Batch(write) => {
+                if !busy {
+                    self.execute_batch(node, write);
+                }
+                return;
+            }
             Request::Continue {
                 replica,
                 process,
@@ -101,6 +107,7 @@ impl World {
             let text = "LOADING Redis is loading the dataset in memory";
             Outcome::Failed(Failed::Refused(text.to_owned()))
         };
+        self.check_obeyed(node, conn, &script);
         match script {
             Script::Inspect => {
                 Outcome::Done(Done::Inspected(self.servers[node].report(&self.addresses)))
@@ -119,7 +126,10 @@ impl World {
                 self.follow(node, &Address::tombstone(), true);
                 if evict {
                     // Clients that are killed are not read any more.
-                    let is_client = |request: &Request| matches!(request, Request::Write { .. });
+                    self.evict_clients(node);
+                    let is_client = |request: &Request| {
+                        matches!(request, Request::Write { .. } | Request::Batch(_))
+                    };
                     self.servers[node]
                         .inbox
                         .retain(|(_, request)| !is_client(request));

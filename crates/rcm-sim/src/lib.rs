@@ -26,6 +26,7 @@ mod replication;
 pub mod run;
 pub mod seed;
 pub mod store;
+mod strict;
 pub mod trace;
 mod wire;
 pub mod world;

@@ -3,7 +3,7 @@
 //! Here is its state and what each command changes in it. How streams run between servers is in
 //! [`replication`](crate::replication).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rcm_core::action::Report;
@@ -12,6 +12,7 @@ use rcm_core::observation::{Attached, Condition, Following, Identity, Replicatio
 
 use crate::access::Access;
 use crate::history::{Branch, History};
+use crate::strict::{Confirmation, Wait};
 use crate::trace::{S, Time};
 use crate::wire::{ConnId, Request};
 
@@ -63,6 +64,14 @@ pub(crate) struct Server {
     pub(crate) access: Access,
     /// What its configuration file says of that.
     pub(crate) born: Access,
+    /// What it believes that its replicas hold, by connection.
+    pub(crate) confirmed: BTreeMap<StreamId, Confirmation>,
+    /// Connections of replicas that it knows to have ended.
+    pub(crate) closed_streams: BTreeSet<StreamId>,
+    /// Clients that wait for replicas.
+    pub(crate) waits: Vec<Wait>,
+    /// How often all its clients were sent away.
+    pub(crate) evictions: u64,
 }
 
 /// Primary or replica.
@@ -135,6 +144,10 @@ impl Server {
             last_ping: 0,
             access: Access::STOCK,
             born: Access::STOCK,
+            confirmed: BTreeMap::new(),
+            closed_streams: BTreeSet::new(),
+            waits: Vec::new(),
+            evictions: 0,
         }
     }
 

@@ -74,6 +74,9 @@ impl World {
         server.host_up = true;
         server.attached.clear();
         server.access = server.born;
+        server.confirmed.clear();
+        server.closed_streams.clear();
+        server.waits.clear();
         server.last_ping = 0;
         server.history = found
             .as_ref()

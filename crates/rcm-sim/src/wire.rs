@@ -10,6 +10,7 @@ use rcm_core::observation::{Failure, Gates, Seen};
 
 use crate::network::{Party, REPEATED_AFTER};
 use crate::node::Process;
+use crate::strict::WriteId;
 use crate::trace::{S, Time};
 use crate::world::{Event, World};
 use rcm_core::action::Outcome;
@@ -84,6 +85,8 @@ pub(crate) enum Request {
         client: usize,
         bytes: u64,
     },
+    /// A client writes and waits for replicas (strict mode).
+    Batch(WriteId),
     /// A replica asks to continue.
     Continue {
         replica: usize,

@@ -31,7 +31,9 @@ pub(super) fn check(world: &World, node: usize) -> Finding {
 }
 
 pub(super) fn check_resumed(world: &World) -> Finding {
-    if world.truth.announced_before && !world.truth.looked_for_announced {
+    // In strict mode nothing is rolled forward: an announced node is sealed and ranked with the others.
+    let rolls_forward = !world.is_strict();
+    if rolls_forward && world.truth.announced_before && !world.truth.looked_for_announced {
         return broken(
             NAME,
             "somebody else is chosen and the announced node was not looked at".to_owned(),

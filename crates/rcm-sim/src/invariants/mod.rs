@@ -11,11 +11,21 @@ mod a6_abort;
 mod drained;
 pub(crate) mod full_sync;
 mod i10_status;
+mod i11_order;
 mod i12_no_false_alarm;
 pub(crate) mod i13_liveness;
 mod i14_bounds;
+mod i1_acknowledged;
 mod i2_epochs;
+mod i3_released;
+mod i4_voters;
+mod i5_fenced;
+mod i6_one_open;
+mod i7_lineage;
+pub(crate) mod i8_source;
+mod i9_outcomes;
 pub(crate) mod prefix;
+mod strict_rest;
 mod truth;
 
 use std::fmt;
@@ -27,6 +37,8 @@ use rcm_core::time::Instant;
 
 pub(crate) use truth::Truth;
 
+use crate::strict::WriteId;
+use crate::wire::{ConnId, Script};
 use crate::world::World;
 
 /// A promise that was not kept.
@@ -55,7 +67,29 @@ impl World {
     /// A record is about to be stored.
     pub(crate) fn check_stored(&mut self, record: &Record) {
         self.demand(i2_epochs::check(self.store.record.as_ref(), record));
+        self.demand(i7_lineage::check(self.store.record.as_ref(), record));
         self.truth.record_stored(record);
+        self.demand(i1_acknowledged::check(self, record));
+    }
+
+    /// A client believes that its write will not be lost.
+    pub(crate) fn check_acknowledged(&mut self, write: WriteId) {
+        let finding =
+            i3_released::check(self, write).and_then(|()| i1_acknowledged::check_stored(self));
+        self.demand(finding);
+    }
+
+    /// A node is about to obey a command that came on this connection.
+    pub(crate) fn check_obeyed(&mut self, node: usize, conn: ConnId, script: &Script) {
+        let epoch = self.conns.get(&conn).and_then(|conn| conn.acts);
+        let Some(epoch) = epoch.filter(|_| self.is_strict()) else {
+            return;
+        };
+        let mut finding = i5_fenced::check(self, node, epoch, script);
+        if let Script::SetGates(gates) = script {
+            finding = finding.and_then(|()| i6_one_open::check(self, node, epoch, *gates));
+        }
+        self.demand(finding);
     }
 
     /// The engine has taken something in.
@@ -113,7 +147,9 @@ impl World {
                 self.truth.write_ordered(record, self.now);
                 Ok(())
             }
-            (Deed::Promote { .. }, Some(node)) => a3_announced::check(self, node),
+            (Deed::Promote { .. }, Some(node)) => {
+                a3_announced::check(self, node).and_then(|()| i4_voters::check(self))
+            }
             (Deed::Seal { .. }, Some(node)) => drained::check(self, node),
             _ => Ok(()),
         };
@@ -123,12 +159,16 @@ impl World {
     /// Whether the group is as it should be.
     pub(crate) fn settled(&self) -> Finding {
         i13_liveness::check(self)?;
-        a2_one_primary::check(self)
+        a2_one_primary::check(self)?;
+        strict_rest::check(self)
     }
 
     /// The run is over.
     pub(crate) fn finish(&mut self) {
-        let finding = a5_loss::check_known(self);
+        let finding = a5_loss::check_known(self)
+            .and_then(|()| i1_acknowledged::check_stored(self))
+            .and_then(|()| i9_outcomes::check(self))
+            .and_then(|()| i11_order::check(self));
         self.demand(finding);
     }
 }

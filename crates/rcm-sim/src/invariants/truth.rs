@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rcm_core::action::{Done, Outcome};
 use rcm_core::engine::Input;
-use rcm_core::id::{Address, Epoch, RunId};
+use rcm_core::id::{Address, Epoch, ReplicationId, RunId};
 use rcm_core::record::{Phase, Record};
 use rcm_core::verdict::Verdict;
 
@@ -31,6 +31,10 @@ pub(crate) struct Truth {
     pub(super) looked_for_announced: bool,
     pub(super) published: BTreeMap<Epoch, Address>,
     pub(super) switched: BTreeSet<Epoch>,
+    /// Who was committed, with which stream.
+    pub(super) committed: BTreeMap<Epoch, (RunId, ReplicationId)>,
+    /// The newest epoch for which a process was sealed.
+    pub(super) sealed_for: BTreeMap<Process, Epoch>,
     pub(super) same_moment: (Time, u32),
 }
 
@@ -38,6 +42,10 @@ impl Truth {
     pub(super) fn record_stored(&mut self, record: &Record) {
         if matches!(record.phase, Phase::Committed) && record.primary.run_id.is_some() {
             self.office = record.primary.run_id;
+        }
+        if let (true, Some(run_id)) = (record.is_committed(), record.primary.run_id) {
+            let committed = (run_id, record.chain.head());
+            self.committed.insert(record.epoch, committed);
         }
     }
 

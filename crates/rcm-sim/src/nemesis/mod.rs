@@ -6,6 +6,7 @@ mod draw;
 mod heal;
 mod inflict;
 mod plot;
+mod promise;
 
 use rcm_core::action::Deed;
 use rcm_core::record::Phase;

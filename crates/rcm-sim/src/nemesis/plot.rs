@@ -1,6 +1,7 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
 use super::draw::{any, by_hand, crash, fault, harmless, lost_primary};
+use super::promise::promise;
 use super::{Fault, Step, What, When, Whom};
 use crate::seed::Rng;
 use crate::store::Trouble;
@@ -17,6 +18,8 @@ pub enum Plot {
     AtStep,
     Storm,
     ByHand,
+    /// What strict mode has to withstand.
+    Promise,
 }
 
 const STEPS: [Step; 9] = [
@@ -33,8 +36,11 @@ const STEPS: [Step; 9] = [
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 #[expect(clippy::too_many_lines, reason = "a table of plots")]
-pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
+pub(crate) fn plan(seed: u64, nodes: usize, strict: bool) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, 2);
+    if strict && rng.percent(60) {
+        return (Plot::Promise, promise(&mut rng, nodes));
+    }
     let plot = match rng.range(0, 99) {
         0..10 => Plot::Calm,
         10..25 => Plot::Alone,
@@ -172,6 +178,7 @@ pub(crate) fn plan(seed: u64, nodes: usize) -> (Plot, Vec<Fault>) {
                 });
             }
         }
+        Plot::Promise => faults = promise(rng, nodes),
         Plot::ByHand => {
             let what = by_hand(rng, nodes);
             faults.push(Fault {

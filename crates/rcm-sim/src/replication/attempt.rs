@@ -97,6 +97,8 @@ impl World {
         if !server.runs(self.now) || server.is_loading() {
             return;
         }
+        self.confirm(node);
+        let server = &self.servers[node];
         match server.follow().map(|follow| follow.link) {
             Some(LinkState::Down) => self.attempt(node),
             Some(LinkState::Up(id) | LinkState::Syncing(id)) => {

@@ -36,6 +36,7 @@ impl World {
 
     /// The primary's end of every stream of this node closes.
     pub(crate) fn drop_replicas(&mut self, node: usize) {
+        self.forget_confirmations(node);
         for stream in std::mem::take(&mut self.servers[node].attached).into_values() {
             self.put(stream, Item::End);
         }
@@ -60,6 +61,7 @@ impl World {
             if attached.get(&stream.replica) == Some(&id) {
                 attached.remove(&stream.replica);
             }
+            self.end_confirmations(stream.primary, id);
         }
     }
 
@@ -162,6 +164,7 @@ impl World {
             Item::Bytes(branch, bytes) => {
                 self.servers[node].append(branch, bytes);
                 self.feed(node, branch, bytes);
+                self.confirm(node);
             }
             Item::End => self.link_lost(node),
         }

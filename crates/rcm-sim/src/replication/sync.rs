@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Item, LATER, Stream};
-use crate::invariants::{full_sync, prefix};
+use crate::invariants::{full_sync, i8_source, prefix};
 use crate::network::Party;
 use crate::node::{LinkState, Process, StreamId};
 use crate::trace::MS;
@@ -41,6 +41,8 @@ impl World {
         } else {
             Vec::new()
         };
+        self.demand(i8_source::check(self, node));
+        let server = &self.servers[node];
         let id = server.id;
         let whole = (!partial).then(|| server.dump_now());
         if partial {
@@ -138,6 +140,7 @@ impl World {
         if renamed {
             self.drop_replicas(replica);
         }
+        self.confirm(replica);
         self.apply(replica);
     }
 
@@ -192,6 +195,7 @@ impl World {
                 if let Some(follow) = self.servers[node].follow_mut() {
                     follow.link = LinkState::Up(id);
                 }
+                self.confirm(node);
                 self.apply(node);
             }
             Some(LinkState::Syncing(_) | LinkState::Down) => self.link_lost(node),

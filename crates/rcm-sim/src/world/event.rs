@@ -8,6 +8,7 @@ use crate::connect::Attempt;
 use crate::nemesis::Disk;
 use crate::node::{Process, StreamId};
 use crate::store::Call;
+use crate::strict;
 use crate::trace::Time;
 use crate::wire::ConnId;
 
@@ -101,6 +102,8 @@ pub(crate) enum Event {
         node: usize,
         process: Process,
     },
+    /// Something that happens only in strict worlds.
+    Strict(strict::Event),
     Heal,
     Check,
 }

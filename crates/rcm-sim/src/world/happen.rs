@@ -64,6 +64,7 @@ impl World {
             Event::Resume { node, process } => self.resume(node, process),
             Event::Wake { node, process } => self.on_wake(node, process),
             Event::ScriptEnds { node, process } => self.on_script_ends(node, process),
+            Event::Strict(event) => self.happen_strictly(event),
             Event::Heal => {
                 self.heal();
                 self.schedule(self.now + S, Event::Check);

@@ -24,6 +24,7 @@ use crate::node::{Process, Server, StreamId};
 use crate::replication::Stream;
 use crate::seed::Rng;
 use crate::store::Store;
+use crate::strict::{self, Ledger};
 use crate::trace::{S, Time, Trace};
 use crate::wire::{Conn, ConnId};
 
@@ -55,6 +56,8 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) monitor: Monitor,
     pub(crate) clients: Vec<Client>,
+    pub(crate) strict_clients: Vec<strict::Client>,
+    pub(crate) ledger: Ledger,
     pub(crate) writes_end: Time,
     pub(crate) plot: Plot,
     pub(crate) faults: Vec<Fault>,

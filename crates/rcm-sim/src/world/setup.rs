@@ -16,6 +16,7 @@ use crate::network::Network;
 use crate::node::{Follow, LinkState, Place, Server};
 use crate::seed::Rng;
 use crate::store::Store;
+use crate::strict::{self, Ledger};
 use crate::trace::{MS, S, Time, Trace};
 
 /// How a seed is run.
@@ -23,6 +24,8 @@ use crate::trace::{MS, S, Time, Trace};
 pub struct Setup {
     /// The seed.
     pub seed: u64,
+    /// A group in strict mode instead of async mode.
+    pub strict: bool,
     /// A deliberate defect of the core.
     pub mutant: Option<Mutant>,
     /// Whether the trace is kept as text.
@@ -37,17 +40,32 @@ const UNREST: (Time, Time) = (2 * S, 8 * S);
 impl World {
     pub(crate) fn new(setup: &Setup) -> Self {
         let mut rng = Rng::new(setup.seed, 1);
-        let count = rng.pick(&[2, 3, 3, 3, 3, 4, 5]);
-        let (plot, mut faults) = plan(setup.seed, count);
+        let mut count = rng.pick(&[2, 3, 3, 3, 3, 4, 5]);
+        let mut ack_replicas = 0;
+        if setup.strict {
+            (count, ack_replicas) = strict::group(setup.seed);
+        }
+        let (plot, mut faults) = plan(setup.seed, count, setup.strict);
         if let Some(only) = &setup.only {
             let kept = |(place, fault)| only.contains(&place).then_some(fault);
             faults = faults.into_iter().enumerate().filter_map(kept).collect();
         }
-        let policy = policy(&mut rng, plot);
+        let mut policy = Policy {
+            ack_replicas,
+            ..policy(&mut rng, plot)
+        };
+        if setup.strict && plot == Plot::Calm {
+            // Otherwise a long script is a hang.
+            policy.hang_after = Some(Duration::from_secs(6));
+        }
         let addresses: Vec<Address> = (1..=count)
             .map(|node| Address::new(format!("10.0.0.{node}"), 6379))
             .collect();
-        let listed = if rng.percent(10) { 1 } else { count };
+        let listed = if rng.percent(10) && !setup.strict {
+            1
+        } else {
+            count
+        };
         let net = Network::new(&mut rng);
         let mut world = Self {
             now: 0,
@@ -67,8 +85,10 @@ impl World {
             slow_steps: BTreeSet::new(),
             robbed: BTreeSet::new(),
             store: Store::default(),
-            monitor: Monitor::new(policy.clone()),
+            monitor: Monitor::new(policy),
             clients: Vec::new(),
+            strict_clients: Vec::new(),
+            ledger: Ledger::default(),
             writes_end: 0,
             plot,
             faults,
@@ -78,7 +98,7 @@ impl World {
             heal_at: 0,
             settled_since: None,
             finished: false,
-            ack_replicas: policy.ack_replicas,
+            ack_replicas,
             mutant: setup.mutant,
             truth: Truth::default(),
             coverage: Coverage::default(),
@@ -153,7 +173,12 @@ impl World {
         self.heal_at = last.max(3 * S) + self.rng.range(unrest.0, unrest.1);
         self.writes_end = self.heal_at + BOUND + 10 * S;
         self.schedule(self.heal_at, Event::Heal);
-        self.add_clients();
+        if self.is_strict() {
+            self.prepare();
+            self.add_strict_clients();
+        } else {
+            self.add_clients();
+        }
     }
 }
 

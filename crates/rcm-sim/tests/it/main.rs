@@ -13,18 +13,50 @@ const KEPT: [u64; 36] = [
 ];
 
 fn check(seed: u64) {
+    check_in(false, seed);
+}
+
+fn check_in(strict: bool, seed: u64) {
     let ran = run(&Setup {
         seed,
+        strict,
         ..Setup::default()
     });
     if let Some(broken) = ran.broken {
-        panic!("{broken}\n  cargo run -p rcm-sim --release -- --seed {seed} --trace");
+        let strict = if strict { " --strict" } else { "" };
+        panic!("{broken}\n  cargo run -p rcm-sim --release -- --seed {seed} --trace{strict}");
     }
 }
 
 #[test]
 fn every_promise_is_kept_on_the_first_seeds() {
     (0..300).for_each(check);
+}
+
+#[test]
+fn every_promise_is_kept_by_strict_groups_on_the_first_seeds() {
+    (0..100).for_each(|seed| check_in(true, seed));
+}
+
+#[test]
+fn strict_groups_acknowledge_and_fail_over() {
+    let counts = |seed| {
+        let setup = Setup {
+            seed,
+            strict: true,
+            ..Setup::default()
+        };
+        run(&setup).coverage.counts
+    };
+    let counts: Vec<_> = (0..30).map(counts).collect();
+    let seen = |what| {
+        counts
+            .iter()
+            .filter_map(|counts| counts.get(what))
+            .sum::<u64>()
+    };
+    assert!(seen("acknowledged writes") > 1_000);
+    assert!(seen("switches") > 10);
 }
 
 #[test]
@@ -35,17 +67,21 @@ fn seeds_that_once_broke_a_promise_do_not_any_more() {
 /// I15.
 #[test]
 fn the_same_seed_takes_the_same_steps() {
-    let hash = |seed| {
+    let hash = |strict, seed| {
         let ran = run(&Setup {
             seed,
+            strict,
             ..Setup::default()
         });
         (ran.hash, ran.simulated, ran.handled)
     };
     for seed in 0..40 {
-        assert_eq!(hash(seed), hash(seed), "seed {seed}");
+        for strict in [false, true] {
+            let once = hash(strict, seed);
+            assert_eq!(hash(strict, seed), once, "seed {seed}, strict: {strict}");
+        }
     }
-    assert_ne!(hash(1), hash(2));
+    assert_ne!(hash(false, 1), hash(false, 2));
 }
 
 #[test]
@@ -65,7 +101,10 @@ fn a_trace_does_not_change_what_it_tells_of() {
 /// The defects that show soon; `--mutants` tries all of them.
 #[test]
 fn broken_cores_are_noticed() {
-    use Mutant::{AttachToAnybody, GuessedLoss, NoSeal, PromoteBeforeIntend, SameEpoch};
+    use Mutant::{
+        AmnesiaVotes, AttachToAnybody, GuessedLoss, NoEdge, NoSeal, PromoteBeforeIntend, SameEpoch,
+        SmallQuorum,
+    };
     for mutant in [
         NoSeal,
         PromoteBeforeIntend,
@@ -73,10 +112,17 @@ fn broken_cores_are_noticed() {
         SameEpoch,
         GuessedLoss,
     ] {
-        let trial = try_mutant(mutant, 0, 50);
+        let trial = try_mutant(mutant, false, 0, 50);
         assert!(
             trial.killed.is_some(),
             "{mutant:?} was not noticed in 50 seeds"
+        );
+    }
+    for mutant in [AmnesiaVotes, NoEdge, SmallQuorum] {
+        let trial = try_mutant(mutant, true, 0, 150);
+        assert!(
+            trial.killed.is_some(),
+            "{mutant:?} was not noticed in 150 seeds"
         );
     }
 }

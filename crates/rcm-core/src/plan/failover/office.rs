@@ -9,6 +9,7 @@ use crate::action::{Deed, Done, Outcome, Report};
 use crate::event::Kind;
 use crate::id::NodeId;
 use crate::lineage::{Chain, Position};
+use crate::mutant::Mutant;
 use crate::observation::Gates;
 use crate::plan::hand::Hand;
 use crate::plan::{Outbox, Stored, World, Writing, Written};
@@ -48,6 +49,14 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) {
+        if world.lacks(Mutant::FeedsAlways) && self.stored.record.is_strict() {
+            let gates = Gates {
+                feeds: true,
+                ..Gates::SHUT
+            };
+            let deed = Deed::SetGates { node, gates };
+            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
+        }
         let deed = Deed::Promote { node };
         let promote = out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
         self.take(rule, State::Promoting { intent, promote });
