@@ -20,10 +20,9 @@ pub struct Trial {
 pub const SEEDS: u64 = 10_000;
 
 /// The rules that hold up strict mode; the others are tried on async groups.
-const STRICT: [Mutant; 9] = [
+const STRICT: [Mutant; 8] = [
     Mutant::NoSeal,
     Mutant::RawOffset,
-    Mutant::NoCompare,
     Mutant::AmnesiaVotes,
     Mutant::SmallQuorum,
     Mutant::OpenOnDisk,

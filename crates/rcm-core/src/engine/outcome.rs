@@ -230,7 +230,9 @@ impl Engine {
                     Kind::GatesShut { node }
                 } else {
                     let ack_replicas = gates.min_replicas;
-                    self.unpersisted.remove(&id);
+                    if !self.policy.persist_roles {
+                        self.unpersisted.remove(&id);
+                    }
                     Kind::GatesOpened { node, ack_replicas }
                 };
                 self.out.tell_rule(self.now, Rule::R290, kind);

@@ -8,6 +8,7 @@ use super::duties::Judged;
 use super::{Engine, Plan};
 use crate::event::Kind;
 use crate::id::{NodeId, Offset, RunId};
+use crate::mutant::Mutant;
 use crate::observation::Gates;
 use crate::plan::Need;
 use crate::policy::Policy;
@@ -75,9 +76,13 @@ impl Engine {
         let open = Gates::open(record.ack_replicas);
         let lets_through = |node: &Node| node.gates.map(|(gates, _)| gates);
         if node.id == primary.id {
+            let is_open = lets_through(node) == Some(open);
+            let too_early = self.defect.is(Mutant::OpenOnDisk) && !is_open;
             return match lets_through(node) {
-                _ if self.owes(node) && self.policy.persist_roles => Judged::Needs(Need::Persist),
-                Some(gates) if gates != open => Judged::Needs(Need::SetGates(open)),
+                _ if self.owes(node) && self.policy.persist_roles && !too_early => {
+                    Judged::Needs(Need::Persist)
+                }
+                Some(_) if !is_open => Judged::Needs(Need::SetGates(open)),
                 _ => Judged::Content,
             };
         }

@@ -9,7 +9,9 @@ use crate::trace::{MS, S, Time};
 
 pub(super) fn promise(rng: &mut Rng, nodes: usize) -> Vec<Fault> {
     let first = 4 * S + rng.range(0, 2 * S);
-    let mut faults = match rng.range(0, 5) {
+    let mut faults = match rng.range(0, 7) {
+        6 => woken_and_chosen(rng, nodes, first),
+        7 => stray_writes(rng, first),
         0 => few_answer(rng, nodes, first),
         1 => somebody_forgot(rng, nodes, first),
         2 => promoted_and_not_committed(rng, nodes, first),
@@ -184,4 +186,42 @@ fn again_and_again(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
         when += rng.range(200 * MS, 4 * S);
     }
     faults
+}
+
+/// The primary hangs, wakes up, is sealed and chosen again, and its commit takes long: whoever was not
+/// sealed still follows it.
+fn woken_and_chosen(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for _ in 0..rng.range(1, 2) {
+        let what = What::CutFromMonitor {
+            time: rng.range(3 * S, 6 * S),
+            to: true,
+            from: true,
+        };
+        faults.push(at(first, any(rng, nodes), what));
+    }
+    let time = rng.range(600 * MS, 1_600 * MS);
+    faults.push(at(first + 300 * MS, Whom::Primary, What::Stop { time }));
+    let trouble = Trouble::Slow(rng.pick(&[S, 2 * S]));
+    let time = rng.range(S, 4 * S);
+    faults.push(Fault {
+        when: When::After(Step::Intend, 1, rng.pick(&[0, 2 * MS])),
+        whom: Whom::Primary,
+        what: What::Store { trouble, time },
+    });
+    faults
+}
+
+/// A write of a monitor that is gone is still on its way when the next one starts.
+fn stray_writes(rng: &mut Rng, first: Time) -> Vec<Fault> {
+    let trouble = Trouble::Slow(2 * S);
+    let time = rng.range(S, 9 * S);
+    let store = at(first, Whom::Primary, What::Store { trouble, time });
+    let step = rng.pick(&[Step::Claim, Step::Intend, Step::Commit]);
+    let killed = Fault {
+        when: When::After(step, 1, rng.range(0, S)),
+        whom: Whom::Primary,
+        what: What::MonitorKilled { back_after: MS },
+    };
+    vec![store, lost(rng, first + MS), killed]
 }

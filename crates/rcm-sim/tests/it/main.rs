@@ -35,7 +35,7 @@ fn every_promise_is_kept_on_the_first_seeds() {
 
 #[test]
 fn every_promise_is_kept_by_strict_groups_on_the_first_seeds() {
-    (0..100).for_each(|seed| check_in(true, seed));
+    (0..60).for_each(|seed| check_in(true, seed));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn strict_groups_acknowledge_and_fail_over() {
         };
         run(&setup).coverage.counts
     };
-    let counts: Vec<_> = (0..30).map(counts).collect();
+    let counts: Vec<_> = (0..15).map(counts).collect();
     let seen = |what| {
         counts
             .iter()
@@ -56,7 +56,7 @@ fn strict_groups_acknowledge_and_fail_over() {
             .sum::<u64>()
     };
     assert!(seen("acknowledged writes") > 1_000);
-    assert!(seen("switches") > 10);
+    assert!(seen("switches") > 5);
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn the_same_seed_takes_the_same_steps() {
         (ran.hash, ran.simulated, ran.handled)
     };
     for seed in 0..40 {
-        for strict in [false, true] {
-            let once = hash(strict, seed);
-            assert_eq!(hash(strict, seed), once, "seed {seed}, strict: {strict}");
-        }
+        assert_eq!(hash(false, seed), hash(false, seed), "seed {seed}");
+    }
+    for seed in 0..8 {
+        assert_eq!(hash(true, seed), hash(true, seed), "strict, seed {seed}");
     }
     assert_ne!(hash(false, 1), hash(false, 2));
 }
@@ -119,10 +119,10 @@ fn broken_cores_are_noticed() {
         );
     }
     for mutant in [AmnesiaVotes, NoEdge, SmallQuorum] {
-        let trial = try_mutant(mutant, true, 0, 150);
+        let trial = try_mutant(mutant, true, 0, 60);
         assert!(
             trial.killed.is_some(),
-            "{mutant:?} was not noticed in 150 seeds"
+            "{mutant:?} was not noticed in 60 seeds"
         );
     }
 }
