@@ -6,7 +6,7 @@ use alloc::string::String;
 use super::grip::{Grip, Superseded, Target};
 use super::{Outbox, World};
 use crate::action::{Deed, Done, Failed, Outcome, Report};
-use crate::id::{ActionId, Address, NodeId};
+use crate::id::{ActionId, Address, NodeId, RunId};
 use crate::lease::Held;
 use crate::mutant::Mutant;
 use crate::observation::Gates;
@@ -48,6 +48,9 @@ pub struct Duty {
     /// It said that it was a primary.
     rival: bool,
     strict: bool,
+    /// Strict mode: only this process may be opened. It may have restarted since it was last looked
+    /// at, and with less than it had; on one connection it is always the same.
+    only: Option<RunId>,
     /// Strict mode: what the primary lets through, in case it is this node that writes its role down.
     in_office: Option<Gates>,
     state: State,
@@ -57,6 +60,7 @@ pub struct Duty {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Gripping(Grip),
+    Inspecting(ActionId),
     Sealing(ActionId),
     Attaching(ActionId),
     Persisting(ActionId),
@@ -135,9 +139,15 @@ impl Duty {
         let strict = record.is_strict();
         let shuts = strict && !world.lacks(Mutant::OpenOnDisk);
         let in_office = shuts.then(|| Gates::open(record.ack_replicas));
+        let opens = match &need {
+            Need::Persist => strict,
+            Need::SetGates(gates) => *gates != Gates::SHUT,
+            Need::SealAndAttach(_) | Need::Attach(_) => false,
+        };
         Self {
             target,
             need,
+            only: record.primary.run_id.filter(|_| opens),
             write_down,
             rival: world.view.get(node).is_some_and(Node::is_primary),
             strict,
@@ -151,7 +161,8 @@ impl Duty {
     pub const fn awaits(&self) -> Option<ActionId> {
         match self.state {
             State::Gripping(grip) => grip.awaits(),
-            State::Sealing(id)
+            State::Inspecting(id)
+            | State::Sealing(id)
             | State::Attaching(id)
             | State::Persisting(id)
             | State::Setting(id) => Some(id),
@@ -198,6 +209,14 @@ impl Duty {
                 }
                 DutyEnd::Running
             }
+            (State::Inspecting(_), Outcome::Done(Done::Inspected(report))) => {
+                if Some(report.run_id) != self.only || !report.replication.is_primary() {
+                    return DutyEnd::Failed(String::new());
+                }
+                self.only = None;
+                self.state = self.first_step(world, out);
+                DutyEnd::Running
+            }
             (State::Sealing(_), Outcome::Done(Done::Sealed(report))) => {
                 if let Some(primary) = self.attaches_to().cloned() {
                     self.state = self.before_attaching(primary, world, out);
@@ -229,7 +248,11 @@ impl Duty {
             (State::Setting(_), Outcome::Done(Done::Gated(gates))) => DutyEnd::Gated(gates),
             (_, Outcome::Failed(Failed::Refused(text))) => DutyEnd::Failed(text),
             (
-                State::Sealing(_) | State::Attaching(_) | State::Persisting(_) | State::Setting(_),
+                State::Inspecting(_)
+                | State::Sealing(_)
+                | State::Attaching(_)
+                | State::Persisting(_)
+                | State::Setting(_),
                 _,
             ) => DutyEnd::Failed(String::new()),
         }
@@ -237,6 +260,9 @@ impl Duty {
 
     fn first_step(&self, world: World<'_>, out: &mut Outbox) -> State {
         let node = self.target.node;
+        if self.only.is_some() {
+            return State::Inspecting(self.act(Deed::Inspect { node }, world, out));
+        }
         match self.need.clone() {
             Need::SealAndAttach(_) => {
                 let shut = self.strict;

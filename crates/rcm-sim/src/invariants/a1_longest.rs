@@ -39,7 +39,7 @@ pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Find
         let name = world.name(chosen);
         return broken(NAME, format!("{name} was chosen and is not sealed"));
     }
-    if rule == Some(Rule::F140) && holds_less_than_recorded(world, chosen) {
+    if rule == Some(Rule::F140) && same && holds_less_than_recorded(world, chosen) {
         let name = world.name(chosen);
         return broken(
             NAME,

@@ -12,6 +12,9 @@ const KEPT: [u64; 36] = [
     105_600, 118_441, 140_953, 144_020,
 ];
 
+/// The same of strict groups.
+const KEPT_STRICT: [u64; 4] = [209, 21_548, 119_391, 151_198];
+
 fn check(seed: u64) {
     check_in(false, seed);
 }
@@ -62,6 +65,9 @@ fn strict_groups_acknowledge_and_fail_over() {
 #[test]
 fn seeds_that_once_broke_a_promise_do_not_any_more() {
     KEPT.into_iter().for_each(check);
+    for seed in KEPT_STRICT {
+        check_in(true, seed);
+    }
 }
 
 /// I15.
