@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::time::Duration;
 
 use crate::id::{ActionId, Address, Epoch, NodeId, Revision, RunId};
 use crate::observation::{Gates, Replication};
@@ -55,6 +56,10 @@ pub enum Deed {
     Open {
         /// The node.
         node: NodeId,
+        /// The node may be mute, and is only going to be sealed: the connection counts as open
+        /// before the node has taken the name. Otherwise the name has to be listed first, because
+        /// whoever fences later finds only what is listed.
+        blind: bool,
     },
     /// Close that connection.
     Close {
@@ -71,12 +76,25 @@ pub enum Deed {
         /// The node.
         node: NodeId,
     },
+    /// Let the node keep its clients' writes waiting, for at most this long. Outcome:
+    /// [`Done::Paused`].
+    Pause {
+        /// The node.
+        node: NodeId,
+        /// For how long, if nobody ends it before.
+        within: Duration,
+    },
+    /// End a pause: the writes that wait are executed.
+    Resume {
+        /// The node.
+        node: NodeId,
+    },
     /// Make the node unable to take writes or feed replicas. Outcome: [`Done::Sealed`].
     Seal {
         /// The node.
         node: NodeId,
-        /// Whether its clients are disconnected: a primary's are, a replica's readers are not,
-        /// except in strict mode.
+        /// Whether its clients are disconnected: a primary's are, a replica's readers are not, except
+        /// in strict mode. Writes that a pause kept waiting go with them.
         evict: bool,
         /// Whether its gates are shut as well, as in strict mode.
         shut: bool,
@@ -117,15 +135,25 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// Whether it changes the role of a node, or what the node writes down of it.
+    pub const fn changes_node(&self) -> bool {
+        matches!(
+            self,
+            Self::Seal { .. } | Self::Promote { .. } | Self::Attach { .. } | Self::Persist { .. }
+        )
+    }
+
     /// The node that it is done to, if it is done to one.
     pub const fn node(&self) -> Option<NodeId> {
         match self {
             Self::Watch { node, .. }
             | Self::Unwatch { node }
-            | Self::Open { node }
+            | Self::Open { node, .. }
             | Self::Close { node }
             | Self::Fence { node }
             | Self::Inspect { node }
+            | Self::Pause { node, .. }
+            | Self::Resume { node }
             | Self::Seal { node, .. }
             | Self::Promote { node }
             | Self::Attach { node, .. }
@@ -162,9 +190,12 @@ impl Outcome {
     /// Where the node stands, if the outcome tells.
     pub const fn report(&self) -> Option<&Report> {
         match self {
-            Self::Done(Done::Inspected(report) | Done::Sealed(report) | Done::Promoted(report)) => {
-                Some(report)
-            }
+            Self::Done(
+                Done::Inspected(report)
+                | Done::Paused(report)
+                | Done::Sealed(report)
+                | Done::Promoted(report),
+            ) => Some(report),
             Self::Done(_) | Self::Failed(_) | Self::Unknown => None,
         }
     }
@@ -188,6 +219,8 @@ pub enum Done {
     Fenced,
     /// The replication state.
     Inspected(Report),
+    /// Its clients' writes wait, and this is where it stands.
+    Paused(Report),
     /// Sealed, and this is where it stands.
     Sealed(Report),
     /// Promoted, and this is its new lineage.

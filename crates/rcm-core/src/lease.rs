@@ -1,7 +1,10 @@
-//! The time-limited right of one monitor to act.
+//! The right of one monitor to act.
 //!
 //! A [`Held`] can only be obtained from a [`Lease`] that is held, and every plan asks for one: to
 //! act without the lease does not compile.
+//!
+//! A lease buys peace, not safety: whoever held it before may not have noticed that it ended. What
+//! keeps an earlier holder from doing harm are the compare-and-set of the record and the fence.
 
 use crate::time::Instant;
 
@@ -11,14 +14,18 @@ pub enum Lease {
     /// Another monitor may be acting.
     #[default]
     NotHeld,
-    /// This monitor may act, without a break since then.
+    /// A lock: this monitor may act, and since then nobody else has or can, for as long as its
+    /// process lives.
     HeldSince(Instant),
+    /// Granted for a time and to be renewed: this monitor may act, and one that held it before may
+    /// still believe that it does.
+    Granted,
 }
 
 /// Proof that the lease was held when the plan began.
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
-    since: Instant,
+    alone_since: Option<Instant>,
 }
 
 impl Lease {
@@ -26,14 +33,17 @@ impl Lease {
     pub const fn held(self) -> Option<Held> {
         match self {
             Self::NotHeld => None,
-            Self::HeldSince(since) => Some(Held { since }),
+            Self::HeldSince(since) => Some(Held {
+                alone_since: Some(since),
+            }),
+            Self::Granted => Some(Held { alone_since: None }),
         }
     }
 }
 
 impl Held {
-    /// Since when the lease has been ours without a break.
-    pub const fn since(self) -> Instant {
-        self.since
+    /// Since when nobody else can act; `None` when somebody may believe that it still can.
+    pub const fn alone_since(self) -> Option<Instant> {
+        self.alone_since
     }
 }

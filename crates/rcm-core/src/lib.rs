@@ -14,7 +14,7 @@
 //!
 //! ```text
 //! time rng mutant id policy observation view quorum verdict lineage candidate record lease action
-//! rule event fencing plan status engine
+//! rule event request fencing plan status engine
 //! ```
 #![cfg_attr(not(test), no_std)]
 #![warn(missing_docs)]
@@ -35,6 +35,7 @@ pub mod plan;
 pub mod policy;
 pub mod quorum;
 pub mod record;
+pub mod request;
 pub mod rng;
 pub mod rule;
 pub mod status;

@@ -42,14 +42,30 @@ pub enum Mutant {
     /// Strict mode: replicas may attach to a primary that is not in office.
     FeedsAlways,
     /// Strict mode: the stream of a node that was promoted and never committed is not remembered.
-    NoEdge,
+    NoBranch,
     /// Strict mode: clients trust the number that `WAIT` gives, whoever is behind it.
     TrustWait,
+    /// The successor is promoted whatever the primary held when it was sealed.
+    HandOverUncompared,
+    /// Older hands are not killed.
+    NoFence,
+    /// The epoch is not read again once the connection is named.
+    NoConfirm,
+    /// The loss of the lease is ignored.
+    NoLease,
+    /// A node that was promoted and not committed is left as it is.
+    KeepOrphan,
+    /// What others write into the record is not read.
+    DeafFollower,
+    /// The lineage of a new primary is committed without where it comes from.
+    NoEdge,
+    /// A seal that is not answered is sent again and again.
+    Impatient,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 27] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -67,8 +83,16 @@ impl Mutant {
         Self::SmallQuorum,
         Self::OpenOnDisk,
         Self::FeedsAlways,
-        Self::NoEdge,
+        Self::NoBranch,
         Self::TrustWait,
+        Self::HandOverUncompared,
+        Self::NoFence,
+        Self::NoConfirm,
+        Self::NoLease,
+        Self::KeepOrphan,
+        Self::DeafFollower,
+        Self::NoEdge,
+        Self::Impatient,
     ];
 }
 

@@ -116,6 +116,14 @@ impl Policy {
     pub const DRAIN_WITHIN: Duration = Duration::from_millis(200);
     /// How long the first answers to a seal are waited for.
     pub const SEAL_WITHIN: Duration = Duration::from_millis(100);
+    /// How long a switchover lets writes wait until the successor holds everything.
+    pub const CATCH_UP_WITHIN: Duration = Duration::from_secs(1);
+    /// How long a seal may stay unanswered while writes wait.
+    pub const HANDOVER_SEALED_WITHIN: Duration = Duration::from_millis(500);
+    /// After this long the primary lets waiting writes go on by itself, should we be gone.
+    pub const PAUSE_WITHIN: Duration = Duration::from_millis(1_500);
+    /// How many bytes the successor may be behind when a switchover begins.
+    pub const SWITCHOVER_LAG: u64 = 16 * 1024 * 1024;
     /// How long a silent replica that is known to hold more than the best answer is waited for.
     pub const WAIT_FOR_BEST: Duration = Duration::from_secs(1);
     /// After this long without an answer the outcome of a command is unknown.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Address, Epoch, MonitorId, Offset, ReplicationId, RunId};
 use crate::lineage::{Chain, Position};
+use crate::observation::Replication;
 use crate::quorum::Quorum;
 use crate::verdict::Verdict;
 use crate::view::Node;
@@ -132,6 +133,8 @@ pub struct Loss {
 impl Record {
     /// The format that this version writes.
     pub const VERSION: u32 = 1;
+    /// A server's own `replica-priority`.
+    const STOCK_PRIORITY: u32 = 100;
 
     /// The first record of a group.
     pub fn first(primary: Primary, chain: Chain, members: Vec<Member>) -> Self {
@@ -214,6 +217,18 @@ impl Record {
     pub fn is_ancestor_of(&self, node: &Node) -> bool {
         let position = node.replication().map(Position::from);
         position.is_some_and(|position| self.chain.common_prefix(&position).is_some())
+    }
+
+    /// How soon a process is promoted, by its `replica-priority`: the smaller, the sooner, and zero
+    /// never. Zero bars nobody from returning to the office that it holds.
+    pub fn priority(&self, run_id: RunId, replication: &Replication) -> u32 {
+        let own = replication.following();
+        let own = own.map_or(Self::STOCK_PRIORITY, |following| following.priority);
+        if own == 0 && self.primary.run_id == Some(run_id) {
+            u32::MAX
+        } else {
+            own
+        }
     }
 
     /// Whether a process belongs to the group.

@@ -11,8 +11,10 @@ use serde::{Serialize, Serializer};
 pub enum Rule {
     /// The primary is lost: claim the next epoch.
     F100,
-    /// The claim met a newer record: obey it.
+    /// The plan met a newer record: obey it.
     F105,
+    /// The lease was lost: leave the plan to whoever holds it.
+    F107,
     /// Claimed: get hold of every node.
     F110,
     /// Before anything was done to the primary it turned out to be well: settle the epoch.
@@ -43,6 +45,27 @@ pub enum Rule {
     F165,
     /// Committed: publish.
     F170,
+    /// A switchover was asked for: claim the next epoch.
+    S100,
+    /// Claimed: get hold of the primary and of its successor, and pause the primary's writes.
+    S110,
+    /// The switchover cannot be made, and the primary is not sealed: it goes on.
+    S115,
+    /// Writes wait: let the successor catch up.
+    S120,
+    /// The seal is not answered: claim again, which ends it, to see what became of it.
+    S125,
+    /// The primary may be sealed, and the successor cannot follow it: seal and rank all, the primary
+    /// among them.
+    S126,
+    /// Claimed again: get hold of both, and look at the primary.
+    S128,
+    /// The primary turns out to be sealed: go on from there.
+    S129,
+    /// The successor holds what the paused primary holds: seal the primary.
+    S130,
+    /// The sealed primary holds no more than the successor: announce it.
+    S140,
     /// A primary that is not the recorded one: seal it.
     R200,
     /// A node does not follow the recorded primary: attach it.
@@ -67,7 +90,7 @@ pub enum Rule {
     R290,
 }
 
-/// Where a failover stands.
+/// Where a failover, or a switchover, stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -77,6 +100,12 @@ pub enum Stage {
     Claiming,
     /// A promotion announced earlier is being examined.
     Resuming,
+    /// The primary is being asked to let writes wait.
+    Pausing,
+    /// Writes wait until the successor holds everything.
+    CatchingUp,
+    /// The primary is looked for, to see whether it is sealed.
+    Examining,
     /// The nodes are being sealed.
     Sealing,
     /// The promotion is being announced.
@@ -89,10 +118,10 @@ pub enum Stage {
     Opening,
 }
 
-/// One edge of the failover plan: the rule, where it starts and where it leads.
+/// One edge of the plan: the rule, where it starts and where it leads.
 pub type Edge = (Rule, Stage, Stage);
 
-/// Every edge that a failover can take.
+/// Every edge that a failover or a switchover can take.
 pub const TRANSITIONS: &[Edge] = &[
     (Rule::F100, Stage::Idle, Stage::Claiming),
     (Rule::F105, Stage::Claiming, Stage::Idle),
@@ -116,7 +145,54 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F165, Stage::Committing, Stage::Opening),
     (Rule::F170, Stage::Committing, Stage::Idle),
     (Rule::F170, Stage::Opening, Stage::Idle),
+    (Rule::S100, Stage::Idle, Stage::Claiming),
+    (Rule::S110, Stage::Claiming, Stage::Pausing),
+    (Rule::F105, Stage::Pausing, Stage::Idle),
+    (Rule::S115, Stage::Pausing, Stage::Committing),
+    (Rule::S120, Stage::Pausing, Stage::CatchingUp),
+    (Rule::S115, Stage::CatchingUp, Stage::Committing),
+    (Rule::S130, Stage::CatchingUp, Stage::Sealing),
+    (Rule::S115, Stage::Sealing, Stage::Committing),
+    (Rule::S125, Stage::Sealing, Stage::Claiming),
+    (Rule::S126, Stage::Sealing, Stage::Sealing),
+    (Rule::S128, Stage::Claiming, Stage::Examining),
+    (Rule::S115, Stage::Examining, Stage::Committing),
+    (Rule::S126, Stage::Examining, Stage::Sealing),
+    (Rule::S129, Stage::Examining, Stage::Sealing),
+    (Rule::F105, Stage::Examining, Stage::Idle),
+    (Rule::F107, Stage::Examining, Stage::Idle),
+    (Rule::F105, Stage::CatchingUp, Stage::Idle),
+    (Rule::F107, Stage::Pausing, Stage::Idle),
+    (Rule::F107, Stage::CatchingUp, Stage::Idle),
+    (Rule::S140, Stage::Sealing, Stage::Intending),
+    (Rule::F105, Stage::Promoting, Stage::Idle),
+    (Rule::F107, Stage::Claiming, Stage::Idle),
+    (Rule::F107, Stage::Resuming, Stage::Idle),
+    (Rule::F107, Stage::Sealing, Stage::Idle),
+    (Rule::F107, Stage::Intending, Stage::Idle),
+    (Rule::F107, Stage::Promoting, Stage::Idle),
+    (Rule::F107, Stage::Committing, Stage::Idle),
+    (Rule::F105, Stage::Opening, Stage::Idle),
+    (Rule::F107, Stage::Opening, Stage::Idle),
 ];
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Claiming => "claiming",
+            Self::Resuming => "resuming",
+            Self::Pausing => "pausing",
+            Self::CatchingUp => "catching up",
+            Self::Examining => "examining",
+            Self::Sealing => "sealing",
+            Self::Intending => "intending",
+            Self::Promoting => "promoting",
+            Self::Committing => "committing",
+            Self::Opening => "opening",
+        })
+    }
+}
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,7 +221,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(reached.len(), 8);
+        assert_eq!(reached.len(), 11);
         for stage in reached {
             assert!(
                 TRANSITIONS

@@ -1,7 +1,7 @@
 //! What a server does with what arrives in its sockets.
 
 use rcm_core::action::{Done, Failed, Outcome};
-use rcm_core::id::Address;
+use rcm_core::id::{Address, Epoch};
 use rcm_core::observation::{Deciders, Failure, Gates, Seen};
 
 use crate::node::Place;
@@ -41,13 +41,13 @@ impl World {
         let reply = match request {
             Request::Write { client, bytes } => {
                 if !busy {
-                    self.on_client_write(node, client, bytes);
+                    self.on_write(node, client, bytes);
                 }
                 return;
             }
             Request::Batch(write) => {
                 if !busy {
-                    self.execute_batch(node, write);
+                    self.on_batch_read(node, write);
                 }
                 return;
             }
@@ -58,11 +58,13 @@ impl World {
             } => {
                 return self.on_continue(node, replica, process, attempt);
             }
-            Request::Act(id, _) if busy => {
+            Request::Act(id, ..) if busy => {
                 let text = String::from("BUSY Redis is busy running a script");
                 Reply::Outcome(id, Outcome::Failed(Failed::Refused(text)))
             }
-            Request::Act(id, script) => Reply::Outcome(id, self.run_act(node, conn, script)),
+            Request::Act(id, epoch, script) => {
+                Reply::Outcome(id, self.run_act(node, conn, epoch, script))
+            }
             Request::Name(epoch) => {
                 if let Some(conn) = self.conns.get_mut(&conn) {
                     conn.acts = Some(epoch);
@@ -101,13 +103,16 @@ impl World {
         self.reply(conn, reply);
     }
 
-    fn run_act(&mut self, node: usize, conn: ConnId, script: Script) -> Outcome {
+    #[expect(clippy::too_many_lines, reason = "one arm for each script")]
+    fn run_act(&mut self, node: usize, conn: ConnId, epoch: Epoch, script: Script) -> Outcome {
         let loading = self.servers[node].is_loading();
         let refused = || {
             let text = "LOADING Redis is loading the dataset in memory";
             Outcome::Failed(Failed::Refused(text.to_owned()))
         };
-        self.check_obeyed(node, conn, &script);
+        if !loading || !script.is_refused_while_loading() {
+            self.check_executed(node, epoch, &script);
+        }
         match script {
             Script::Inspect => {
                 Outcome::Done(Done::Inspected(self.servers[node].report(&self.addresses)))
@@ -119,12 +124,24 @@ impl World {
                 Outcome::Done(Done::Fenced)
             }
             _ if loading => refused(),
+            Script::Pause(within) => {
+                self.pause_writes(node, within);
+                Outcome::Done(Done::Paused(self.servers[node].report(&self.addresses)))
+            }
+            Script::Resume => {
+                self.end_pause(node);
+                Outcome::Done(Done::Accepted)
+            }
             Script::Seal { evict, shut } => {
                 if shut {
                     self.servers[node].access.seal();
                 }
                 self.follow(node, &Address::tombstone(), true);
+                if shut {
+                    self.drop_replicas_unsent(node);
+                }
                 if evict {
+                    self.servers[node].pause = None;
                     // Clients that are killed are not read any more.
                     self.evict_clients(node);
                     let is_client = |request: &Request| {
@@ -157,7 +174,7 @@ impl World {
             }
             Script::SetGates(gates) => {
                 self.servers[node].access.set(gates);
-                self.note([33, node as u64, u64::from(gates.feeds)], |world| {
+                self.note([35, node as u64, u64::from(gates.feeds)], |world| {
                     let what = if gates == Gates::SHUT {
                         "shut"
                     } else {

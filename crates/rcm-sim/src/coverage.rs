@@ -15,16 +15,19 @@ pub struct Coverage {
     verdicts: BTreeSet<Verdict>,
     rules: BTreeSet<Rule>,
     stages: BTreeSet<(Stage, Stage)>,
+    /// Where failovers stood when they were given up, and why.
+    ends: BTreeSet<(Rule, Stage)>,
 }
 
 /// Rules outside the failover plan.
-const DUTIES: [Rule; 8] = [
+const DUTIES: [Rule; 9] = [
     Rule::R200,
     Rule::R210,
     Rule::R220,
     Rule::R230,
     Rule::R240,
     Rule::R250,
+    Rule::R255,
     Rule::R260,
     Rule::R270,
 ];
@@ -42,8 +45,12 @@ impl Coverage {
         self.verdicts.extend(verdicts);
     }
 
-    pub(crate) fn rule(&mut self, rule: Rule, _stage: Option<Stage>) {
+    /// A rule was followed by an engine whose failover stood at this stage before.
+    pub(crate) fn rule(&mut self, rule: Rule, before: Stage) {
         self.rules.insert(rule);
+        if matches!(rule, Rule::F105 | Rule::F107) {
+            self.ends.insert((rule, before));
+        }
     }
 
     pub(crate) fn staged(&mut self, from: Stage, to: Stage) {
@@ -63,6 +70,7 @@ impl Coverage {
         self.verdicts.extend(other.verdicts);
         self.rules.extend(other.rules);
         self.stages.extend(other.stages);
+        self.ends.extend(other.ends);
     }
 
     /// Verdicts that were never reached.
@@ -85,6 +93,9 @@ impl Coverage {
     /// several rules share, is told by its rule.
     pub fn missing_edges(&self) -> Vec<Edge> {
         let taken = |&(rule, from, to): &Edge| {
+            if matches!(rule, Rule::F105 | Rule::F107) {
+                return self.ends.contains(&(rule, from));
+            }
             let alone = TRANSITIONS
                 .iter()
                 .filter(|(_, f, t)| (*f, *t) == (from, to))

@@ -7,9 +7,10 @@ use rcm_core::id::{ActionId, Epoch};
 use rcm_core::observation::Failure;
 
 use crate::connect::Purpose;
+use crate::monitor::Who;
 use crate::trace::{MS, Time};
 use crate::wire::{ConnId, Owner, Reply, Request, Script};
-use crate::world::{Event, World};
+use crate::world::{Ours, World};
 
 /// The hand on one node.
 #[derive(Debug, Default)]
@@ -23,6 +24,7 @@ pub(crate) struct Worker {
 struct Opening {
     id: ActionId,
     epoch: Epoch,
+    blind: bool,
     serial: u64,
 }
 
@@ -55,48 +57,53 @@ impl Worker {
 }
 
 impl World {
-    fn worker(&mut self, node: usize) -> &mut Worker {
-        self.monitor.workers.entry(node).or_default()
+    fn worker(&mut self, who: Who, node: usize) -> &mut Worker {
+        self.monitors[who].workers.entry(node).or_default()
     }
 
-    fn outcome(&mut self, id: ActionId, outcome: Outcome) {
-        let incarnation = self.monitor.incarnation;
-        self.schedule(
-            self.now,
-            Event::Outcome {
-                incarnation,
-                id,
-                outcome,
-            },
-        );
+    fn outcome(&mut self, who: Who, id: ActionId, outcome: Outcome) {
+        self.schedule_for(who, self.now, Ours::Outcome { id, outcome });
     }
 
-    fn not_reached(&mut self, id: ActionId) {
-        self.outcome(id, Outcome::Failed(Failed::NotReached));
+    fn not_reached(&mut self, who: Who, id: ActionId) {
+        self.outcome(who, id, Outcome::Failed(Failed::NotReached));
     }
 
     /// Begins an action on a node.
-    pub(crate) fn submit(&mut self, node: usize, action: Action) {
+    pub(crate) fn submit(&mut self, who: Who, node: usize, action: Action) {
         let Action {
             id,
             epoch,
             deadline,
             deed,
         } = action;
-        let incarnation = self.monitor.incarnation;
+        let mut blindly = false;
         let script = match deed {
-            Deed::Open { .. } => None,
+            Deed::Open { blind, .. } => {
+                blindly = blind;
+                None
+            }
             Deed::Fence { .. } => Some(Script::Fence(epoch)),
             Deed::Inspect { .. } => Some(Script::Inspect),
+            Deed::Pause { within, .. } => Some(Script::Pause(
+                Time::try_from(within.as_micros()).unwrap_or(Time::MAX),
+            )),
+            Deed::Resume { .. } => Some(Script::Resume),
             Deed::Seal { evict, shut, .. } => Some(Script::Seal { evict, shut }),
             Deed::Promote { .. } => Some(Script::Promote),
             Deed::Attach { primary, .. } => Some(Script::Attach(primary)),
             Deed::SetGates { gates, .. } => Some(Script::SetGates(gates)),
             Deed::Persist { gates, .. } => Some(Script::Persist(gates)),
-            Deed::Close { .. } => return self.close_hand(node),
+            Deed::Close { .. } => return self.close_hand(who, node),
             Deed::CutLink { .. } => {
                 let serial = self.next_serial();
-                return self.begin_connect(node, Purpose::Cut(id), serial, FIRST_ATTEMPT);
+                return self.begin_connect(
+                    who,
+                    node,
+                    Purpose::Cut(id, epoch),
+                    serial,
+                    FIRST_ATTEMPT,
+                );
             }
             Deed::Watch { .. }
             | Deed::Unwatch { .. }
@@ -104,96 +111,112 @@ impl World {
             | Deed::Read
             | Deed::Write { .. } => return,
         };
-        let deadline = Time::try_from(deadline.since_start().as_micros()).unwrap_or(Time::MAX);
-        self.schedule(
-            deadline,
-            Event::Overdue {
-                incarnation,
-                node,
-                id,
-            },
-        );
+        let deadline = self.monitors[who].clock.when(deadline);
+        self.schedule_for(who, deadline, Ours::Overdue { node, id });
         match script {
             None => {
-                self.close_hand(node);
+                self.close_hand(who, node);
                 let serial = self.next_serial();
-                self.worker(node).opening = Some(Opening { id, epoch, serial });
-                self.begin_connect(node, Purpose::Hand, serial, FIRST_ATTEMPT);
+                let opening = Opening {
+                    id,
+                    epoch,
+                    blind: blindly,
+                    serial,
+                };
+                self.worker(who, node).opening = Some(opening);
+                self.begin_connect(who, node, Purpose::Hand, serial, FIRST_ATTEMPT);
             }
-            Some(script) if self.worker(node).holds() => {
-                self.worker(node).held.push_back((id, epoch, script));
+            Some(script) if self.worker(who, node).holds() => {
+                self.worker(who, node).held.push_back((id, epoch, script));
             }
-            Some(script) => self.send_script(node, id, script),
+            Some(script) => self.send_script(who, node, (id, epoch), script),
         }
     }
 
-    fn send_script(&mut self, node: usize, id: ActionId, script: Script) {
-        let Some(hand) = &mut self.worker(node).hand else {
-            return self.not_reached(id);
+    fn send_script(
+        &mut self,
+        who: Who,
+        node: usize,
+        (id, epoch): (ActionId, Epoch),
+        script: Script,
+    ) {
+        let Some(hand) = &mut self.worker(who, node).hand else {
+            return self.not_reached(who, id);
         };
         if matches!(script, Script::Fence(_)) {
             hand.fencing = Some(id);
         }
         hand.waiting.push_back(id);
         let conn = hand.conn;
-        self.send(conn, Request::Act(id, script));
+        self.send(conn, Request::Act(id, epoch, script));
     }
 
     /// A connect for acting ended.
     pub(crate) fn hand_connected(
         &mut self,
+        who: Who,
         node: usize,
         serial: u64,
         within: Time,
         result: Result<(), Failure>,
     ) {
         let current = |opening: &mut Opening| opening.serial == serial;
-        let Some(Opening { id, epoch, .. }) = self.worker(node).opening.take_if(current) else {
+        let Some(opening) = self.worker(who, node).opening.take_if(current) else {
             return;
         };
         match result {
             Err(Failure::Silent) => {
                 // Tried for as long as nothing speaks against it.
-                self.worker(node).opening = Some(Opening { id, epoch, serial });
-                return self.begin_connect(node, Purpose::Hand, serial, within * 2);
+                self.worker(who, node).opening = Some(opening);
+                return self.begin_connect(who, node, Purpose::Hand, serial, within * 2);
             }
-            Err(_) => self.not_reached(id),
+            Err(_) => self.not_reached(who, opening.id),
             Ok(()) => {
-                let conn = self.connect(node, Owner::Hand(node), None);
+                let conn = self.connect(who, node, Owner::Hand(node), None);
                 let (waiting, fencing) = (VecDeque::new(), None);
-                self.worker(node).hand = Some(Hand {
+                self.worker(who, node).hand = Some(Hand {
                     conn,
                     waiting,
                     fencing,
                 });
-                self.send(conn, Request::Name(epoch));
-                self.outcome(id, Outcome::Done(Done::Opened));
+                self.send(conn, Request::Name(opening.epoch));
+                if opening.blind {
+                    self.outcome(who, opening.id, Outcome::Done(Done::Opened));
+                } else {
+                    self.worker(who, node).opening = Some(opening);
+                }
             }
         }
-        self.release(node);
+        self.release(who, node);
     }
 
-    fn release(&mut self, node: usize) {
-        while !self.worker(node).holds() {
-            let Some((id, _, script)) = self.worker(node).held.pop_front() else {
+    fn release(&mut self, who: Who, node: usize) {
+        while !self.worker(who, node).holds() {
+            let Some((id, epoch, script)) = self.worker(who, node).held.pop_front() else {
                 return;
             };
-            self.send_script(node, id, script);
+            self.send_script(who, node, (id, epoch), script);
         }
     }
 
-    pub(crate) fn cut_connected(&mut self, node: usize, id: ActionId, result: Result<(), Failure>) {
+    pub(crate) fn cut_connected(
+        &mut self,
+        who: Who,
+        node: usize,
+        (id, epoch): (ActionId, Epoch),
+        result: Result<(), Failure>,
+    ) {
         if result.is_err() {
-            return self.not_reached(id);
+            return self.not_reached(who, id);
         }
-        let conn = self.connect(node, Owner::Cut(node), None);
-        self.send(conn, Request::Act(id, Script::Cut));
+        let conn = self.connect(who, node, Owner::Cut(node), None);
+        self.send(conn, Request::Act(id, epoch, Script::Cut));
     }
 
     /// A reply on an acting connection.
-    pub(crate) fn hear_hand(&mut self, node: usize, conn: ConnId, reply: Reply) {
+    pub(crate) fn hear_hand(&mut self, who: Who, node: usize, conn: ConnId, reply: Reply) {
         let current = self
-            .worker(node)
+            .worker(who, node)
             .hand
             .as_ref()
             .is_some_and(|hand| hand.conn == conn);
@@ -201,64 +224,70 @@ impl World {
             return;
         }
         match reply {
-            Reply::End => self.close_hand(node),
-            Reply::Named | Reply::Seen(_) => {}
+            Reply::End => self.close_hand(who, node),
+            Reply::Named => {
+                if let Some(opening) = self.worker(who, node).opening.take() {
+                    self.outcome(who, opening.id, Outcome::Done(Done::Opened));
+                    self.release(who, node);
+                }
+            }
+            Reply::Seen(_) => {}
             Reply::Outcome(id, outcome) => {
-                let Some(hand) = &mut self.worker(node).hand else {
+                let Some(hand) = &mut self.worker(who, node).hand else {
                     return;
                 };
                 hand.fencing.take_if(|fencing| *fencing == id);
                 let known = hand.waiting.iter().position(|waiting| *waiting == id);
                 if let Some(place) = known {
                     hand.waiting.remove(place);
-                    self.outcome(id, outcome);
+                    self.outcome(who, id, outcome);
                 }
-                self.release(node);
+                self.release(who, node);
             }
         }
     }
 
-    pub(crate) fn hear_cut(&mut self, conn: ConnId, reply: Reply) {
+    pub(crate) fn hear_cut(&mut self, who: Who, conn: ConnId, reply: Reply) {
         if let Reply::Outcome(id, outcome) = reply {
-            self.outcome(id, outcome);
+            self.outcome(who, id, outcome);
         }
         self.close(conn);
     }
 
     /// Closes the acting connection; what was sent may still be done.
-    fn close_hand(&mut self, node: usize) {
-        let worker = self.worker(node);
+    fn close_hand(&mut self, who: Who, node: usize) {
+        let worker = self.worker(who, node);
         let (opening, hand) = (worker.opening.take(), worker.hand.take());
         let held = std::mem::take(&mut worker.held);
         if let Some(opening) = opening {
-            self.not_reached(opening.id);
+            self.not_reached(who, opening.id);
         }
         if let Some(hand) = hand {
             self.close(hand.conn);
             for id in hand.waiting {
-                self.outcome(id, Outcome::Unknown);
+                self.outcome(who, id, Outcome::Unknown);
             }
         }
         for (id, ..) in held {
-            self.not_reached(id);
+            self.not_reached(who, id);
         }
     }
 
     /// An action's time is over.
-    pub(crate) fn on_overdue(&mut self, node: usize, id: ActionId) {
-        let worker = self.worker(node);
+    pub(crate) fn on_overdue(&mut self, who: Who, node: usize, id: ActionId) {
+        let worker = self.worker(who, node);
         if worker.opening.take_if(|opening| opening.id == id).is_some() {
-            self.not_reached(id);
-            return self.release(node);
+            self.not_reached(who, id);
+            return self.release(who, node);
         }
         if let Some(place) = worker.held.iter().position(|(held, ..)| *held == id) {
             worker.held.remove(place);
-            return self.not_reached(id);
+            return self.not_reached(who, id);
         }
         let Some(hand) = &mut worker.hand else { return };
         if let Some(place) = hand.waiting.iter().position(|waiting| *waiting == id) {
             hand.waiting.remove(place);
-            self.outcome(id, Outcome::Unknown);
+            self.outcome(who, id, Outcome::Unknown);
         }
     }
 }

@@ -8,6 +8,8 @@ pub(crate) type Branch = u64;
 pub(crate) struct History {
     parts: Vec<(Branch, u64)>,
     length: u64,
+    /// Whether any of it is more than the servers' own talk.
+    holds_keys: bool,
 }
 
 impl History {
@@ -15,10 +17,15 @@ impl History {
         self.length
     }
 
-    pub(crate) fn append(&mut self, branch: Branch, bytes: u64) {
+    pub(crate) const fn holds_keys(&self) -> bool {
+        self.holds_keys
+    }
+
+    pub(crate) fn append(&mut self, branch: Branch, bytes: u64, holds_keys: bool) {
         if bytes == 0 {
             return;
         }
+        self.holds_keys |= holds_keys;
         match self.parts.last_mut() {
             Some((last, length)) if *last == branch => *length += bytes,
             _ => self.parts.push((branch, bytes)),

@@ -9,22 +9,26 @@
 
 mod access;
 mod client;
+mod clock;
 mod commands;
 mod connect;
 pub mod coverage;
 mod hand;
 mod history;
 pub mod invariants;
+mod lease;
 mod link;
 mod monitor;
 pub mod mutants;
 pub mod nemesis;
 mod network;
 mod node;
+mod pause;
 mod process;
 mod replication;
 pub mod run;
 pub mod seed;
+pub mod stage;
 pub mod store;
 mod strict;
 pub mod trace;

@@ -20,20 +20,26 @@ pub struct Trial {
 pub const SEEDS: u64 = 10_000;
 
 /// The rules that hold up strict mode; the others are tried on async groups.
-const STRICT: [Mutant; 8] = [
+const STRICT: [Mutant; 11] = [
     Mutant::NoSeal,
     Mutant::RawOffset,
     Mutant::AmnesiaVotes,
     Mutant::SmallQuorum,
     Mutant::OpenOnDisk,
     Mutant::FeedsAlways,
-    Mutant::NoEdge,
+    Mutant::NoBranch,
     Mutant::TrustWait,
+    Mutant::HandOverUncompared,
+    Mutant::NoFence,
+    Mutant::NoConfirm,
 ];
 
 /// Every mutant, and whether it is tried on strict groups. Some rules hold up both modes.
 pub fn trials() -> Vec<(Mutant, bool)> {
-    let only_strict = |mutant: &Mutant| *mutant >= Mutant::SmallQuorum;
+    let only_strict = |mutant: &Mutant| {
+        let strict = Mutant::SmallQuorum..=Mutant::TrustWait;
+        strict.contains(mutant)
+    };
     let plain = Mutant::ALL.into_iter().filter(|it| !only_strict(it));
     let plain = plain.map(|mutant| (mutant, false));
     plain.chain(STRICT.map(|mutant| (mutant, true))).collect()

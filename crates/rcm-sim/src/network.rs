@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::monitor::Who;
 use crate::seed::Rng;
 use crate::trace::{MS, Time};
 
 /// Somebody at an end of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Party {
-    /// The host of the monitor, and of the clients.
-    Monitor,
+    /// The host of a monitor, and of its clients.
+    Monitor(Who),
+    /// The host of the store.
+    Store,
     /// The host of a node.
     Node(usize),
 }

@@ -3,7 +3,7 @@
 //! Here is its state and what each command changes in it. How streams run between servers is in
 //! [`replication`](crate::replication).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rcm_core::action::Report;
@@ -12,7 +12,9 @@ use rcm_core::observation::{Attached, Condition, Following, Identity, Replicatio
 
 use crate::access::Access;
 use crate::history::{Branch, History};
-use crate::strict::{Confirmation, Wait};
+use crate::pause::Pause;
+use crate::replication::Piece;
+use crate::strict::Wait;
 use crate::trace::{S, Time};
 use crate::wire::{ConnId, Request};
 
@@ -20,6 +22,50 @@ use crate::wire::{ConnId, Request};
 pub(crate) type Process = u64;
 /// Names one replication connection.
 pub(crate) type StreamId = u64;
+
+/// Whose ways a server has, where they differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are names")]
+pub enum Version {
+    Redis62,
+    Redis7,
+    Valkey9,
+}
+
+impl Version {
+    /// A primary finds its place in the replication in its dump.
+    pub(crate) fn remembers_id(self) -> bool {
+        self != Self::Redis62
+    }
+
+    /// Its replication cron runs also when there is nobody to replicate with.
+    pub(crate) fn always_runs_cron(self) -> bool {
+        self != Self::Valkey9
+    }
+
+    /// `WAIT` is about all that the primary added to its stream before the client's last command,
+    /// and not only about what that client wrote.
+    pub(crate) fn waits_for_others(self) -> bool {
+        self != Self::Valkey9
+    }
+
+    /// Told to follow somebody, it keeps its own replicas until it knows that its stream is another
+    /// one.
+    pub(crate) fn keeps_replicas(self) -> bool {
+        self != Self::Redis62
+    }
+
+    /// A replica that is promised everything knows its old place until it has the new data.
+    pub(crate) fn keeps_place(self) -> bool {
+        self != Self::Redis62
+    }
+
+    /// It sends its data set without a file, and what was written meanwhile only once the replica
+    /// has acknowledged that.
+    pub(crate) fn syncs_without_disk(self) -> bool {
+        self != Self::Redis62
+    }
+}
 
 /// A server and its host.
 #[derive(Debug)]
@@ -41,37 +87,68 @@ pub(crate) struct Server {
     pub(crate) id: ReplicationId,
     pub(crate) previous: Option<(ReplicationId, u64)>,
     pub(crate) offset: u64,
-    /// The first offset that can still be sent to a replica.
-    pub(crate) backlog_from: u64,
+    /// The first offset that can still be sent to a replica. There is none before the first
+    /// replica comes, and until then the offset does not move.
+    pub(crate) backlog_from: Option<u64>,
     pub(crate) backlog_size: u64,
     pub(crate) place: Place,
     pub(crate) history: History,
     pub(crate) branch: Branch,
     /// What waits in its sockets.
     pub(crate) inbox: VecDeque<(ConnId, Request)>,
-    pub(crate) attached: BTreeMap<usize, StreamId>,
+    /// The streams that it feeds, also those of which it does not know that they ended.
+    pub(crate) attached: BTreeMap<StreamId, Fed>,
     pub(crate) priority: u32,
     /// `replicaof` in its configuration file.
     pub(crate) configured: Option<Address>,
-    /// As of 7.0: a primary finds its replication id in its dump.
-    pub(crate) remembers_id: bool,
+    pub(crate) version: Version,
+    /// Whether its stream says already which database its writes are for.
+    pub(crate) selected: bool,
+    /// How many it counts for its `min-replicas-to-write`.
+    pub(crate) good_replicas: u32,
+    pub(crate) syncs: Syncs,
     /// What it is loading; its place in the replication changes at the end of that.
     pub(crate) received: Option<Dump>,
     /// The dump on its disk.
     pub(crate) dump: Option<Dump>,
-    pub(crate) last_ping: Time,
     /// What it lets through now.
     pub(crate) access: Access,
     /// What its configuration file says of that.
     pub(crate) born: Access,
-    /// What it believes that its replicas hold, by connection.
-    pub(crate) confirmed: BTreeMap<StreamId, Confirmation>,
-    /// Connections of replicas that it knows to have ended.
-    pub(crate) closed_streams: BTreeSet<StreamId>,
     /// Clients that wait for replicas.
     pub(crate) waits: Vec<Wait>,
     /// How often all its clients were sent away.
     pub(crate) evictions: u64,
+    pub(crate) pause: Option<Pause>,
+    /// How often its replication cron has run.
+    pub(crate) cron_runs: u64,
+    /// `repl-ping-replica-period`, in runs of that cron.
+    pub(crate) ping_every: u64,
+}
+
+/// What a server has answered to those who asked to continue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Syncs {
+    /// Given everything.
+    pub full: u64,
+    /// Let continue.
+    pub partial: u64,
+    /// Not let continue.
+    pub refused: u64,
+}
+
+impl Syncs {
+    /// One answer more, to a replica that asked to continue or did not.
+    pub(crate) const fn count(&mut self, partial: bool, asks: bool) {
+        if partial {
+            self.partial += 1;
+            return;
+        }
+        self.full += 1;
+        if asks {
+            self.refused += 1;
+        }
+    }
 }
 
 /// Primary or replica.
@@ -92,6 +169,8 @@ pub(crate) struct Follow {
     /// The process that was meant.
     pub(crate) meant: Option<Process>,
     pub(crate) link: LinkState,
+    /// It knows a place from which it can ask to continue.
+    pub(crate) remembers: bool,
     /// Counts attempts, so that late answers to older ones are known.
     pub(crate) attempt: u64,
 }
@@ -104,6 +183,16 @@ pub(crate) enum LinkState {
     Up(StreamId),
 }
 
+/// A replica as its primary sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fed {
+    pub(crate) node: usize,
+    /// It has its data set, as far as the primary knows.
+    pub(crate) online: bool,
+    pub(crate) acked: u64,
+    pub(crate) acked_at: Time,
+}
+
 /// A data set with its place in the replication.
 #[derive(Clone, Debug)]
 pub(crate) struct Dump {
@@ -111,13 +200,18 @@ pub(crate) struct Dump {
     pub(crate) previous: Option<(ReplicationId, u64)>,
     pub(crate) offset: u64,
     pub(crate) history: History,
+    /// Whether the file says to which place of which stream the data belongs.
+    pub(crate) tells_place: bool,
 }
+
+/// The default of `repl-ping-replica-period`, in seconds.
+const PING_EVERY: u64 = 10;
 
 /// `busy-reply-threshold`.
 pub(crate) const BUSY_THRESHOLD: Time = 5 * S;
 
 impl Server {
-    pub(crate) fn new(remembers_id: bool) -> Self {
+    pub(crate) fn new(version: Version) -> Self {
         Self {
             process: 0,
             up: false,
@@ -129,7 +223,7 @@ impl Server {
             id: ReplicationId::from_number(0),
             previous: None,
             offset: 0,
-            backlog_from: 1,
+            backlog_from: None,
             backlog_size: 1 << 20,
             place: Place::Primary,
             history: History::default(),
@@ -138,16 +232,19 @@ impl Server {
             attached: BTreeMap::new(),
             priority: 100,
             configured: None,
-            remembers_id,
+            version,
+            selected: false,
+            good_replicas: 0,
+            syncs: Syncs::default(),
             received: None,
             dump: None,
-            last_ping: 0,
             access: Access::STOCK,
             born: Access::STOCK,
-            confirmed: BTreeMap::new(),
-            closed_streams: BTreeSet::new(),
             waits: Vec::new(),
             evictions: 0,
+            pause: None,
+            cron_runs: 0,
+            ping_every: PING_EVERY,
         }
     }
 
@@ -201,13 +298,38 @@ impl Server {
         self.loading_until.is_some()
     }
 
-    /// Bytes that the process itself adds to its stream.
-    pub(crate) fn append(&mut self, branch: Branch, bytes: u64) {
-        self.history.append(branch, bytes);
-        self.offset += bytes;
-        self.backlog_from = self
-            .backlog_from
-            .max((self.offset + 1).saturating_sub(self.backlog_size));
+    /// The code of the error that a write gets; `None` when it is executed.
+    pub(crate) const fn refuses_writes(&self) -> Option<&'static str> {
+        if !self.is_primary() {
+            Some("READONLY")
+        } else if self.is_loading() {
+            Some("LOADING")
+        } else if self.good_replicas < self.access.min_replicas {
+            Some("NOREPLICAS")
+        } else {
+            None
+        }
+    }
+
+    /// More of its stream. Without a backlog nobody counts it.
+    pub(crate) fn append(&mut self, piece: Piece) {
+        let Piece {
+            branch,
+            bytes,
+            holds_keys,
+        } = piece;
+        self.history.append(branch, bytes, holds_keys);
+        if let Some(from) = &mut self.backlog_from {
+            self.offset += bytes;
+            *from = (*from).max((self.offset + 1).saturating_sub(self.backlog_size));
+        }
+    }
+
+    /// From here on it counts what it adds to its stream, and keeps the last of it.
+    pub(crate) const fn begin_backlog(&mut self) {
+        if self.backlog_from.is_none() {
+            self.backlog_from = Some(self.offset + 1);
+        }
     }
 
     /// The load is over: the data set has its place.
@@ -216,7 +338,7 @@ impl Server {
             self.id = dump.id;
             self.previous = dump.previous;
             self.offset = dump.offset;
-            self.backlog_from = dump.offset + 1;
+            self.backlog_from = Some(dump.offset + 1);
         }
     }
 
@@ -226,6 +348,10 @@ impl Server {
             previous: None,
             offset: self.offset,
             history: self.history.clone(),
+            tells_place: match &self.place {
+                Place::Primary => self.backlog_from.is_some(),
+                Place::Replica(follow) => follow.remembers,
+            },
         }
     }
 
@@ -242,7 +368,7 @@ impl Server {
     pub(crate) fn condition(&self, strict: bool) -> Condition {
         let gates = self.access.gates();
         Condition {
-            empty: self.history.length() == 0,
+            empty: !self.history.holds_keys(),
             min_replicas: gates.min_replicas,
             feeds: strict.then_some(gates.feeds),
             ..Condition::default()
@@ -255,14 +381,14 @@ impl Server {
             Place::Primary => Role::Primary {
                 replicas: self
                     .attached
-                    .keys()
-                    .map(|&node| Attached {
-                        address: addresses[node].clone(),
-                        offset: Offset(self.offset),
-                        online: true,
+                    .values()
+                    .map(|fed| Attached {
+                        address: addresses[fed.node].clone(),
+                        offset: Offset(fed.acked),
+                        online: fed.online,
                     })
                     .collect(),
-                good_replicas: None,
+                good_replicas: (self.access.min_replicas > 0).then_some(self.good_replicas),
             },
             Place::Replica(follow) => Role::Replica(Following {
                 primary: follow.target.clone(),

@@ -1,7 +1,7 @@
 //! How processes and hosts end, stop and come back.
 
 use crate::nemesis::Disk;
-use crate::node::{BUSY_THRESHOLD, Dump, Follow, LinkState, Place, Process};
+use crate::node::{BUSY_THRESHOLD, Dump, Follow, LinkState, Place, Process, Syncs};
 use crate::trace::{MS, Time};
 use crate::world::{Event, World};
 
@@ -33,6 +33,7 @@ impl World {
         server.loading_until = None;
         server.settle_in();
         server.inbox.clear();
+        server.pause = None;
     }
 
     /// The kernel closes the dead process's connections.
@@ -41,6 +42,7 @@ impl World {
             return;
         }
         self.end_connections(node, process);
+        self.drop_link(node);
         self.drop_replicas(node);
     }
 
@@ -74,22 +76,24 @@ impl World {
         server.host_up = true;
         server.attached.clear();
         server.access = server.born;
-        server.confirmed.clear();
-        server.closed_streams.clear();
         server.waits.clear();
-        server.last_ping = 0;
+        server.cron_runs = 0;
+        server.selected = false;
+        server.good_replicas = 0;
+        server.syncs = Syncs::default();
         server.history = found
             .as_ref()
             .map(|dump| dump.history.clone())
             .unwrap_or_default();
         let known = found.filter(|_| disk != Disk::OnlyData);
         let is_replica = server.configured.is_some();
-        let known = known.filter(|_| is_replica || server.remembers_id);
+        let known =
+            known.filter(|dump| dump.tells_place && (is_replica || server.version.remembers_id()));
         // Until it has loaded its dump it does not know its place.
         server.id = fresh;
         server.previous = None;
         server.offset = 0;
-        server.backlog_from = 1;
+        server.backlog_from = None;
         server.received = known.map(|dump| {
             if is_replica {
                 return dump;
@@ -108,6 +112,7 @@ impl World {
                 meant: None,
                 asked: None,
                 link: LinkState::Down,
+                remembers: server.received.is_some(),
                 attempt: 0,
             }),
         };
@@ -130,7 +135,7 @@ impl World {
             },
         );
         self.schedule(
-            until + 5 * MS,
+            until,
             Event::Cron {
                 node,
                 process: next,

@@ -1,17 +1,22 @@
-//! The store of the record: compare-and-set that takes time, fails, and sometimes does not answer.
+//! The store of the record: compare-and-set that takes time, fails, and sometimes does not answer;
+//! a lease that one process at a time is granted; and a watch that tells late.
 
 use rcm_core::action::{Done, Failed, Outcome};
 use rcm_core::id::{ActionId, Revision};
 use rcm_core::record::Record;
 
+use crate::lease::Grant;
+use crate::monitor::{Incarnation, Who};
+use crate::network::Party;
 use crate::trace::{MS, Time};
-use crate::world::{Event, World};
+use crate::world::{Event, Ours, World};
 
 /// What is stored, and what is the matter with the store.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(crate) record: Option<Record>,
     pub(crate) revision: Revision,
+    pub(crate) grant: Option<Grant>,
     pub(crate) trouble: Option<Trouble>,
 }
 
@@ -26,63 +31,107 @@ pub enum Trouble {
     LosesAnswers,
     /// Writes are not done and not answered.
     LosesRequests,
+    /// Nothing is done, and nothing is answered.
+    Down,
 }
 
-/// What the monitor wants of the store.
+/// What a monitor wants of the store.
 #[derive(Clone, Debug)]
 pub(crate) enum Call {
-    Read,
-    Write(Box<Record>, Revision),
+    Read(ActionId),
+    Write(ActionId, Box<Record>, Revision),
+    /// To be granted the lease, or to keep it.
+    Lease,
 }
 
+/// A call on its way.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    who: Who,
+    incarnation: Incarnation,
+    at: Time,
+    call: Call,
+}
+
+/// A request that is not acknowledged is repeated so often.
+const REPEATED_EVERY: Time = 200 * MS;
+/// And given up after this.
+const GIVEN_UP: Time = 10_000 * MS;
+
 impl World {
-    pub(crate) fn call_store(&mut self, id: ActionId, call: Call) {
-        let mut delay = self.rng.range(20, 600);
-        if let Some(Trouble::Slow(more)) = self.store.trouble {
-            delay += self.rng.range(more / 2, more);
-        }
-        let incarnation = self.monitor.incarnation;
-        let event = Event::Store {
-            incarnation,
-            id,
+    pub(crate) fn call_store(&mut self, who: Who, call: Call) {
+        let asked = Asked {
+            who,
+            incarnation: self.monitors[who].incarnation,
+            at: self.now,
             call,
         };
-        self.schedule(self.now + delay, event);
+        let delay = self.rng.range(20, 600) + self.slowness();
+        self.schedule(self.now + delay, Event::Store(asked));
     }
 
-    /// The call has reached the store.
-    pub(crate) fn on_store(&mut self, incarnation: u64, id: ActionId, call: Call) {
-        let outcome = match (call, self.store.trouble) {
-            (Call::Read, _) => Outcome::Done(Done::Read {
-                record: self.store.record.clone().map(Box::new),
-                revision: self.store.revision,
-            }),
-            (Call::Write(..), Some(Trouble::LosesRequests)) => return,
-            (Call::Write(..), Some(Trouble::Refuses)) => {
-                Outcome::Failed(Failed::Refused(String::from("no space left on device")))
+    fn slowness(&mut self) -> Time {
+        match self.store.trouble {
+            Some(Trouble::Slow(more)) => self.rng.range(more / 2, more),
+            _ => 0,
+        }
+    }
+
+    /// The call has reached the store, unless it is cut off.
+    pub(crate) fn on_store(&mut self, asked: Asked) {
+        if !self.net.passes(Party::Monitor(asked.who), Party::Store) {
+            if self.now < asked.at + GIVEN_UP {
+                self.schedule(self.now + REPEATED_EVERY, Event::Store(asked));
             }
-            (Call::Write(_, expect), _) if expect != self.store.revision => {
-                Outcome::Failed(Failed::Conflict)
+            return;
+        }
+        let Asked {
+            who,
+            incarnation,
+            at,
+            call,
+        } = asked;
+        let answer = match (call, self.store.trouble) {
+            (_, Some(Trouble::Down)) | (Call::Write(..), Some(Trouble::LosesRequests)) => return,
+            (Call::Lease, _) => {
+                if !self.grant(incarnation) {
+                    return;
+                }
+                Ours::Granted { asked_at: at }
             }
-            (Call::Write(record, _), trouble) => {
-                self.store.revision = self.store.revision.next();
-                self.truth.stray_write = incarnation != self.monitor.incarnation;
-                self.store_record(*record);
+            (Call::Read(id), _) => {
+                let outcome = Outcome::Done(Done::Read {
+                    record: self.store.record.clone().map(Box::new),
+                    revision: self.store.revision,
+                });
+                Ours::Outcome { id, outcome }
+            }
+            (Call::Write(id, record, expect), trouble) => {
+                let outcome = self.compare_and_set(incarnation, *record, expect);
                 if trouble == Some(Trouble::LosesAnswers) {
                     return;
                 }
-                Outcome::Done(Done::Written(self.store.revision))
+                Ours::Outcome { id, outcome }
             }
         };
         let delay = self.rng.range(10, MS);
-        self.schedule(
-            self.now + delay,
-            Event::Outcome {
-                incarnation,
-                id,
-                outcome,
-            },
-        );
+        if self.net.passes(Party::Store, Party::Monitor(who)) {
+            self.schedule(self.now + delay, Event::Ours(incarnation, answer));
+        }
+    }
+
+    fn compare_and_set(&mut self, by: Incarnation, record: Record, expect: Revision) -> Outcome {
+        if self.store.trouble == Some(Trouble::Refuses) {
+            return Outcome::Failed(Failed::Refused(String::from("no space left on device")));
+        }
+        if expect != self.store.revision {
+            return Outcome::Failed(Failed::Conflict);
+        }
+        self.store.revision = self.store.revision.next();
+        // A file has no watch.
+        self.truth.stray_write = self.is_alone() && self.running(by).is_none();
+        self.store_record(record);
+        Outcome::Done(Done::Written(self.store.revision))
     }
 
     fn store_record(&mut self, record: Record) {
@@ -95,6 +144,19 @@ impl World {
             )
         });
         self.check_stored(&record);
+        if !self.is_alone() {
+            for who in 0..self.monitors.len() {
+                let late = self.rng.pick(&[MS, MS, MS, 20 * MS, 500 * MS, 3_000 * MS]);
+                let at = self.now + self.rng.range(100, late);
+                let revision = self.store.revision;
+                self.schedule_for(who, at, Ours::Told { revision });
+            }
+        }
         self.store.record = Some(record);
+    }
+
+    /// Whether the group has one monitor, and its store is a file.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.monitors.len() == 1
     }
 }

@@ -1,4 +1,4 @@
-//! Connections of the monitor to the nodes: bytes in order, or not at all.
+//! Connections of the monitors to the nodes: bytes in order, or not at all.
 //!
 //! A connection keeps what was sent until it arrives. A partition only delays it, and closing does
 //! not take back what was sent: that is how the command of a monitor that is long gone still arrives.
@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use rcm_core::id::{ActionId, Address, Epoch};
 use rcm_core::observation::{Failure, Gates, Seen};
 
+use crate::monitor::{Incarnation, Who};
 use crate::network::{Party, REPEATED_AFTER};
 use crate::node::Process;
 use crate::strict::WriteId;
@@ -26,8 +27,9 @@ pub(crate) const NOBODY: ConnId = 0;
 pub(crate) struct Conn {
     pub(crate) node: usize,
     pub(crate) process: Process,
-    /// Which start of the monitor it belongs to.
-    pub(crate) incarnation: u64,
+    pub(crate) who: Who,
+    /// Which start of that monitor it belongs to.
+    pub(crate) incarnation: Incarnation,
     pub(crate) owner: Owner,
     /// The client name says that it acts, under this epoch.
     pub(crate) acts: Option<Epoch>,
@@ -79,7 +81,7 @@ pub(crate) enum Request {
     Condition,
     Clients,
     Name(Epoch),
-    Act(ActionId, Script),
+    Act(ActionId, Epoch, Script),
     /// A client writes so many bytes.
     Write {
         client: usize,
@@ -100,12 +102,21 @@ pub(crate) enum Request {
 pub(crate) enum Script {
     Fence(Epoch),
     Inspect,
+    Pause(Time),
+    Resume,
     Seal { evict: bool, shut: bool },
     Promote,
     Attach(Address),
     SetGates(Gates),
     Persist(Option<Gates>),
     Cut,
+}
+
+impl Script {
+    /// A node that is loading says where it is, and lists its clients, and does nothing else.
+    pub(crate) const fn is_refused_while_loading(&self) -> bool {
+        !matches!(self, Self::Inspect | Self::Fence(_))
+    }
 }
 
 /// What comes back.
@@ -121,12 +132,19 @@ pub(crate) enum Reply {
 const ORPHANED: Time = 20 * S;
 
 impl World {
-    pub(crate) fn connect(&mut self, node: usize, owner: Owner, acts: Option<Epoch>) -> ConnId {
+    pub(crate) fn connect(
+        &mut self,
+        who: Who,
+        node: usize,
+        owner: Owner,
+        acts: Option<Epoch>,
+    ) -> ConnId {
         self.next_conn += 1;
         let conn = Conn {
             node,
             process: self.servers[node].process,
-            incarnation: self.monitor.incarnation,
+            who,
+            incarnation: self.monitors[who].incarnation,
             owner,
             acts,
             killed: false,
@@ -172,14 +190,14 @@ impl World {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        let node = conn.node;
+        let (who, node) = (conn.who, conn.node);
         let orphaned = conn.closed_here.is_some_and(|at| self.now > at + ORPHANED);
         if orphaned {
             self.conns.remove(&id);
             return;
         }
         let server = &self.servers[node];
-        if !self.net.passes(Party::Monitor, Party::Node(node)) || !server.host_up {
+        if !self.net.passes(Party::Monitor(who), Party::Node(node)) || !server.host_up {
             conn.up.hold(self.now);
         }
         if conn.up.held_until > self.now {
@@ -200,16 +218,17 @@ impl World {
 
     /// A packet towards the monitor is due.
     pub(crate) fn on_down(&mut self, id: ConnId) {
-        if self.monitor.paused_until > self.now {
-            let at = self.monitor.paused_until;
-            return self.schedule(at, Event::Down(id));
-        }
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
+        let who = conn.who;
+        if self.monitors[who].paused_until > self.now {
+            let at = self.monitors[who].paused_until;
+            return self.schedule(at, Event::Down(id));
+        }
         let server = &self.servers[conn.node];
         let is_end = matches!(conn.down.waiting.front(), Some(Reply::End));
-        if !self.net.passes(Party::Node(conn.node), Party::Monitor) || !server.host_up {
+        if !self.net.passes(Party::Node(conn.node), Party::Monitor(who)) || !server.host_up {
             if !server.host_up && !is_end {
                 // The host took it along.
                 conn.down.waiting.clear();
@@ -229,14 +248,15 @@ impl World {
             return;
         };
         let (owner, incarnation) = (conn.owner, conn.incarnation);
-        if incarnation == self.monitor.incarnation && self.monitor.engine.is_some() {
-            self.hear(id, owner, reply);
+        if let Some(who) = self.running(incarnation) {
+            self.hear(who, id, owner, reply);
         }
     }
 
     /// The monitor ended: its kernel closes its connections.
-    pub(crate) fn close_all(&mut self) {
-        let open: Vec<ConnId> = self.conns.keys().copied().collect();
+    pub(crate) fn close_all(&mut self, who: Who) {
+        let own = self.conns.iter().filter(|(_, conn)| conn.who == who);
+        let open: Vec<ConnId> = own.map(|(id, _)| *id).collect();
         for id in open {
             self.close(id);
         }

@@ -3,13 +3,14 @@
 //! A module imports only from its right in this list, and a test holds it to that:
 //!
 //! ```text
-//! cli driver redis store config telemetry local clock
+//! cli hooks driver redis store config telemetry local clock
 //! ```
 
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod driver;
+pub mod hooks;
 pub mod local;
 pub mod redis;
 pub mod store;

@@ -7,7 +7,8 @@ use core::time::Duration;
 use super::{Engine, Plan, Reading};
 use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
-use crate::id::{Address, Epoch, NodeId};
+use crate::id::{Address, Epoch, NodeId, Revision};
+use crate::lease::Lease;
 use crate::mutant::Mutant;
 use crate::observation::{Failure, Gates, Identity, Observation, Role, Seen};
 use crate::policy::{Nodes, Policy};
@@ -31,6 +32,8 @@ impl Engine {
         let id = self
             .out
             .act(self.now, Epoch(0), Policy::ACTION_WITHIN, Deed::Read);
+        // What was told before is no newer than what will be read; what is told meanwhile may be.
+        self.heard = Revision::default();
         self.store.reading = Reading::Pending(id);
     }
 
@@ -219,6 +222,10 @@ impl Engine {
         }
         if !self.defect.is(Mutant::LateIsSilence) {
             self.view.void_silence(self.now);
+        }
+        if self.lease == Lease::Granted {
+            // Another monitor may have acted meanwhile.
+            self.look_anew();
         }
         self.out.tell(self.now, Kind::ObserverLate { by });
     }

@@ -6,6 +6,7 @@ use super::belonging::{receives, recorded_primary};
 use super::{Engine, Plan};
 use crate::event::{Adoption, Halt, Kind};
 use crate::id::{Address, NodeId, ReplicationId};
+use crate::lease::Held;
 use crate::lineage::{Chain, Position};
 use crate::plan::{Stored, Writing};
 use crate::policy::Policy;
@@ -223,7 +224,8 @@ impl Engine {
         }
     }
 
-    /// Makes a node the agreed primary under a new epoch, without touching it.
+    /// Makes a node the agreed primary under a new epoch, without touching it; while observing, it is
+    /// only assumed.
     pub(super) fn adopt(&mut self, id: NodeId, rule: Rule, how: Adoption) {
         let Some(node) = self.view.get(id) else {
             return;
@@ -253,22 +255,22 @@ impl Engine {
         if self.record().is_none() && self.policy.ack_replicas > 0 {
             record = self.found(node, record);
         }
-        self.write(record, |writing| Plan::Adoption { writing, rule, how });
+        if self.observing() {
+            let revision = self.revision();
+            return self.adopted(Stored { record, revision }, rule, how);
+        }
+        if let Some(held) = self.lease.held() {
+            self.write(held, record, |writing| Plan::Adoption {
+                writing,
+                rule,
+                how,
+            });
+        }
     }
 
-    /// Starts to write a record; while observing, it is only assumed.
-    pub(super) fn write(&mut self, record: Record, plan: impl FnOnce(Writing) -> Plan) {
+    /// Starts to write a record.
+    pub(super) fn write(&mut self, _: Held, record: Record, plan: impl FnOnce(Writing) -> Plan) {
         let revision = self.revision();
-        if self.observing() {
-            let stored = Stored { record, revision };
-            let world = self.world();
-            let unwritten =
-                Writing::begin(stored.record.clone(), revision, world, &mut <_>::default());
-            if let Plan::Adoption { rule, how, .. } = plan(unwritten) {
-                self.adopted(stored, rule, how);
-            }
-            return;
-        }
         let (world, out) = self.split();
         self.plan = Some(plan(Writing::begin(record, revision, world, out)));
     }

@@ -12,10 +12,11 @@ use crate::action::{Deed, Pace};
 use crate::candidate::{Contender, Ranking, Recorded, rank};
 use crate::event::{Adoption, Halt, Kind, Obstacle};
 use crate::id::{Address, Epoch, NodeId};
+use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::observation::Failure;
-use crate::plan::Failover;
+use crate::plan::{Failover, Incumbent};
 use crate::policy::Policy;
 use crate::record::{Phase, Record};
 use crate::rule::Rule;
@@ -25,15 +26,14 @@ use crate::view::Node;
 
 impl Engine {
     pub(super) fn decide(&mut self) {
+        self.read_again();
         if self.halted.is_some() && !self.is_ours_after_all() {
             return;
         }
         self.see_rivals();
         self.forget();
-        match self.store.reading {
-            Reading::Current => self.proceed(),
-            Reading::Failed { again } if again <= self.now => self.read_record(),
-            Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } => {}
+        if matches!(self.store.reading, Reading::Current) {
+            self.proceed();
         }
         self.set_pace();
     }
@@ -48,6 +48,15 @@ impl Engine {
             self.halted = None;
         }
         ours
+    }
+
+    /// Reads the record if what is known of it may be old.
+    fn read_again(&mut self) {
+        match self.store.reading {
+            Reading::Current if self.is_overtaken() => self.read_record(),
+            Reading::Failed { again } if again <= self.now => self.read_record(),
+            Reading::Unread | Reading::Pending(_) | Reading::Failed { .. } | Reading::Current => {}
+        }
     }
 
     fn proceed(&mut self) {
@@ -102,6 +111,11 @@ impl Engine {
             // Announced is announced: the node may have been promoted and have taken writes.
             return self.replace(subject.primary, Verdict::PrimarySuspected);
         }
+        let looked = node.look.as_ref().map(|look| look.asked_at);
+        if node.answers() && looked <= self.learned_at {
+            // What it said before it came into office is no sign against it.
+            return self.set_verdict(Verdict::PrimarySuspected, None, None);
+        }
         let judgement = diagnose(&self.view, subject, &self.policy, self.now);
         self.act_on(subject.primary, judgement);
     }
@@ -141,10 +155,12 @@ impl Engine {
         }
         let replaces = verdict.calls_for() == Response::FailOver
             || (strict && verdict == Verdict::ForeignLineage);
-        if replaces && strict && !self.enough_voters(primary) {
-            verdict = Verdict::TooFewVoters;
-        } else if replaces && !strict && self.preview(primary).best().is_none() {
-            verdict = Verdict::NoCandidate;
+        if replaces && !self.may_be_replaced(primary) {
+            verdict = if strict {
+                Verdict::TooFewVoters
+            } else {
+                Verdict::NoCandidate
+            };
         }
         self.set_verdict(self.besides(verdict), failure, tally);
         if verdict == Verdict::Healthy {
@@ -198,13 +214,6 @@ impl Engine {
             // Its stream got a new name without a restart: no replica for an hour, or a command.
             self.adopt(primary, Rule::R255, Adoption::Renamed);
         }
-    }
-
-    /// Whether the primary's stream got a new name without a restart.
-    fn was_renamed(&self, primary: NodeId) -> bool {
-        let id = self.view.get(primary).and_then(Node::replication);
-        let head = self.record().map(|record| record.chain.head());
-        id.map(|seen| seen.id).is_some_and(|id| Some(id) != head)
     }
 
     fn replace_or_keep(&mut self, primary: NodeId) {
@@ -308,7 +317,17 @@ impl Engine {
             self.ripens_at = hold_off;
             return self.tell_would_act(primary, cause, obstacle);
         }
-        let (Some(held), Some(stored)) = (held, self.store.stored.clone()) else {
+        if let Some(held) = held {
+            let incumbent = Incumbent {
+                node: primary,
+                is_lost: cause.is_loss(),
+            };
+            self.begin_failover(held, incumbent, cause);
+        }
+    }
+
+    pub(super) fn begin_failover(&mut self, held: Held, primary: Incumbent, cause: Verdict) {
+        let Some(stored) = self.store.stored.clone() else {
             return;
         };
         if cause.is_undecidable() {
@@ -316,7 +335,7 @@ impl Engine {
         }
         self.abandon_duties();
         let (world, out) = self.split();
-        let plan = Failover::begin(held, stored, Some(primary), cause, world, out);
+        let plan = Failover::begin(held, stored, primary, cause, world, out);
         self.plan = Some(Plan::Failover(Box::new(plan)));
     }
 
@@ -359,6 +378,7 @@ impl Engine {
             node: node.address.clone(),
         };
         let epoch = self.epoch();
+        // Not fenced: if it comes late, a replica loses its link once and continues.
         let deed = Deed::CutLink { node: replica };
         self.out.act(self.now, epoch, Policy::ACTION_WITHIN, deed);
         self.out.tell(self.now, kind);
@@ -453,7 +473,7 @@ fn contender(node: &Node, record: &Record) -> Option<Contender> {
         node: node.id,
         run_id: node.run_id()?,
         position: Position::from(seen),
-        priority: seen.following().map_or(100, |following| following.priority),
+        priority: record.priority(node.run_id()?, seen),
         // A seal in time ends a full synchronisation, and what the replica held is kept.
         incomplete: seen.loading,
         recorded: recorded(node, record),

@@ -6,7 +6,10 @@ use super::belonging::{Follows, follows, may_be_changed, receives};
 use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
-use crate::id::{NodeId, Offset, RunId};
+use crate::id::{NodeId, RunId};
+use crate::lease::Held;
+use crate::lineage::Position;
+use crate::observation::Replication;
 use crate::plan::{Duty, Need, WriteDown};
 use crate::policy::Policy;
 use crate::record::{Member, Record};
@@ -64,9 +67,9 @@ impl Engine {
         }
         self.note_restored();
         if self.is_strict() {
-            self.qualify();
+            self.qualify(held);
         }
-        self.note_facts();
+        self.note_facts(held);
     }
 
     fn write_down(&self, node: NodeId) -> WriteDown {
@@ -126,8 +129,13 @@ impl Engine {
         }
         let stray_for = self.now.since(self.stray_since(node));
         let settled = stray_for >= Policy::REPAIR_AFTER;
+        let left_behind = self.stepped_down.is_some_and(|former| {
+            self.view.at_address(&following.primary).map(|node| node.id) == Some(former)
+        });
         let wants = match whom {
             Follows::Primary => false,
+            // Nobody built this chain: the primary above it stepped down.
+            Follows::Member | Follows::LostMember if left_behind => true,
             Follows::Tombstone => true,
             Follows::Member => long_broken || (settled && !is_chained(node, record)),
             Follows::LostMember => !following.link_up,
@@ -178,15 +186,15 @@ impl Engine {
             if moved_on {
                 return None;
             }
-            Some((node.run_id()?, seen.offset))
+            Some((node.run_id()?, seen.clone()))
         });
-        if let Some((run_id, offset)) = met {
-            self.settle_loss(id, run_id, offset);
+        if let Some((run_id, seen)) = met {
+            self.settle_loss(id, run_id, &seen);
         }
     }
 
     /// The old primary was met: what it had beyond the fork is exactly what was lost.
-    pub(super) fn settle_loss(&mut self, id: NodeId, run_id: RunId, offset: Offset) {
+    pub(super) fn settle_loss(&mut self, id: NodeId, run_id: RunId, seen: &Replication) {
         let Some(record) = self.record() else { return };
         let Some(loss) = &record.loss else { return };
         let same_process = loss.old_primary == Some(run_id);
@@ -194,10 +202,15 @@ impl Engine {
             .view
             .get(id)
             .is_some_and(|node| node.address == loss.old_address);
-        if !same_process && !same_address {
+        // Another monitor may have attached it already: then its offset is that of the new stream.
+        let moved_on = same_process && seen.id == record.chain.head();
+        if moved_on || (!same_process && !same_address) {
             return;
         }
-        let exact_bytes = same_process.then(|| offset.ahead_of(loss.survived));
+        // What was committed with the new primary may be more than was known when it was chosen.
+        let kept = record.chain.common_prefix(&Position::from(seen));
+        let survived = kept.map_or(loss.survived, |kept| kept.max(loss.survived));
+        let exact_bytes = same_process.then(|| seen.offset.ahead_of(survived));
         self.out
             .tell_rule(self.now, Rule::R270, Kind::LossFinal { exact_bytes });
         if let Some(stored) = &mut self.store.stored {
@@ -217,7 +230,7 @@ impl Engine {
     }
 
     fn note_restored(&mut self) {
-        let Some(since) = self.restoring_since else {
+        let Some(since) = self.restoring else {
             return;
         };
         let Some(primary) = self.primary_in_office() else {
@@ -240,22 +253,23 @@ impl Engine {
         let kind = Kind::GroupRestored {
             primary: primary.address.clone(),
             replicas,
-            after: self.now.since(since),
+            planned: since.planned,
+            after: self.now.since(since.at),
         };
         if replicas > 0 {
-            self.restoring_since = None;
+            self.restoring = None;
             self.out.tell(self.now, kind);
         }
     }
 
     /// Facts that change nobody's role are written down once the group is at rest: who belongs to
     /// it, and that all who answer have written their roles down.
-    fn note_facts(&mut self) {
+    fn note_facts(&mut self, held: Held) {
         let at_rest = self.duties.is_empty() && self.plan.is_none();
         let (Some(record), Some(primary)) = (self.record(), self.primary_in_office()) else {
             return;
         };
-        if !at_rest || self.restoring_since.is_some() || self.now < self.note_after {
+        if !at_rest || self.restoring.is_some() || self.now < self.note_after {
             return;
         }
         let owing = |node: &Node| node.answers() && self.unpersisted.contains(&node.id);
@@ -282,7 +296,7 @@ impl Engine {
             roles_persisted,
             ..record.clone()
         };
-        self.write(record, Plan::Note);
+        self.write(held, record, Plan::Note);
     }
 
     /// Warnings that need the record to be seen.

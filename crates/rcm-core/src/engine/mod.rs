@@ -13,8 +13,10 @@ mod adopt;
 mod belonging;
 mod decide;
 mod duties;
+mod leading;
 mod outcome;
 mod publish;
+mod request;
 mod restart;
 mod strict;
 
@@ -55,8 +57,14 @@ pub enum Input {
         /// What it came to.
         outcome: Outcome,
     },
-    /// Whether this monitor may act.
+    /// Whether this monitor may act. A lease that is granted is told again with every renewal.
     Lease(Lease),
+    /// The record was written, by anybody: a watch of the store tells, sooner or later, and what it
+    /// tells last is what is stored. A store that nobody else writes to need not tell.
+    Stored {
+        /// What was written has this revision.
+        revision: Revision,
+    },
     /// Whether the store can be written.
     Store {
         /// What is the matter with it.
@@ -110,13 +118,21 @@ pub struct Engine {
     rivals: Vec<String>,
     told_would_act: Option<Verdict>,
     hold_off: HoldOff,
-    restoring_since: Option<Instant>,
+    /// A new primary is in office, and not everybody follows it yet.
+    restoring: Option<Since>,
+    /// Who was in office before, as long as this engine has seen the change.
+    stepped_down: Option<NodeId>,
     pace: Pace,
     brisk_until: Instant,
     halted: Option<Halt>,
     /// The record and the nodes were seen to belong together.
     grounded: bool,
     store_failed: bool,
+    /// The newest revision that the store has told of since the record was read.
+    heard: Revision,
+    /// When the primary in office was learned from a record that another monitor wrote. Looks that
+    /// began before do not show it in office.
+    learned_at: Option<Instant>,
     /// Facts that change nobody's role are not written down before.
     note_after: Instant,
     status: Status,
@@ -160,6 +176,13 @@ enum Plan {
         writing: Writing,
         nodes: Vec<NodeId>,
     },
+}
+
+/// When a change of the primary began.
+#[derive(Clone, Copy, Debug)]
+struct Since {
+    at: Instant,
+    planned: bool,
 }
 
 /// Pauses between failovers on undecidable evidence, so that a group whose nodes hang in turn does
@@ -226,12 +249,15 @@ impl Engine {
             rivals: Vec::new(),
             told_would_act: None,
             hold_off: HoldOff::default(),
-            restoring_since: None,
+            restoring: None,
+            stepped_down: None,
             pace: Pace::Calm,
             brisk_until: now,
             halted: None,
             grounded: false,
             store_failed: false,
+            heard: Revision::default(),
+            learned_at: None,
             note_after: now,
             defect: Defect::default(),
         };
@@ -258,12 +284,13 @@ impl Engine {
             Input::Tick => {}
             Input::Observation(observation) => self.absorb(observation),
             Input::Outcome { id, outcome } => {
-                if let Some(node) = self.out.settle(id) {
+                if let Some(node) = self.out.settle(id, &outcome) {
                     self.learn(node, &outcome);
                     self.route(id, outcome);
                 }
             }
-            Input::Lease(lease) => self.lease = lease,
+            Input::Lease(lease) => self.take_lease(lease),
+            Input::Stored { revision } => self.hear(revision),
             Input::Store { trouble } => self.see_store(trouble),
             Input::Late { by } => self.was_late(by),
         }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Engine, Plan, Reading, Store};
+use super::{Engine, Plan, Reading, Since, Store};
 use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, NodeId};
@@ -11,7 +11,6 @@ use crate::observation::Gates;
 use crate::plan::{Duty, DutyEnd, Need, Progress, Stored, Written};
 use crate::policy::Policy;
 use crate::rule::Rule;
-use crate::time::Instant;
 
 /// How long the nodes are looked at often after something was done to them.
 const BRISK: Duration = Duration::from_millis(500);
@@ -44,18 +43,21 @@ impl Engine {
         match &mut plan {
             Plan::Failover(failover) => {
                 let progress = failover.step(id, outcome, world, out);
-                let evidence_at = failover.evidence_at();
+                let since = Since {
+                    at: failover.evidence_at(),
+                    planned: failover.is_planned(),
+                };
                 match progress {
                     Progress::Running => self.plan = Some(plan),
-                    Progress::Committed(stored) => self.committed(*stored, evidence_at),
-                    Progress::Superseded => self.read_record(),
+                    Progress::Committed(stored) => self.committed(*stored, since),
+                    Progress::Superseded => self.obey(),
                 }
             }
             Plan::Adoption { writing, rule, how } => {
                 let (rule, how) = (*rule, *how);
                 match writing.step(id, outcome, world, out) {
                     Written::Pending => self.plan = Some(plan),
-                    Written::Conflict(_) => self.read_record(),
+                    Written::Conflict(_) => self.obey(),
                     Written::Done(stored) => self.adopted(stored, rule, how),
                 }
             }
@@ -90,12 +92,7 @@ impl Engine {
                 revision,
             }) => {
                 let record = *record;
-                for member in record.members.clone() {
-                    self.watch(member.address, false);
-                }
-                self.watch(record.primary.address.clone(), false);
-                self.know(Stored { record, revision });
-                self.owe_persistence();
+                self.learn_record(Stored { record, revision });
             }
             Outcome::Done(Done::Read { record: None, .. }) => {
                 self.store = Store {
@@ -111,7 +108,7 @@ impl Engine {
         }
     }
 
-    fn know(&mut self, stored: Stored) {
+    pub(super) fn know(&mut self, stored: Stored) {
         self.store = Store {
             stored: Some(stored),
             reading: Reading::Current,
@@ -119,7 +116,7 @@ impl Engine {
     }
 
     /// A failover ended: the record names the primary, the doors follow, the others are attached.
-    fn committed(&mut self, stored: Stored, evidence_at: Instant) {
+    fn committed(&mut self, stored: Stored, since: Since) {
         let before = self
             .record()
             .map(|record| (record.primary.clone(), record.chain.head()));
@@ -131,11 +128,15 @@ impl Engine {
                 epoch: after.epoch,
                 from: from.address,
                 to: after.primary.address.clone(),
-                after: self.now.since(evidence_at),
+                planned: since.planned,
+                after: self.now.since(since.at),
             };
             self.out.tell_rule(self.now, Rule::F170, kind);
+            self.stepped_down = self.primary_node().map(|node| node.id);
+            self.restoring = Some(since);
+        } else if !since.planned {
+            self.restoring = Some(since);
         }
-        self.restoring_since = Some(evidence_at);
         self.enter_office(stored);
     }
 
@@ -149,7 +150,7 @@ impl Engine {
     }
 
     /// Roles changed, and the files of the nodes may still say the old ones.
-    fn owe_persistence(&mut self) {
+    pub(super) fn owe_persistence(&mut self) {
         let owed = self.record().is_some_and(|record| !record.roles_persisted);
         if owed && (self.policy.persist_roles || self.is_strict()) {
             self.unpersisted = self.view.nodes().map(|node| node.id).collect();
@@ -211,7 +212,7 @@ impl Engine {
                     diverged_bytes,
                 };
                 self.out.tell_rule(self.now, Rule::R200, kind);
-                self.settle_loss(id, report.run_id, report.replication.offset);
+                self.settle_loss(id, report.run_id, &report.replication);
             }
             DutyEnd::Attached { primary, .. } => {
                 self.told_failed.remove(&id);
@@ -249,7 +250,7 @@ impl Engine {
                 self.out
                     .tell_rule(self.now, Rule::R220, Kind::RoleNotPersistent { node, text });
             }
-            DutyEnd::Superseded => self.read_record(),
+            DutyEnd::Superseded => self.obey(),
             DutyEnd::Failed(text) => {
                 let failures = self.failures.entry(id).or_default();
                 *failures = failures.saturating_add(1);

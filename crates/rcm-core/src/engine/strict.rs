@@ -8,6 +8,7 @@ use super::duties::Judged;
 use super::{Engine, Plan};
 use crate::event::Kind;
 use crate::id::{NodeId, Offset, RunId};
+use crate::lease::Held;
 use crate::mutant::Mutant;
 use crate::observation::Gates;
 use crate::plan::Need;
@@ -134,7 +135,7 @@ impl Engine {
     }
 
     /// A member that restarted votes again once it holds all that the primary held after the restart.
-    pub(super) fn qualify(&mut self) {
+    pub(super) fn qualify(&mut self, leased: Held) {
         if self.plan.is_some() || self.now < self.note_after {
             return;
         }
@@ -187,10 +188,10 @@ impl Engine {
         if qualified.is_empty() {
             return;
         }
-        self.give_votes(&qualified);
+        self.give_votes(leased, &qualified);
     }
 
-    fn give_votes(&mut self, qualified: &[(NodeId, RunId)]) {
+    fn give_votes(&mut self, leased: Held, qualified: &[(NodeId, RunId)]) {
         let Some(record) = self.record() else { return };
         let mut record = record.clone();
         for &(id, process) in qualified {
@@ -202,7 +203,10 @@ impl Engine {
             }
         }
         let nodes = qualified.iter().map(|(node, _)| *node).collect();
-        self.write(record, |writing| Plan::Qualifying { writing, nodes });
+        self.write(leased, record, |writing| Plan::Qualifying {
+            writing,
+            nodes,
+        });
     }
 
     pub(super) fn qualified(&mut self, nodes: &[NodeId]) {
@@ -215,11 +219,29 @@ impl Engine {
         }
     }
 
-    /// Whether so many voters may answer that a failover can come to an end.
-    pub(super) fn enough_voters(&self, lost: NodeId) -> bool {
+    /// Whether a failover can come to an end: somebody may take over, and in strict mode so many
+    /// voters may answer that enough can be sealed.
+    pub(super) fn may_be_replaced(&self, lost: NodeId) -> bool {
+        let hopeful = self.preview(lost).candidates.len();
+        if !self.is_strict() {
+            return hopeful > 0;
+        }
         let needed = self.record().and_then(Record::quorum).map(Quorum::to_seal);
-        let voters = self.preview(lost).candidates.len();
-        needed.is_some_and(|needed| voters >= needed)
+        needed.is_some_and(|needed| hopeful >= needed)
+    }
+
+    /// Whether a node, as the process that it is now, has a vote.
+    pub(super) fn has_vote(&self, node: &Node) -> bool {
+        let record = self.record();
+        let votes = |run_id| record.is_some_and(|record| record.has_vote(run_id));
+        node.run_id().is_some_and(votes)
+    }
+
+    /// Whether the primary's stream got a new name without a restart.
+    pub(super) fn was_renamed(&self, primary: NodeId) -> bool {
+        let id = self.view.get(primary).and_then(Node::replication);
+        let head = self.record().map(|record| record.chain.head());
+        id.map(|seen| seen.id).is_some_and(|id| Some(id) != head)
     }
 
     /// Members whose vote is missing while it is needed.

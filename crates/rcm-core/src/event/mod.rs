@@ -3,6 +3,11 @@
 //! The engine does not log; the driver writes these lines. This is the only module of the core
 //! that makes sentences.
 
+mod codes;
+mod detail;
+mod severity;
+mod text;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,12 +15,14 @@ use core::time::Duration;
 
 use serde::Serialize;
 
-use crate::candidate::Refusal;
 use crate::id::{Address, Epoch, Offset};
 use crate::observation::Failure;
-use crate::rule::Rule;
+use crate::rule::{Rule, Stage};
 use crate::time::{Human, Instant};
 use crate::verdict::{Tally, Verdict};
+
+pub use codes::CODES;
+pub use detail::{Adoption, Halt, Obstacle, Refused, Setback, Standing};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,51 +45,6 @@ pub enum Severity {
     Warning,
     /// Needs an operator.
     Error,
-}
-
-/// A node that a plan considered, and how far it had come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Standing {
-    /// The node.
-    pub node: Address,
-    /// How much of the committed history it holds.
-    pub offset: Offset,
-}
-
-/// A node that may not be promoted, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refused {
-    /// The node.
-    pub node: Address,
-    /// Why.
-    pub why: Refusal,
-}
-
-/// Why a group stands still although something should be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Obstacle {
-    /// `--observe`.
-    Observing,
-    /// Another decider acts on this group.
-    RivalController,
-    /// The lease is not held.
-    NoLease,
-    /// There was a failover on undecidable evidence shortly before.
-    HoldOff,
-}
-
-/// Why a group is not served at all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "why", rename_all = "kebab-case")]
-pub enum Halt {
-    /// The record belongs to other servers.
-    ForeignRecord,
-    /// A node has neither `REPLICAOF` nor `SLAVEOF`.
-    CannotReplicate {
-        /// The node.
-        node: Address,
-    },
 }
 
 /// What happened.
@@ -188,6 +150,44 @@ pub enum Kind {
         /// Under which epoch.
         epoch: Epoch,
     },
+    /// A switchover began.
+    SwitchoverStarted {
+        /// The primary that hands over.
+        primary: Address,
+        /// Its successor.
+        to: Address,
+        /// Under which epoch.
+        epoch: Epoch,
+    },
+    /// The writes of the primary's clients wait.
+    WritesPaused {
+        /// The primary.
+        node: Address,
+        /// How far it had come.
+        offset: Offset,
+    },
+    /// A switchover was given up before anything irrevocable: the primary goes on.
+    SwitchoverAborted {
+        /// The primary.
+        primary: Address,
+        /// Why.
+        #[serde(flatten)]
+        why: Setback,
+    },
+    /// The primary did not answer to its seal: it is looked for, to see what became of that.
+    SwitchoverDoubted {
+        /// The primary.
+        primary: Address,
+    },
+    /// A switchover cannot be finished as planned, and the primary may be sealed: all are sealed and
+    /// ranked, the primary among them.
+    SwitchoverDerailed {
+        /// The primary.
+        primary: Address,
+        /// Why.
+        #[serde(flatten)]
+        why: Setback,
+    },
     /// A plan that another monitor, or an earlier start, left behind is continued.
     FailoverResumed {
         /// Under which epoch.
@@ -250,7 +250,9 @@ pub enum Kind {
         from: Address,
         /// Who is it.
         to: Address,
-        /// Since the evidence against the old one appeared.
+        /// It was a switchover.
+        planned: bool,
+        /// Since the evidence against the old one appeared, or since its writes waited.
         #[serde(rename = "after_ms", serialize_with = "as_millis")]
         after: Duration,
     },
@@ -262,6 +264,18 @@ pub enum Kind {
     /// The record is newer than the plan.
     Superseded {
         /// The newer epoch.
+        epoch: Epoch,
+    },
+    /// The lease was lost in the middle of a failover.
+    FailoverLeft {
+        /// How far it had come.
+        stage: Stage,
+    },
+    /// Another monitor has put this primary into office.
+    PrimaryLearned {
+        /// The primary.
+        primary: Address,
+        /// The epoch.
         epoch: Epoch,
     },
     /// What the failover lost, as far as it is known.
@@ -344,7 +358,9 @@ pub enum Kind {
         primary: Address,
         /// How many replicas follow it.
         replicas: usize,
-        /// Since the evidence against the old primary appeared.
+        /// After a switchover.
+        planned: bool,
+        /// Since the evidence against the old primary appeared, or since its writes waited.
         #[serde(rename = "after_ms", serialize_with = "as_millis")]
         after: Duration,
     },
@@ -372,84 +388,6 @@ pub enum Kind {
     Halted(Halt),
 }
 
-/// How a group got its agreed primary without a failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Adoption {
-    /// It is the only primary among the nodes given.
-    Found,
-    /// It does not answer, and every replica that does names it.
-    NamedByReplicas,
-    /// Several nodes are primaries, and it is the only one that holds data.
-    OnlyOneWithData,
-    /// All nodes are empty primaries, and it is listed first.
-    FirstOfEmpty,
-    /// All nodes are sealed and no record says by whom: it holds the most.
-    MostAdvanced,
-    /// Somebody else made it the primary, and the group follows it.
-    ChangedByHand,
-    /// It restarted and holds all that its replicas hold.
-    Restarted,
-    /// It restarted and nobody holds anything that can be traced back to what it had.
-    RestartedWithoutLineage,
-    /// It had only been heard of, and was met.
-    Met,
-    /// Its stream got another name without a restart.
-    Renamed,
-    /// It kept its office: a claim on it was not carried out.
-    Kept,
-}
-
-impl Kind {
-    /// The stable code.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::PrimaryUp { .. } => "primary-up",
-            Self::ReplicaUp { .. } => "replica-up",
-            Self::NodeDown { .. } => "node-down",
-            Self::NodeDiscovered { .. } => "node-discovered",
-            Self::NodeForgotten { .. } => "node-forgotten",
-            Self::SameServer { .. } => "same-server",
-            Self::VerdictChanged { .. } => "verdict-changed",
-            Self::WarningRaised { .. } => "warning-raised",
-            Self::WarningCleared { .. } => "warning-cleared",
-            Self::WouldAct { .. } => "would-act",
-            Self::WitnessAsked { .. } => "witness-asked",
-            Self::FailoverStarted { .. } => "failover-started",
-            Self::FailoverResumed { .. } => "failover-resumed",
-            Self::NodeSealed { .. } => "node-sealed",
-            Self::CandidateChosen { .. } => "candidate-chosen",
-            Self::FailoverStalled { .. } => "failover-stalled",
-            Self::FailoverBlocked { .. } => "failover-blocked",
-            Self::NodePromoted { .. } => "node-promoted",
-            Self::PrimarySwitched { .. } => "primary-switched",
-            Self::FailoverAborted { .. } => "failover-aborted",
-            Self::Superseded { .. } => "superseded",
-            Self::LossAccounted { .. } => "loss-accounted",
-            Self::LossFinal { .. } => "loss-final",
-            Self::PrimaryAdopted { .. } => "primary-adopted",
-            Self::RivalSealed { .. } => "rival-sealed",
-            Self::NodeAttached { .. } => "node-attached",
-            Self::GatesOpened { .. } => "gates-opened",
-            Self::GatesShut { .. } => "gates-shut",
-            Self::VoterQualified { .. } => "voter-qualified",
-            Self::RolePersisted { .. } => "role-persisted",
-            Self::RoleNotPersistent { .. } => "role-not-persistent",
-            Self::BringBackFailed { .. } => "bring-back-failed",
-            Self::GroupRestored { .. } => "group-restored",
-            Self::RivalControllers { .. } => "rival-controllers",
-            Self::RivalControllersGone => "rival-controllers-gone",
-            Self::ObserverLate { .. } => "observer-late",
-            Self::StoreFailed { .. } => "store-failed",
-            Self::StoreRecovered => "store-recovered",
-            Self::Halted(_) => "halted",
-        }
-    }
-}
-
 fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64() * 1_000.0)
 }
-
-mod severity;
-mod text;

@@ -12,21 +12,7 @@ impl Kind {
         {
             return Severity::Info;
         }
-        let unexplained = matches!(
-            self,
-            Self::PrimaryAdopted {
-                how: Adoption::RestartedWithoutLineage,
-                ..
-            }
-        );
-        let helpless = matches!(
-            self,
-            Self::VerdictChanged {
-                to: Verdict::NoCandidate | Verdict::TooFewVoters,
-                ..
-            }
-        );
-        if unexplained || helpless {
+        if self.needs_an_operator() {
             return Severity::Error;
         }
         match self {
@@ -41,9 +27,14 @@ impl Kind {
             | Self::WouldAct { .. }
             | Self::FailoverStarted { .. }
             | Self::FailoverResumed { .. }
+            | Self::SwitchoverAborted { .. }
+            | Self::SwitchoverDoubted { .. }
+            | Self::SwitchoverDerailed { .. }
             | Self::PrimarySwitched { .. }
             | Self::FailoverAborted { .. }
             | Self::Superseded { .. }
+            | Self::FailoverLeft { .. }
+            | Self::PrimaryLearned { .. }
             | Self::RivalSealed { .. }
             | Self::GatesShut { .. }
             | Self::RoleNotPersistent { .. }
@@ -56,6 +47,8 @@ impl Kind {
             | Self::NodeForgotten { .. }
             | Self::WarningCleared { .. }
             | Self::WitnessAsked { .. }
+            | Self::SwitchoverStarted { .. }
+            | Self::WritesPaused { .. }
             | Self::NodeSealed { .. }
             | Self::CandidateChosen { .. }
             | Self::NodePromoted { .. }
@@ -70,5 +63,24 @@ impl Kind {
             | Self::RivalControllersGone
             | Self::StoreRecovered => Severity::Info,
         }
+    }
+
+    /// Of events that are harmless otherwise.
+    const fn needs_an_operator(&self) -> bool {
+        let unexplained = matches!(
+            self,
+            Self::PrimaryAdopted {
+                how: Adoption::RestartedWithoutLineage,
+                ..
+            }
+        );
+        let helpless = matches!(
+            self,
+            Self::VerdictChanged {
+                to: Verdict::NoCandidate | Verdict::TooFewVoters,
+                ..
+            }
+        );
+        unexplained || helpless
     }
 }

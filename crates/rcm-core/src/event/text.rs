@@ -1,6 +1,6 @@
 //! The one line of text of each event.
 
-use super::{Adoption, Halt, Human, Kind, Obstacle, Refused, Tally, Verdict, fmt};
+use super::{Adoption, Halt, Human, Kind, Obstacle, Refused, Setback, Tally, Verdict, fmt};
 
 impl fmt::Display for Kind {
     #[expect(
@@ -100,6 +100,28 @@ impl fmt::Display for Kind {
             } => {
                 write!(f, "failing over from {primary}, epoch {epoch}: {cause}")
             }
+            Self::SwitchoverStarted { primary, to, epoch } => {
+                write!(f, "handing over from {primary} to {to}, epoch {epoch}")
+            }
+            Self::WritesPaused { node, offset } => {
+                write!(f, "writes wait on {node} at offset {offset}")
+            }
+            Self::SwitchoverAborted { primary, why } => {
+                write!(
+                    f,
+                    "the handover is given up, {primary} stays the primary: {why}"
+                )
+            }
+            Self::SwitchoverDoubted { primary } => write!(
+                f,
+                "{primary} did not answer to its seal: looking whether it is sealed, and touching \
+                 nobody else meanwhile"
+            ),
+            Self::SwitchoverDerailed { primary, why } => write!(
+                f,
+                "the handover cannot be finished: {why}; sealing and ranking all, {primary} among \
+                 them"
+            ),
             Self::FailoverResumed { epoch, candidate } => write!(
                 f,
                 "continuing an unfinished failover, epoch {epoch}: looking at {candidate} first"
@@ -164,11 +186,12 @@ impl fmt::Display for Kind {
                 epoch,
                 from,
                 to,
+                planned,
                 after,
             } => write!(
                 f,
-                "{to} is the primary now, was {from}, epoch {epoch}, {} after the first evidence",
-                Human(*after)
+                "{to} is the primary now, was {from}, epoch {epoch}, {}",
+                After(*after, *planned)
             ),
             Self::FailoverAborted { primary } => {
                 write!(
@@ -178,6 +201,15 @@ impl fmt::Display for Kind {
             }
             Self::Superseded { epoch } => {
                 write!(f, "another monitor has moved on to epoch {epoch}: obeying")
+            }
+            Self::FailoverLeft { stage } => {
+                write!(f, "lost the lease while {stage}: whoever holds it goes on")
+            }
+            Self::PrimaryLearned { primary, epoch } => {
+                write!(
+                    f,
+                    "{primary} is the primary, agreed by another monitor, epoch {epoch}"
+                )
             }
             Self::LossAccounted {
                 known_bytes,
@@ -265,12 +297,13 @@ impl fmt::Display for Kind {
             Self::GroupRestored {
                 primary,
                 replicas,
+                planned,
                 after,
             } => write!(
                 f,
-                "{} with {primary} as primary again, {} after the first evidence",
+                "{} with {primary} as primary again, {}",
                 Count(*replicas, "replica"),
-                Human(*after)
+                After(*after, *planned)
             ),
             Self::RivalControllers { names } => {
                 f.write_str("another decider acts on this group, so this monitor only observes:")?;
@@ -300,6 +333,39 @@ impl fmt::Display for Kind {
                 "{node} has neither REPLICAOF nor SLAVEOF: a managed service, or the command is \
                  renamed; tell the new name under rename_commands in the configuration file"
             ),
+        }
+    }
+}
+
+/// Since when, in words.
+struct After(core::time::Duration, bool);
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = if self.1 {
+            "writes had to wait"
+        } else {
+            "the first evidence"
+        };
+        write!(f, "{} after {since}", Human(self.0))
+    }
+}
+
+impl fmt::Display for Setback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PrimaryLost => f.write_str("the primary was not reached, or is none any more"),
+            Self::SealUnanswered => {
+                f.write_str("it did not answer to its seal in time, and is not sealed")
+            }
+            Self::HalfSealed => {
+                f.write_str("it did not answer to its seal, and may still let something through")
+            }
+            Self::SuccessorLost => {
+                f.write_str("the successor was not reached, or does not hold as much")
+            }
+            Self::Refused { text } => write!(f, "the primary refused: {text}"),
+            Self::Behind { bytes } => write!(f, "the successor lacked {bytes} bytes"),
         }
     }
 }

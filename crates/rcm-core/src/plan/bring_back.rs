@@ -134,7 +134,7 @@ impl Duty {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
-        let target = Target::new(world, node, record.epoch, leased);
+        let target = Target::new(world, node, record.epoch, leased, out);
         let state = State::Gripping(Grip::begin(target, world, out));
         let strict = record.is_strict();
         let shuts = strict && !world.lacks(Mutant::OpenOnDisk);

@@ -68,6 +68,10 @@ impl Writing {
         }
     }
 
+    pub(crate) const fn record(&self) -> &Record {
+        &self.record
+    }
+
     const fn awaits(&self) -> Option<ActionId> {
         match self.state {
             State::Writing(id) | State::ReadingBack(id) => Some(id),

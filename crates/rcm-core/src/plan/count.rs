@@ -3,12 +3,14 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::action::Report;
 use crate::candidate::{Candidate, Contender, Ranking, Recorded, cold_start, rank};
 use crate::event::{Kind, Refused, Standing};
 use crate::id::{Address, NodeId};
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::plan::World;
+use crate::plan::failover::Incumbent;
 use crate::plan::hand::Hand;
 use crate::plan::voters::Shortage;
 use crate::policy::Policy;
@@ -44,13 +46,15 @@ pub(super) fn awaited(hands: &BTreeMap<NodeId, Hand>, world: World<'_>) -> Optio
 pub(super) fn count(
     hands: &BTreeMap<NodeId, Hand>,
     record: &Record,
-    lost: Option<NodeId>,
+    incumbent: Incumbent,
     since: Instant,
     world: World<'_>,
 ) -> Count {
+    let lost = incumbent.is_lost.then_some(incumbent.node);
     let sealed = hands.values();
     let contenders: Vec<Contender> = sealed
-        .filter_map(|hand| contender(hand, record, world))
+        .filter_map(Hand::sealed)
+        .filter_map(|sealed| contender(sealed, record, world))
         .collect();
     let mut ranking = rank(&record.chain, contenders.iter().copied());
     if world.lacks(Mutant::RawOffset) {
@@ -63,8 +67,15 @@ pub(super) fn count(
         return Count::Waiting(until);
     }
     let Some(best) = ranking.best() else {
-        return without_candidate(ranking, &contenders, record, lost, since, world);
+        return without_candidate(ranking, &contenders, record, incumbent, since, world);
     };
+    // A primary that is only out of office may hold more than anybody knows.
+    let silent = |hand: &Hand| hand.report().is_none();
+    let patience_ends = since + world.policy.hang_after(None);
+    if lost.is_none() && hands.get(&incumbent.node).is_some_and(silent) && patience_ends > world.now
+    {
+        return Count::Waiting(patience_ends);
+    }
     let ahead = |node: &&Node| {
         let position = node.replication().map(Position::from);
         let seen = position.and_then(|position| record.chain.common_prefix(&position));
@@ -90,7 +101,7 @@ fn without_candidate(
     ranking: Ranking,
     contenders: &[Contender],
     record: &Record,
-    lost: Option<NodeId>,
+    incumbent: Incumbent,
     since: Instant,
     world: World<'_>,
 ) -> Count {
@@ -106,7 +117,7 @@ fn without_candidate(
         }
         return cold_start_with(best, ranking);
     }
-    let in_office = lost.and_then(|lost| cold_start(&record.chain, contenders, lost));
+    let in_office = cold_start(&record.chain, contenders, incumbent.node);
     let empty = |node: NodeId| {
         let condition = world.view.get(node).and_then(|node| node.condition);
         condition.map(|condition| condition.empty)
@@ -144,19 +155,23 @@ fn best_of_those_that_lost(contenders: &[Contender], record: &Record) -> Option<
 }
 
 /// The event that tells who was picked among whom.
-pub(super) fn chosen(ranking: &Ranking, missing: Vec<Address>, world: World<'_>) -> Option<Kind> {
-    let best = ranking.best()?;
+pub(super) fn chosen(
+    ranking: &Ranking,
+    best: Candidate,
+    missing: Vec<Address>,
+    world: World<'_>,
+) -> Kind {
     let among = ranking.candidates.iter().map(|candidate| Standing {
         node: address(candidate.node(), world),
         offset: candidate.prefix(),
     });
-    Some(Kind::CandidateChosen {
+    Kind::CandidateChosen {
         node: address(best.node(), world),
         offset: best.prefix(),
         among: among.collect(),
         refused: refused(ranking, world),
         missing,
-    })
+    }
 }
 
 /// Who may not be promoted, and why.
@@ -175,9 +190,27 @@ fn address(node: NodeId, world: World<'_>) -> Address {
     known.map_or_else(Address::tombstone, |node| node.address.clone())
 }
 
-pub(super) fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Option<Contender> {
-    let report = hand.report()?;
-    let node = world.view.get(hand.node())?;
+/// A node in our hands, and what it said when it was sealed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sealed<'a> {
+    pub(super) node: NodeId,
+    pub(super) report: &'a Report,
+    /// Where it stood while it was loading a whole data set.
+    pub(super) was_loading: Option<Position>,
+}
+
+/// What the ranking has to know of a sealed node.
+pub(super) fn contender(
+    sealed: Sealed<'_>,
+    record: &Record,
+    world: World<'_>,
+) -> Option<Contender> {
+    let Sealed {
+        node,
+        report,
+        was_loading,
+    } = sealed;
+    let node = world.view.get(node)?;
     let recorded = if record.knows(report.run_id) || world.lacks(Mutant::AmnesiaVotes) {
         Recorded::SameProcess
     } else {
@@ -188,15 +221,12 @@ pub(super) fn contender(hand: &Hand, record: &Record, world: World<'_>) -> Optio
     };
     // A seal in time ends a full synchronisation, and what the node held is kept. If it began to
     // load, it takes its place in the new stream only at the end of that.
-    let failed_to_load = hand.was_loading == Some(Position::from(&report.replication));
+    let failed_to_load = was_loading == Some(Position::from(&report.replication));
     Some(Contender {
         node: node.id,
         run_id: report.run_id,
         position: Position::from(&report.replication),
-        priority: report
-            .replication
-            .following()
-            .map_or(100, |following| following.priority),
+        priority: record.priority(report.run_id, &report.replication),
         incomplete: report.replication.loading || failed_to_load,
         recorded,
     })

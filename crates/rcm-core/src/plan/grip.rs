@@ -1,16 +1,19 @@
 //! Getting hold of a node before anything is done to it: connect, confirm the epoch, fence.
 //!
 //! The order is the safety: the connection is named after the epoch first, then the epoch is
-//! confirmed by a read no older than the connection, then older hands are killed. A deposed
-//! monitor's connection is therefore either killed or never confirmed.
+//! confirmed by a read no older than the name, then older hands are killed. A deposed monitor's
+//! connection is therefore either killed or never confirmed.
+//!
+//! The lost primary is the exception, because it may be mute: its seal must wait in its sockets, so
+//! its connection is not waited for and not fenced. That seal ends every other connection there, and
+//! every later one of the same node does too.
 
 use crate::action::{Deed, Done, Outcome};
 use crate::id::{ActionId, Epoch, NodeId};
 use crate::lease::Held;
-use crate::observation::Deciders;
+use crate::mutant::Mutant;
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
-use crate::time::Instant;
 
 /// How far we are in getting hold of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,30 +41,47 @@ pub(super) struct Target {
     pub(super) epoch: Epoch,
     /// Older hands may exist on the node.
     pub(super) fence: bool,
+    /// The node may be mute, and is sealed all the same.
+    pub(super) blind: bool,
 }
 
 impl Target {
-    /// A target, fenced unless a look at the node's clients, newer than our lease, showed none. A
-    /// node that does not answer cannot be fenced, and is sealed all the same: the seal waits in its
-    /// socket.
-    pub(super) fn new(world: World<'_>, node: NodeId, epoch: Epoch, leased: Held) -> Self {
-        let clear = world.view.get(node).is_some_and(|node| {
-            let deciders = node.deciders.as_ref();
-            let clear_since =
-                |(seen, asked): &(Deciders, Instant)| !seen.older_hands && *asked >= leased.since();
-            deciders.is_some_and(clear_since) || node.trouble.mute_since.is_some()
+    /// A target, fenced unless nobody else can act, a look at the node's clients, newer than that,
+    /// showed no older hands, and nothing that we sent may still be executed there.
+    pub(super) fn new(
+        world: World<'_>,
+        node: NodeId,
+        epoch: Epoch,
+        leased: Held,
+        out: &Outbox,
+    ) -> Self {
+        let clear = leased.alone_since().is_some_and(|alone| {
+            let seen = world.view.get(node).and_then(|node| node.deciders.as_ref());
+            seen.is_some_and(|(seen, asked)| !seen.older_hands && *asked >= alone)
         });
         Self {
             node,
             epoch,
-            fence: !clear,
+            fence: (!clear || out.is_loose(node)) && !world.lacks(Mutant::NoFence),
+            blind: false,
+        }
+    }
+
+    /// The lost primary, which is sealed however mute it is.
+    pub(super) const fn lost(node: NodeId, epoch: Epoch) -> Self {
+        Self {
+            node,
+            epoch,
+            fence: false,
+            blind: true,
         }
     }
 }
 
 impl Grip {
     pub(super) fn begin(target: Target, world: World<'_>, out: &mut Outbox) -> Self {
-        let deed = Deed::Open { node: target.node };
+        let Target { node, blind, .. } = target;
+        let deed = Deed::Open { node, blind };
         Self::Opening(out.act(world.now, target.epoch, Policy::ACTION_WITHIN, deed))
     }
 
@@ -81,21 +101,28 @@ impl Grip {
     ) -> Result<Self, Superseded> {
         let mut act = |deed| out.act(world.now, target.epoch, Policy::ACTION_WITHIN, deed);
         Ok(match (self, outcome) {
+            (Self::Opening(_), Outcome::Done(Done::Opened)) if world.lacks(Mutant::NoConfirm) => {
+                Self::confirmed(target, act)
+            }
             (Self::Opening(_), Outcome::Done(Done::Opened)) => Self::Confirming(act(Deed::Read)),
             (Self::Confirming(_), Outcome::Done(Done::Read { record, .. })) => {
                 let epoch = record.as_ref().map_or(Epoch(0), |record| record.epoch);
                 if epoch != target.epoch {
                     return Err(Superseded(epoch));
                 }
-                if target.fence {
-                    Self::Fencing(act(Deed::Fence { node: target.node }))
-                } else {
-                    Self::Firm
-                }
+                Self::confirmed(target, act)
             }
             (Self::Fencing(_), Outcome::Done(Done::Fenced)) => Self::Firm,
             (Self::Opening(_) | Self::Confirming(_) | Self::Fencing(_), _) => Self::Slipped,
             (Self::Firm | Self::Slipped, _) => self,
         })
+    }
+
+    fn confirmed(target: Target, act: impl FnOnce(Deed) -> ActionId) -> Self {
+        if target.fence {
+            Self::Fencing(act(Deed::Fence { node: target.node }))
+        } else {
+            Self::Firm
+        }
     }
 }

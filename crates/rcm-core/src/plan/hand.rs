@@ -7,6 +7,7 @@ use crate::id::{ActionId, NodeId, Offset, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
+use crate::plan::count::Sealed;
 use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
@@ -33,7 +34,7 @@ pub(super) struct Hand {
     /// It answered shortly before the claim, so the count waits for it.
     pub(super) expected: bool,
     /// Where it stood while it was loading a whole data set.
-    pub(super) was_loading: Option<Position>,
+    was_loading: Option<Position>,
     /// A seal was sent and not answered: it may be executed at any time.
     unanswered: bool,
     /// The process that looks had met when the node was sealed.
@@ -75,22 +76,25 @@ impl Hand {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
-        let mut target = Target::new(world, node, epoch, leased);
-        // The lost primary is sealed in any case: whom a fence would end there is sealed with it.
-        target.fence &= lost != Some(node);
+        let is_lost = lost == Some(node);
+        let target = if is_lost {
+            Target::lost(node, epoch)
+        } else {
+            Target::new(world, node, epoch, leased, out)
+        };
         let known = world.view.get(node);
         let following = known.and_then(|node| node.following());
-        let drained_from = lost.and_then(|lost| world.view.get(lost));
         Self {
             state: State::Gripping(Grip::begin(target, world, out)),
             target,
             began: world.now,
-            evict: following.is_none(),
+            // Whom a fence would end on the lost primary is ended by its seal.
+            evict: is_lost || following.is_none(),
             shut: false,
-            drain: drained_from
-                .filter(|_| drain && !world.lacks(Mutant::NoDrain))
-                .zip(following)
-                .is_some_and(|(lost, following)| lost.listens_at(&following.primary)),
+            // It may still hold what an earlier primary sent.
+            drain: drain
+                && !world.lacks(Mutant::NoDrain)
+                && following.is_some_and(|following| !following.primary.is_tombstone()),
             expected: known.is_some_and(|node| node.answers() || !node.was_tried()),
             was_loading: known
                 .and_then(|node| node.replication())
@@ -107,12 +111,6 @@ impl Hand {
     pub(super) const fn strictly(mut self) -> Self {
         self.evict = true;
         self.shut = true;
-        self
-    }
-
-    /// The same, after older connections to the node, our own among them, have been ended.
-    pub(super) const fn fenced(mut self) -> Self {
-        self.target.fence = true;
         self
     }
 
@@ -142,6 +140,15 @@ impl Hand {
             | State::Unknown
             | State::Unreached { .. } => None,
         }
+    }
+
+    /// The node as the count takes it, once it is sealed.
+    pub(super) fn sealed(&self) -> Option<Sealed<'_>> {
+        self.report().map(|report| Sealed {
+            node: self.node(),
+            report,
+            was_loading: self.was_loading,
+        })
     }
 
     /// Whether a seal may be executed on the node, now or later.
@@ -195,6 +202,9 @@ impl Hand {
             let met = node.and_then(super::super::view::Node::run_id);
             met != Some(report.run_id) && met != self.met
         });
+        if world.lacks(Mutant::Impatient) && matches!(self.state, State::Sealing { .. }) {
+            return self.seal(world, out);
+        }
         if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
             self.state = State::Gripping(Grip::begin(self.target, world, out));
         }

@@ -15,7 +15,7 @@ mod voters;
 
 pub use bring_back::{Duty, DutyEnd, Need, WriteDown};
 pub use claim::{Stored, Writing, Written};
-pub use failover::{Failover, Progress};
+pub use failover::{Failover, Incumbent, Progress};
 pub use outbox::Outbox;
 
 use crate::id::MonitorId;

@@ -1,9 +1,9 @@
 //! Where plans and the engine put what they want done and told.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
-use crate::action::{Action, Deed};
+use crate::action::{Action, Deed, Done, Outcome};
 use crate::event::{Event, Kind};
 use crate::id::{ActionId, Epoch, NodeId};
 use crate::rule::Rule;
@@ -16,6 +16,8 @@ pub struct Outbox {
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     awaited: BTreeMap<ActionId, Awaited>,
+    /// Nodes on which a command of ours was not answered and may be executed late.
+    loose: BTreeSet<NodeId>,
     evicted: BTreeMap<NodeId, Instant>,
 }
 
@@ -24,6 +26,8 @@ pub struct Outbox {
 struct Awaited {
     deadline: Instant,
     node: Option<NodeId>,
+    /// It changes the node.
+    changes: bool,
 }
 
 impl Outbox {
@@ -38,6 +42,7 @@ impl Outbox {
         let awaited = Awaited {
             deadline: now + within,
             node: deed.node(),
+            changes: deed.changes_node(),
         };
         let id = self.push(epoch, awaited.deadline, deed);
         self.awaited.insert(id, awaited);
@@ -95,8 +100,27 @@ impl Outbox {
 
     /// Notes that an outcome has come, and gives the node that it is about, if it is about one;
     /// `None` when nobody waits for it any more.
-    pub fn settle(&mut self, id: ActionId) -> Option<Option<NodeId>> {
-        self.awaited.remove(&id).map(|awaited| awaited.node)
+    pub fn settle(&mut self, id: ActionId, outcome: &Outcome) -> Option<Option<NodeId>> {
+        let awaited = self.awaited.remove(&id)?;
+        match outcome {
+            Outcome::Unknown => self.note_loose(awaited),
+            Outcome::Done(Done::Fenced) => {
+                awaited.node.map(|node| self.loose.remove(&node));
+            }
+            Outcome::Done(_) | Outcome::Failed(_) => {}
+        }
+        Some(awaited.node)
+    }
+
+    fn note_loose(&mut self, awaited: Awaited) {
+        self.loose.extend(awaited.node.filter(|_| awaited.changes));
+    }
+
+    /// Whether a command of ours that was not answered may still be executed on the node, on a
+    /// connection that was given up.
+    pub fn is_loose(&self, node: NodeId) -> bool {
+        let mut awaited = self.awaited.values();
+        self.loose.contains(&node) || awaited.any(|it| it.changes && it.node == Some(node))
     }
 
     /// An action whose deadline has passed.
@@ -106,7 +130,8 @@ impl Outbox {
             .iter()
             .find(|(_, awaited)| awaited.deadline <= now)
             .map(|(id, _)| *id)?;
-        self.awaited.remove(&id);
+        let awaited = self.awaited.remove(&id)?;
+        self.note_loose(awaited);
         Some(id)
     }
 

@@ -41,7 +41,8 @@ pub(super) fn count(
 ) -> Count {
     let sealed = hands
         .values()
-        .filter_map(|hand| contender(hand, record, world));
+        .filter_map(Hand::sealed)
+        .filter_map(|sealed| contender(sealed, record, world));
     let ranking = rank_voters(record, sealed, world);
     if let Some(until) = awaited(hands, world) {
         return Count::Waiting(until);

@@ -163,6 +163,14 @@ impl Verdict {
         }
     }
 
+    /// Whether the primary's process is gone, or out of reach for so long that it is taken for gone.
+    pub const fn is_loss(self) -> bool {
+        matches!(
+            self,
+            Self::PrimaryCrashed | Self::PrimarySilent | Self::PrimaryHung | Self::PrimaryRestarted
+        )
+    }
+
     /// Whether the verdict could be wrong about a living primary: silence and hangs are judged by
     /// a delay, a refused connect is proof.
     pub const fn is_undecidable(self) -> bool {

@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rcm_core::event::CODES;
 use rcm_core::rule::{Stage, TRANSITIONS};
 use rcm_core::verdict::Verdict;
 
@@ -44,7 +45,7 @@ fn every_verdict_has_its_section_and_no_other_has_one() {
 
 #[test]
 fn every_event_has_its_section_and_no_other_has_one() {
-    let source = source("event/mod.rs");
+    let source = source("event/codes.rs");
     let arms = source
         .split("pub const fn code(")
         .nth(1)
@@ -57,6 +58,7 @@ fn every_event_has_its_section_and_no_other_has_one() {
         .collect();
     assert!(codes.len() > 30, "the codes were not found: {codes:?}");
     assert_eq!(sections(&page("events.md"), "###"), codes);
+    assert_eq!(codes, CODES.iter().copied().collect());
 }
 
 #[test]
@@ -179,7 +181,7 @@ fn state_machine() -> String {
         line(&mut page, format_args!("| {name} | {} |", stages[&name]));
     }
     page.push_str(
-        "\n## Rules of a failover\n\n| rule | means | from → to |\n| --- | --- | --- |\n",
+        "\n## Rules of failovers and switchovers\n\n| rule | means | from → to |\n| --- | --- | --- |\n",
     );
     for (rule, edges) in &taken {
         line(
@@ -203,7 +205,7 @@ const INTRODUCTION: &str = "\
 
 # The state machine
 
-A failover takes one of these edges at a time, and an edge that is not listed stops the group (it \
+A failover or a switchover takes one of these edges at a time, and an edge that is not listed stops the group (it \
 is an assertion, also in release builds).
 The rule number of an edge stands beside the event that it brings, as `rule` in the JSON log and in \
 front of the event in the [stories](../crates/rcm-core/tests/scripts).
@@ -212,7 +214,7 @@ What each event says is in [events.md](events.md).
 ";
 
 const DUTIES: &str = "
-## Rules outside a failover
+## Rules outside of them
 
 These are no edges: they belong to standing duties and to changes of the record that promote nobody.
 

@@ -5,10 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a story fails where it is told wrongly")]
 
-mod cast;
 mod docs;
 mod layers;
 mod story;
+mod words;
 
 use std::path::Path;
 

@@ -4,38 +4,33 @@
 //! Nodes that may not be promoted do not count: priority zero, processes that lost data or the name
 //! of their lineage, and those that load.
 
-use rcm_core::id::Address;
+use std::collections::BTreeSet;
+
+use rcm_core::id::{Address, RunId};
 use rcm_core::lineage::Position;
 use rcm_core::rule::Rule;
 
 use super::{Finding, broken};
+use crate::monitor::Who;
 use crate::nemesis::Plot;
 use crate::world::World;
 
 const NAME: &str = "A1 promoted is the longest of the sealed";
 
-pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Finding {
-    let Some(chosen) = world.at(chosen) else {
+pub(super) fn check(world: &mut World, who: Who, chosen: &Address, rule: Option<Rule>) -> Finding {
+    let Some(chosen) = world.at(chosen).filter(|_| world.rules(who)) else {
+        // What is announced by somebody else is not going to be stored.
         return Ok(());
     };
-    let Some(reference) = world.committed_history() else {
-        return Ok(());
-    };
-    let sealed = world.servers[chosen]
-        .follow()
-        .is_some_and(|it| it.target.is_tombstone());
-    let by_hand = world.servers[chosen]
-        .follow()
-        .is_some_and(|follow| !follow.told_by_monitor);
-    let run_id = world.servers[chosen].run_id();
-    // A process that was counted and is gone meanwhile, unnoticed, is not promoted.
-    let engine = world.monitor.engine.as_ref();
-    let same = engine.is_some_and(|engine| {
-        let mut nodes = engine.status().nodes.iter();
-        nodes.any(|node| node.run_id == Some(run_id))
-    });
-    let in_hand = by_hand && world.plot == Plot::ByHand;
-    if world.servers[chosen].up && same && !sealed && !in_hand {
+    let sealed = world.truth.of(who).sealed.clone();
+    check_chosen(world, who, chosen, rule)?;
+    check_sealed(world, &sealed, chosen)
+}
+
+/// Whom was chosen.
+fn check_chosen(world: &World, who: Who, chosen: usize, rule: Option<Rule>) -> Finding {
+    let same = is_known(world, who, chosen);
+    if same && rule != Some(Rule::S140) && !is_sealed(world, chosen) {
         let name = world.name(chosen);
         return broken(NAME, format!("{name} was chosen and is not sealed"));
     }
@@ -46,8 +41,16 @@ pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Find
             format!("{name} lost data, and somebody else may still hold it"),
         );
     }
+    Ok(())
+}
+
+/// And among whom.
+fn check_sealed(world: &World, sealed: &BTreeSet<RunId>, chosen: usize) -> Finding {
+    let Some(reference) = world.committed_history() else {
+        return Ok(());
+    };
     let best = world.servers[chosen].history.common(reference);
-    for &run_id in &world.truth.sealed {
+    for &run_id in sealed {
         let Some(node) = world.living(run_id) else {
             continue;
         };
@@ -86,6 +89,27 @@ pub(super) fn check(world: &World, chosen: &Address, rule: Option<Rule>) -> Find
         }
     }
     Ok(())
+}
+
+/// Whether the monitor has met the process. One that was counted and is gone meanwhile, unnoticed, is
+/// not promoted.
+fn is_known(world: &World, who: Who, node: usize) -> bool {
+    let run_id = world.servers[node].run_id();
+    let engine = world.monitors[who].engine.as_ref();
+    engine.is_some_and(|engine| {
+        let mut nodes = engine.status().nodes.iter();
+        nodes.any(|node| node.run_id == Some(run_id))
+    })
+}
+
+/// Whether a node is sealed, or was moved by somebody else. In a switchover it is the primary above it
+/// that is sealed.
+fn is_sealed(world: &World, node: usize) -> bool {
+    let server = &world.servers[node];
+    let follow = server.follow();
+    let sealed = follow.is_some_and(|follow| follow.target.is_tombstone());
+    let by_hand = follow.is_some_and(|follow| !follow.told_by_monitor);
+    !server.up || sealed || (by_hand && world.plot == Plot::ByHand)
 }
 
 /// Whether the process is another one than was recorded, and holds less than that one did.

@@ -14,8 +14,8 @@ pub(super) fn check(world: &World) -> Finding {
     })
 }
 
-const fn name(world: &World) -> &'static str {
-    if world.monitor.kills > 0 {
+fn name(world: &World) -> &'static str {
+    if world.monitors.iter().any(|monitor| monitor.kills > 0) {
         "A3 every interrupted plan is finished"
     } else {
         "A2 one record, one primary"
@@ -42,13 +42,11 @@ fn wanting(world: &World) -> Result<(), String> {
             world.name(primary)
         ));
     }
-    let stage = world
-        .monitor
-        .engine
-        .as_ref()
-        .map(|engine| engine.status().stage);
-    if stage != Some(Stage::Idle) {
-        return Err(format!("a failover is still at {stage:?}"));
+    for engine in world.monitors.iter().filter_map(|it| it.engine.as_ref()) {
+        let stage = engine.status().stage;
+        if stage != Stage::Idle {
+            return Err(format!("a failover is still at {stage:?}"));
+        }
     }
     for (node, server) in world.servers.iter().enumerate() {
         if server.is_primary() != (node == primary) {

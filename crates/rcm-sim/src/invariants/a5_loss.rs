@@ -3,13 +3,14 @@
 
 use super::{Finding, broken};
 use crate::history::History;
+use crate::monitor::Who;
 use crate::world::World;
 
 const NAME: &str = "A5 the loss is told truly";
 
 /// What the old primary of the last failover had and the new one does not have.
 fn really_lost(world: &World) -> Option<(u64, u64)> {
-    let record = world.store.record.as_ref()?;
+    let record = world.store.record.as_ref().filter(|it| it.is_committed())?;
     let loss = record
         .loss
         .as_ref()
@@ -36,7 +37,16 @@ pub(super) fn check_known(world: &World) -> Finding {
     }
 }
 
-pub(super) fn check_exact(world: &World, exact: u64) -> Finding {
+pub(super) fn check_exact(world: &World, who: Who, exact: u64) -> Finding {
+    let told_of = world.monitors[who]
+        .engine
+        .as_ref()
+        .map(|it| it.status().epoch);
+    let stored = world.store.record.as_ref().map(|record| record.epoch);
+    if told_of != stored {
+        // It tells of a failover before the last one.
+        return Ok(());
+    }
     match really_lost(world) {
         Some((really, _)) if exact != really => broken(
             NAME,

@@ -14,10 +14,12 @@ pub(super) fn check(world: &World, primary: &Address) -> Finding {
         return Ok(());
     };
     let server = &world.servers[node];
-    if server.up && !server.is_primary() {
+    // A process that boots as a replica was made one by nobody here.
+    let by_us = server.follow().is_some_and(|follow| follow.told_by_monitor);
+    if server.up && by_us {
         return broken(NAME, format!("{} is no primary any more", world.name(node)));
     }
-    let is_seal = |request: &Request| matches!(request, Request::Act(_, Script::Seal { .. }));
+    let is_seal = |request: &Request| matches!(request, Request::Act(_, _, Script::Seal { .. }));
     let waits = server.inbox.iter().any(|(_, request)| is_seal(request));
     let on_its_way = world.conns.values().any(|conn| {
         conn.node == node

@@ -7,6 +7,7 @@ use rcm_core::policy::Policy;
 use rcm_core::verdict::Verdict;
 
 use super::{Finding, broken};
+use crate::monitor::Who;
 use crate::trace::{MS, Time};
 use crate::world::World;
 
@@ -14,13 +15,15 @@ const NAME: &str = "A1 received bytes are applied before the seal";
 /// What the claim itself takes counts for nothing.
 const MARGIN: Time = 20 * MS;
 
-pub(super) fn check(world: &World, node: usize) -> Finding {
-    let Some((_, claimed_at)) = world.truth.claimed else {
+pub(super) fn check(world: &mut World, who: Who, node: usize) -> Finding {
+    let own = world.truth.of(who);
+    let (claimed, cause) = (own.claimed, own.cause);
+    let Some((_, claimed_at)) = claimed else {
         return Ok(());
     };
     let within = Policy::DRAIN_WITHIN.saturating_sub(Duration::from_micros(MARGIN));
     let early = u128::from(world.now - claimed_at) < within.as_micros();
-    if world.truth.cause != Some(Verdict::PrimaryCrashed) || !early {
+    if cause != Some(Verdict::PrimaryCrashed) || !early {
         return Ok(());
     }
     let record = world.store.record.as_ref();

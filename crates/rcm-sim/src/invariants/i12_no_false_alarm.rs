@@ -1,13 +1,30 @@
 //! I12: no failover without evidence: as long as every delay stays below the detector's bound, none
-//! begins.
+//! begins. And a handover by hand is not fought.
 
 use rcm_core::verdict::Verdict;
 
 use super::{Finding, broken};
-use crate::nemesis::Plot;
+use crate::nemesis::{Plot, What};
 use crate::world::World;
 
 const NAME: &str = "I12 no failover without evidence";
+
+/// A node is to be sealed. Where nothing else happens than a handover by hand, nobody is: it is
+/// adopted as it is. In strict mode nothing is adopted that was not counted.
+pub(super) fn check_handover(world: &World, node: usize) -> Finding {
+    let only = world
+        .faults
+        .iter()
+        .all(|fault| fault.what == What::HandedOver);
+    if world.plot == Plot::ByHand && only && !world.is_strict() {
+        let name = world.name(node);
+        return broken(
+            NAME,
+            format!("{name} is sealed, and all that happened was a handover"),
+        );
+    }
+    Ok(())
+}
 
 pub(super) fn check(world: &World, cause: Verdict) -> Finding {
     if world.plot != Plot::Calm {

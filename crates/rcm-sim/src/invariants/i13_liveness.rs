@@ -5,6 +5,7 @@
 //! nothing that the monitor could go by, and the operator has to choose.
 
 use rcm_core::lineage::Position;
+use rcm_core::status::Status;
 
 use super::{Finding, broken, strict_rest};
 use crate::node::Server;
@@ -13,10 +14,16 @@ use crate::world::World;
 const NAME: &str = "I13 the group comes back";
 
 pub(super) fn check(world: &World) -> Finding {
-    let Some(engine) = &world.monitor.engine else {
-        return broken(NAME, "the monitor does not run".to_owned());
-    };
-    let status = engine.status();
+    for monitor in &world.monitors {
+        let Some(engine) = &monitor.engine else {
+            return broken(NAME, format!("{} does not run", monitor.name));
+        };
+        check_status(world, engine.status())?;
+    }
+    Ok(())
+}
+
+fn check_status(world: &World, status: &Status) -> Finding {
     let Some(node) = status
         .primary
         .as_ref()

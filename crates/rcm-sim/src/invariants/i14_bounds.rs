@@ -4,7 +4,8 @@
 use rcm_core::time::Instant;
 
 use super::{Finding, broken};
-use crate::world::{World, instant};
+use crate::monitor::Who;
+use crate::world::World;
 
 const NAME: &str = "I14 bounded queues";
 /// One input touches every node at most a few times.
@@ -14,7 +15,12 @@ const IN_A_MOMENT: u32 = 400;
 /// So many actions may wait on one node.
 const OUTSTANDING: usize = 16;
 
-pub(super) fn check(world: &mut World, told_and_ordered: (usize, usize), due: Instant) -> Finding {
+pub(super) fn check(
+    world: &mut World,
+    who: Who,
+    told_and_ordered: (usize, usize),
+    due: Instant,
+) -> Finding {
     let (told, ordered) = told_and_ordered;
     if told > AT_ONCE || ordered > AT_ONCE {
         return broken(
@@ -23,23 +29,23 @@ pub(super) fn check(world: &mut World, told_and_ordered: (usize, usize), due: In
         );
     }
     let now = world.now;
-    let moment = &mut world.truth.same_moment;
+    let moment = &mut world.truth.of(who).same_moment;
     *moment = if moment.0 == now {
         (now, moment.1 + 1)
     } else {
         (now, 1)
     };
+    let moment = *moment;
     if moment.1 > IN_A_MOMENT {
         return broken(NAME, "the engine runs in circles".to_owned());
     }
-    if due <= instant(now) && moment.1 > IN_A_MOMENT / 4 {
+    if world.monitors[who].clock.when(due) <= now && moment.1 > IN_A_MOMENT / 4 {
         return broken(
             NAME,
             format!("the engine wants to be woken at {due:?}, again and again"),
         );
     }
-    let most = world
-        .monitor
+    let most = world.monitors[who]
         .workers
         .values()
         .map(crate::hand::Worker::pending)

@@ -11,7 +11,7 @@ const NAME: &str = "I3 only a committed primary acknowledges";
 pub(super) fn check(world: &World, write: WriteId) -> Finding {
     let write = world.ledger.writes[write];
     let run_id = RunId::from_number(write.process);
-    let was_committed = world.truth.committed.values().any(|it| it.0 == run_id);
+    let was_committed = world.truth.led.values().any(|it| it.0 == run_id);
     if was_committed {
         return Ok(());
     }

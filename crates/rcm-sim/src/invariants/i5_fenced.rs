@@ -1,4 +1,7 @@
-//! I5: once a node is sealed for an epoch, no command of an older one takes effect on it (strict mode).
+//! I5: once a node was fenced or sealed for an epoch, no command of a lower epoch changes it any more,
+//! however late it comes. The node knows of no epochs: connections that are killed have to do.
+//!
+//! A witness's link may be cut late: that costs a partial resynchronisation and nothing else.
 
 use rcm_core::id::Epoch;
 
@@ -6,25 +9,29 @@ use super::{Finding, broken};
 use crate::wire::Script;
 use crate::world::World;
 
-const NAME: &str = "I5 a sealed node obeys no older epoch";
+const NAME: &str = "I5 no deposed monitor changes a node";
 
+/// A command is executed.
 pub(super) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Script) -> Finding {
     let process = world.servers[node].process;
-    let sealed_for = world.truth.sealed_for.get(&process).copied();
-    let changes = match script {
-        Script::Seal { .. }
-        | Script::Promote
-        | Script::Attach(_)
-        | Script::SetGates(_)
-        | Script::Persist(_) => true,
-        Script::Inspect | Script::Fence(_) | Script::Cut => false,
+    let highest = world.truth.ruled.entry(process).or_default();
+    let (changes, decides) = match script {
+        Script::Seal { .. } => (true, true),
+        Script::Promote | Script::Attach(_) | Script::SetGates(_) | Script::Persist(_) => {
+            (true, false)
+        }
+        Script::Fence(_) => (false, true),
+        Script::Inspect | Script::Pause(_) | Script::Resume | Script::Cut => (false, false),
     };
-    if changes && sealed_for > Some(epoch) {
-        let name = world.name(node);
-        return broken(NAME, format!("{name} obeys epoch {epoch}: {script:?}"));
+    if changes && epoch < *highest {
+        let (by, name) = (*highest, world.name(node));
+        return broken(
+            NAME,
+            format!("{script:?} of epoch {epoch} changes {name}, which is ruled by {by}"),
+        );
     }
-    if matches!(script, Script::Seal { .. }) {
-        world.truth.sealed_for.insert(process, epoch);
+    if decides {
+        *highest = epoch.max(*highest);
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ const NAME: &str = "I6 only the committed primary is opened";
 
 pub(super) fn check(world: &World, node: usize, epoch: Epoch, gates: Gates) -> Finding {
     let run_id = world.servers[node].run_id();
-    let in_office = world.truth.committed.get(&epoch).map(|it| it.0);
+    let in_office = world.truth.led.get(&epoch).map(|it| it.0);
     if gates.min_replicas >= Gates::SHUT.min_replicas || in_office == Some(run_id) {
         return Ok(());
     }

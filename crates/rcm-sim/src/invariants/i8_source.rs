@@ -13,7 +13,7 @@ pub(crate) fn check(world: &World, primary: usize) -> Finding {
     // Before the first roles are written down, the files of the nodes are whatever they were.
     let server = &world.servers[primary];
     let committed = (server.run_id(), server.id);
-    if !record.roles_persisted || world.truth.committed.values().any(|it| *it == committed) {
+    if !record.roles_persisted || world.truth.led.values().any(|it| *it == committed) {
         return Ok(());
     }
     let name = world.name(primary);

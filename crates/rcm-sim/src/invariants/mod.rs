@@ -21,9 +21,12 @@ mod i3_released;
 mod i4_voters;
 mod i5_fenced;
 mod i6_one_open;
+mod i7_edge;
 mod i7_lineage;
 pub(crate) mod i8_source;
 mod i9_outcomes;
+mod lease;
+mod lossless;
 pub(crate) mod prefix;
 mod strict_rest;
 mod truth;
@@ -32,13 +35,16 @@ use std::fmt;
 
 use rcm_core::action::{Action, Deed};
 use rcm_core::event::{Event, Kind};
-use rcm_core::record::Record;
+use rcm_core::id::{Epoch, RunId};
+use rcm_core::record::{Phase, Record};
+use rcm_core::rule::{Rule, Stage};
 use rcm_core::time::Instant;
 
 pub(crate) use truth::Truth;
 
+use crate::monitor::Who;
 use crate::strict::WriteId;
-use crate::wire::{ConnId, Script};
+use crate::wire::Script;
 use crate::world::World;
 
 /// A promise that was not kept.
@@ -66,7 +72,7 @@ pub(crate) fn broken(invariant: &'static str, what: String) -> Finding {
 impl World {
     /// A record is about to be stored.
     pub(crate) fn check_stored(&mut self, record: &Record) {
-        self.demand(i2_epochs::check(self.store.record.as_ref(), record));
+        self.demand(i2_epochs::check(self, record).and_then(|()| i7_edge::check(self, record)));
         self.demand(i7_lineage::check(self.store.record.as_ref(), record));
         self.truth.record_stored(record);
         self.demand(i1_acknowledged::check(self, record));
@@ -79,12 +85,8 @@ impl World {
         self.demand(finding);
     }
 
-    /// A node is about to obey a command that came on this connection.
-    pub(crate) fn check_obeyed(&mut self, node: usize, conn: ConnId, script: &Script) {
-        let epoch = self.conns.get(&conn).and_then(|conn| conn.acts);
-        let Some(epoch) = epoch.filter(|_| self.is_strict()) else {
-            return;
-        };
+    /// A node executes a command.
+    pub(crate) fn check_executed(&mut self, node: usize, epoch: Epoch, script: &Script) {
         let mut finding = i5_fenced::check(self, node, epoch, script);
         if let Script::SetGates(gates) = script {
             finding = finding.and_then(|()| i6_one_open::check(self, node, epoch, *gates));
@@ -93,13 +95,18 @@ impl World {
     }
 
     /// The engine has taken something in.
-    pub(crate) fn check_published(&mut self) {
-        let finding = i10_status::check(self);
+    pub(crate) fn check_published(&mut self, who: Who) {
+        let finding = i10_status::check(self, who);
         self.demand(finding);
     }
 
-    pub(crate) fn check_bounds(&mut self, told_and_ordered: (usize, usize), due: Instant) {
-        let finding = i14_bounds::check(self, told_and_ordered, due);
+    pub(crate) fn check_bounds(
+        &mut self,
+        who: Who,
+        told_and_ordered: (usize, usize),
+        due: Instant,
+    ) {
+        let finding = i14_bounds::check(self, who, told_and_ordered, due);
         self.demand(finding);
     }
 
@@ -108,58 +115,115 @@ impl World {
         clippy::wildcard_enum_match_arm,
         reason = "most events promise nothing"
     )]
-    pub(crate) fn check_told(&mut self, event: &Event) {
+    pub(crate) fn check_told(&mut self, who: Who, event: &Event) {
         let finding = match &event.kind {
             Kind::FailoverStarted { cause, .. } => {
-                self.truth.failover_started(*cause);
+                self.truth.failover_started(who, *cause);
                 self.coverage.count("failovers");
                 i12_no_false_alarm::check(self, *cause)
             }
             Kind::FailoverResumed { .. } => {
-                self.truth.looked_for_announced = true;
+                self.truth.of(who).looked_for_announced = true;
                 Ok(())
             }
-            Kind::CandidateChosen { node, .. } => a3_announced::check_resumed(self)
-                .and_then(|()| a1_longest::check(self, node, event.rule)),
-            Kind::PrimarySwitched { epoch, .. } => {
+            Kind::CandidateChosen { node, .. } => {
+                self.truth.of(who).hands_over = event.rule == Some(Rule::S140);
+                a3_announced::check_resumed(self, who)
+                    .and_then(|()| a1_longest::check(self, who, node, event.rule))
+            }
+            Kind::SwitchoverStarted { .. } => {
+                self.truth.switchover_started(who);
+                self.coverage.count("switchovers");
+                Ok(())
+            }
+            Kind::PrimarySwitched {
+                epoch, planned, to, ..
+            } => {
                 self.coverage.count("switches");
-                i10_status::check_switched(self, *epoch).and_then(|()| a5_loss::check_known(self))
+                let lossless = if *planned {
+                    self.coverage.count("planned switches");
+                    lossless::check(self, to)
+                } else {
+                    Ok(())
+                };
+                lossless
+                    .and_then(|()| i10_status::check_switched(self, *epoch))
+                    .and_then(|()| a5_loss::check_known(self))
             }
             Kind::LossFinal {
                 exact_bytes: Some(bytes),
             } => {
                 self.coverage.count("exact losses");
-                a5_loss::check_exact(self, *bytes)
+                a5_loss::check_exact(self, who, *bytes)
             }
-            Kind::FailoverAborted { primary } => {
+            Kind::FailoverAborted { primary } | Kind::SwitchoverAborted { primary, .. } => {
                 self.coverage.count("aborts");
+                let rules = self.rules(who);
                 a6_abort::check(self, primary)
+                    .or_else(|broken| if rules { Err(broken) } else { Ok(()) })
+            }
+            Kind::Superseded { .. } => {
+                self.note_orphan(who);
+                Ok(())
             }
             _ => Ok(()),
         };
         self.demand(finding);
     }
 
+    /// A plan gives way to a newer record. The node that it was about to commit is an orphan when
+    /// that record names somebody else.
+    fn note_orphan(&mut self, who: Who) {
+        let had_promoted = matches!(self.stage_before, Stage::Promoting | Stage::Committing);
+        let promoted = self.truth.of(who).promoted.filter(|_| had_promoted);
+        let (Some((node, process)), Some(record)) = (promoted, &self.store.record) else {
+            return;
+        };
+        let run_id = RunId::from_number(process);
+        let is_named = match &record.phase {
+            Phase::Promoting { intent, .. } => intent.run_id == run_id,
+            Phase::Claimed { .. } | Phase::Committed => record.primary.run_id == Some(run_id),
+        };
+        if !is_named {
+            self.coverage.count("orphans");
+            self.truth.of(who).orphan = Some(node);
+        }
+    }
+
+    /// Everything that an input called for has been ordered.
+    pub(crate) fn check_obeyed(&mut self, who: Who) {
+        let finding = lease::check_obeyed(self, who);
+        self.demand(finding);
+    }
+
     /// The engine ordered an action.
-    pub(crate) fn check_ordered(&mut self, action: &Action, node: Option<usize>) {
+    pub(crate) fn check_ordered(&mut self, who: Who, action: &Action, node: Option<usize>) {
         let finding = match (&action.deed, node) {
             (Deed::Write { record, .. }, _) => {
-                self.truth.write_ordered(record, self.now);
+                self.truth.write_ordered(who, record, self.now);
                 Ok(())
             }
             (Deed::Promote { .. }, Some(node)) => {
-                a3_announced::check(self, node).and_then(|()| i4_voters::check(self))
+                let process = self.servers[node].process;
+                self.truth.of(who).promoted = Some((node, process));
+                a3_announced::check(self, node, action.epoch)
+                    .and_then(|()| i4_voters::check(self, who, action.epoch))
             }
-            (Deed::Seal { .. }, Some(node)) => drained::check(self, node),
+            (Deed::Seal { .. }, Some(node)) => {
+                self.truth.of(who).orphan.take_if(|orphan| *orphan == node);
+                drained::check(self, who, node)
+                    .and_then(|()| i12_no_false_alarm::check_handover(self, node))
+            }
             _ => Ok(()),
         };
-        self.demand(finding);
+        self.demand(finding.and_then(|()| lease::check(self, who, &action.deed)));
     }
 
     /// Whether the group is as it should be.
     pub(crate) fn settled(&self) -> Finding {
         i13_liveness::check(self)?;
         a2_one_primary::check(self)?;
+        i10_status::check_at_rest(self)?;
         strict_rest::check(self)
     }
 

@@ -9,6 +9,7 @@ use rcm_core::record::{Phase, Record};
 use rcm_core::verdict::Verdict;
 
 use crate::history::History;
+use crate::monitor::Who;
 use crate::node::Process;
 use crate::trace::Time;
 use crate::world::World;
@@ -20,68 +21,136 @@ pub(crate) struct Truth {
     pub(super) left: BTreeMap<Process, History>,
     /// The process that was committed last, and what it held when its predecessor's time ended.
     pub(super) office: Option<RunId>,
+    /// The process that was in office before.
+    pub(super) office_before: Option<RunId>,
+    /// What is stored now was written by a monitor that is gone, after the next one had started.
+    pub(crate) stray_write: bool,
+    /// Whose promotion was ever announced, by epoch.
+    pub(super) announced: BTreeSet<(Epoch, Address)>,
+    /// Who was ever committed, by epoch, and which stream.
+    pub(super) committed: BTreeMap<Epoch, (Address, ReplicationId)>,
+    /// The same, by process.
+    pub(super) led: BTreeMap<Epoch, (RunId, ReplicationId)>,
+    pub(super) switched: BTreeSet<Epoch>,
+    /// The highest epoch that has ruled a process, by a fence or a seal.
+    pub(super) ruled: BTreeMap<Process, Epoch>,
+    own: BTreeMap<Who, Own>,
+}
+
+/// What the checks remember of one monitor.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
     /// Who answered to a seal since the last claim.
     pub(super) sealed: BTreeSet<RunId>,
     pub(super) claimed: Option<(Epoch, Time)>,
     pub(super) cause: Option<Verdict>,
-    /// What is stored now was written by a monitor that is gone, after the next one had started.
-    pub(crate) stray_write: bool,
     /// The claim found a promotion that had been announced before.
     pub(super) announced_before: bool,
     pub(super) looked_for_announced: bool,
-    pub(super) published: BTreeMap<Epoch, Address>,
-    pub(super) switched: BTreeSet<Epoch>,
-    /// Who was committed, with which stream.
-    pub(super) committed: BTreeMap<Epoch, (RunId, ReplicationId)>,
-    /// The newest epoch for which a process was sealed.
-    pub(super) sealed_for: BTreeMap<Process, Epoch>,
+    /// The choice is that of a switchover.
+    pub(super) hands_over: bool,
+    /// Whom it has promoted and not committed yet.
+    pub(super) promoted: Option<(usize, Process)>,
+    /// Whom it has promoted, and somebody else was committed.
+    pub(super) orphan: Option<usize>,
+    /// The newest epoch that it has published, through all its processes.
+    pub(super) newest: Epoch,
     pub(super) same_moment: (Time, u32),
 }
 
 impl Truth {
+    pub(super) fn of(&mut self, who: Who) -> &mut Own {
+        self.own.entry(who).or_default()
+    }
+
     pub(super) fn record_stored(&mut self, record: &Record) {
-        if matches!(record.phase, Phase::Committed) && record.primary.run_id.is_some() {
-            self.office = record.primary.run_id;
-        }
-        if let (true, Some(run_id)) = (record.is_committed(), record.primary.run_id) {
-            let committed = (run_id, record.chain.head());
-            self.committed.insert(record.epoch, committed);
+        match &record.phase {
+            Phase::Promoting { intent, .. } => {
+                self.announced
+                    .insert((record.epoch, intent.address.clone()));
+            }
+            Phase::Committed => {
+                let committed = (record.primary.address.clone(), record.chain.head());
+                self.committed.insert(record.epoch, committed);
+                if let Some(run_id) = record.primary.run_id {
+                    self.led.insert(record.epoch, (run_id, record.chain.head()));
+                    if self.office != record.primary.run_id {
+                        self.office_before = self.office;
+                    }
+                    self.office = record.primary.run_id;
+                }
+            }
+            Phase::Claimed { .. } => {}
         }
     }
 
-    pub(super) fn failover_started(&mut self, cause: Verdict) {
-        self.cause = Some(cause);
-        self.sealed.clear();
+    /// Who was committed last, up to this epoch.
+    pub(crate) fn in_office(&self, epoch: Epoch) -> Option<&Address> {
+        let (_, (address, _)) = self.committed.range(..=epoch).next_back()?;
+        Some(address)
     }
 
-    pub(super) fn write_ordered(&mut self, record: &Record, now: Time) {
-        let newer = self.claimed.is_none_or(|(epoch, _)| record.epoch > epoch);
+    pub(super) fn switchover_started(&mut self, who: Who) {
+        let own = self.of(who);
+        own.cause = None;
+        own.claimed = None;
+        own.sealed.clear();
+    }
+
+    pub(super) fn failover_started(&mut self, who: Who, cause: Verdict) {
+        let own = self.of(who);
+        own.cause = Some(cause);
+        own.claimed = None;
+        own.sealed.clear();
+    }
+
+    pub(super) fn write_ordered(&mut self, who: Who, record: &Record, now: Time) {
+        let own = self.of(who);
+        let newer = own.claimed.is_none_or(|(epoch, _)| record.epoch > epoch);
         if newer && !matches!(record.phase, Phase::Committed) {
-            self.claimed = Some((record.epoch, now));
-            self.sealed.clear();
-            self.announced_before = matches!(record.phase, Phase::Promoting { .. });
-            self.looked_for_announced = false;
+            own.claimed = Some((record.epoch, now));
+            own.sealed.clear();
+            own.announced_before = matches!(record.phase, Phase::Promoting { .. });
+            own.looked_for_announced = false;
+            own.promoted = None;
         }
     }
 
-    pub(crate) fn forget_plan(&mut self) {
-        self.sealed.clear();
-        self.claimed = None;
-        self.cause = None;
+    pub(crate) fn forget_plan(&mut self, who: Who) {
+        let own = self.of(who);
+        let (newest, same_moment) = (own.newest, own.same_moment);
+        *own = Own {
+            newest,
+            same_moment,
+            ..Own::default()
+        };
     }
 
-    pub(crate) fn before_input(&mut self, input: &Input) {
+    pub(crate) fn before_input(&mut self, who: Who, input: &Input) {
         if let Input::Outcome {
             outcome: Outcome::Done(Done::Sealed(report)),
             ..
         } = input
         {
-            self.sealed.insert(report.run_id);
+            self.of(who).sealed.insert(report.run_id);
         }
     }
 }
 
 impl World {
+    /// The primary that was published last by anybody, the nemesis's favourite.
+    pub(crate) fn last_published(&self) -> Option<usize> {
+        let newest = self.truth.own.values().map(|own| own.newest).max()?;
+        self.at(self.truth.in_office(newest)?)
+    }
+
+    /// Whether the plan of this monitor is the one that the record tells of.
+    pub(super) fn rules(&mut self, who: Who) -> bool {
+        let claimed = self.truth.of(who).claimed.map(|(epoch, _)| epoch);
+        let stored = self.store.record.as_ref().map(|record| record.epoch);
+        claimed.is_some() && claimed == stored
+    }
+
     /// A primary stops being one: what it holds now is what it had in office.
     pub(crate) fn leave_office(&mut self, node: usize) {
         let server = &self.servers[node];

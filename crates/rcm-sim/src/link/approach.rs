@@ -4,38 +4,31 @@ use rcm_core::observation::{Failure, Seen};
 
 use super::{CONNECT_SOON, Phase};
 use crate::connect::Purpose;
+use crate::monitor::Who;
 use crate::trace::{MS, S, Time};
 use crate::wire::Owner;
-use crate::world::{Event, World};
+use crate::world::{Ours, World};
 
 const CONNECT_LATE: Time = S;
 const YOUNG: Time = 5 * S;
 
 impl World {
     /// Tries to connect after a pause.
-    pub(super) fn approach(&mut self, node: usize, pause: Time) {
+    pub(super) fn approach(&mut self, who: Who, node: usize, pause: Time) {
         let serial = self.next_serial();
-        let Some(link) = self.monitor.links.get_mut(&node) else {
+        let Some(link) = self.monitors[who].links.get_mut(&node) else {
             return;
         };
         link.phase = Phase::Waiting;
         link.serial = serial;
         link.armed = self.now + pause;
-        let incarnation = self.monitor.incarnation;
-        self.schedule(
-            self.now + pause,
-            Event::Link {
-                incarnation,
-                node,
-                serial,
-            },
-        );
+        self.schedule_for(who, self.now + pause, Ours::Link { node, serial });
     }
 
     /// A link's timer.
-    pub(crate) fn on_link(&mut self, node: usize, serial: u64) {
+    pub(crate) fn on_link(&mut self, who: Who, node: usize, serial: u64) {
         let now = self.now;
-        let Some(link) = self.monitor.links.get_mut(&node) else {
+        let Some(link) = self.monitors[who].links.get_mut(&node) else {
             return;
         };
         if link.serial != serial || link.armed != now {
@@ -50,17 +43,17 @@ impl World {
                 } else {
                     CONNECT_LATE
                 };
-                self.begin_connect(node, Purpose::Link, serial, within);
+                self.begin_connect(who, node, Purpose::Link, serial, within);
             }
             Phase::Connecting => {}
-            Phase::Up(_) => self.tick(node),
+            Phase::Up(_) => self.tick(who, node),
         }
     }
 
     /// A timer that could not be seen to in time is due at `at`.
-    pub(crate) fn link_late(&mut self, node: usize, serial: u64, at: Time) {
+    pub(crate) fn link_late(&mut self, who: Who, node: usize, serial: u64, at: Time) {
         let now = self.now;
-        if let Some(link) = self.monitor.links.get_mut(&node)
+        if let Some(link) = self.monitors[who].links.get_mut(&node)
             && link.serial == serial
             && link.armed <= now
         {
@@ -71,12 +64,13 @@ impl World {
     /// A connect for looking ended.
     pub(crate) fn link_connected(
         &mut self,
+        who: Who,
         node: usize,
         serial: u64,
         asked_at: Time,
         result: Result<(), Failure>,
     ) {
-        let Some(link) = self.monitor.links.get_mut(&node) else {
+        let Some(link) = self.monitors[who].links.get_mut(&node) else {
             return;
         };
         if link.serial != serial || !matches!(link.phase, Phase::Connecting) {
@@ -86,17 +80,17 @@ impl World {
             let young = link.since.is_none_or(|since| self.now - since < YOUNG);
             let pause = if young { 20 * MS } else { 50 * MS };
             let spent = self.now - asked_at;
-            self.see(node, asked_at, Seen::Failed(failure));
-            return self.approach(node, pause.saturating_sub(spent));
+            self.see(who, node, asked_at, Seen::Failed(failure));
+            return self.approach(who, node, pause.saturating_sub(spent));
         }
-        self.see(node, asked_at, Seen::Accepted);
-        let conn = self.connect(node, Owner::Link(node), None);
-        self.begin_session(node, conn, false);
+        self.see(who, node, asked_at, Seen::Accepted);
+        let conn = self.connect(who, node, Owner::Link(node), None);
+        self.begin_session(who, node, conn, false);
     }
 
     /// The connection ended: how soon is there another attempt?
-    pub(super) fn after(&mut self, node: usize, why: Failure, answered: bool) {
-        let Some(link) = self.monitor.links.get_mut(&node) else {
+    pub(super) fn after(&mut self, who: Who, node: usize, why: Failure, answered: bool) {
+        let Some(link) = self.monitors[who].links.get_mut(&node) else {
             return;
         };
         let pause = if answered {
@@ -111,6 +105,6 @@ impl World {
                 20 * MS
             }
         };
-        self.approach(node, pause);
+        self.approach(who, node, pause);
     }
 }

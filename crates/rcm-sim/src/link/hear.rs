@@ -3,21 +3,25 @@
 use rcm_core::observation::{Failure, Seen};
 
 use super::Fresh;
+use crate::monitor::Who;
 use crate::wire::{ConnId, Owner, Reply};
 use crate::world::World;
 
 impl World {
     /// A reply on a looking connection.
-    pub(crate) fn hear_look(&mut self, node: usize, conn: ConnId, reply: Reply) {
-        let Some(session) = self.session(node).filter(|session| session.conn == conn) else {
-            return self.hear_fresh(node, conn, &reply);
+    pub(crate) fn hear_look(&mut self, who: Who, node: usize, conn: ConnId, reply: Reply) {
+        let Some(session) = self
+            .session(who, node)
+            .filter(|session| session.conn == conn)
+        else {
+            return self.hear_fresh(who, node, conn, &reply);
         };
         let seen = match reply {
             Reply::End => {
                 let answered = session.answered;
                 self.close(conn);
-                self.see(node, self.now, Seen::Failed(Failure::Closed));
-                return self.after(node, Failure::Closed, answered);
+                self.see(who, node, self.now, Seen::Failed(Failure::Closed));
+                return self.after(who, node, Failure::Closed, answered);
             }
             Reply::Seen(Ok(seen)) => Some(seen),
             Reply::Seen(Err(failure)) => Some(Seen::Failed(failure)),
@@ -40,7 +44,7 @@ impl World {
         if fresh != Fresh::Idle {
             session.fresh_next = 0;
         }
-        if let Some(link) = self.monitor.links.get_mut(&node) {
+        if let Some(link) = self.monitors[who].links.get_mut(&node) {
             link.since = None;
             link.stillborn = 0;
         }
@@ -48,13 +52,13 @@ impl World {
             self.close(conn);
         }
         if let Some(seen) = seen {
-            self.see(node, asked_at, seen);
+            self.see(who, node, asked_at, seen);
         }
-        self.arm(node);
+        self.arm(who, node);
     }
 
-    fn hear_fresh(&mut self, node: usize, conn: ConnId, reply: &Reply) {
-        let Some(session) = self.session(node) else {
+    fn hear_fresh(&mut self, who: Who, node: usize, conn: ConnId, reply: &Reply) {
+        let Some(session) = self.session(who, node) else {
             return;
         };
         let Fresh::Waiting(waiting, asked_at) = session.fresh else {
@@ -68,16 +72,16 @@ impl World {
         match reply {
             Reply::Seen(Ok(_)) => {
                 self.close(warm);
-                self.see(node, asked_at, Seen::Alive);
+                self.see(who, node, asked_at, Seen::Alive);
                 if let Some(known) = self.conns.get_mut(&conn) {
                     known.owner = Owner::Link(node);
                 }
-                self.begin_session(node, conn, true);
+                self.begin_session(who, node, conn, true);
             }
-            Reply::Seen(Err(failure)) => self.see(node, asked_at, Seen::Failed(*failure)),
-            Reply::End => self.see(node, asked_at, Seen::Failed(Failure::Closed)),
+            Reply::Seen(Err(failure)) => self.see(who, node, asked_at, Seen::Failed(*failure)),
+            Reply::End => self.see(who, node, asked_at, Seen::Failed(Failure::Closed)),
             Reply::Named | Reply::Outcome(..) => {}
         }
-        self.arm(node);
+        self.arm(who, node);
     }
 }

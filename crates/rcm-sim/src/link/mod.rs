@@ -16,9 +16,10 @@ use rcm_core::id::NodeId;
 use rcm_core::observation::{Observation, Seen};
 use rcm_core::policy::Policy;
 
+use crate::monitor::Who;
 use crate::trace::{MS, Time};
 use crate::wire::ConnId;
-use crate::world::{Event, World, instant};
+use crate::world::{Ours, World};
 
 /// The look at one node.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ fn micros(duration: Duration) -> Time {
 }
 
 impl World {
-    pub(crate) fn watch(&mut self, id: NodeId, node: usize) {
+    pub(crate) fn watch(&mut self, who: Who, id: NodeId, node: usize) {
         let serial = self.next_serial();
         let link = Link {
             id,
@@ -89,42 +90,36 @@ impl World {
             serial,
             armed: 0,
         };
-        self.monitor.links.insert(node, link);
-        self.approach(node, 0);
+        self.monitors[who].links.insert(node, link);
+        self.approach(who, node, 0);
     }
 
-    pub(crate) fn unwatch(&mut self, node: usize) {
+    pub(crate) fn unwatch(&mut self, who: Who, node: usize) {
         if let Some(Link {
             phase: Phase::Up(session),
             ..
-        }) = self.monitor.links.remove(&node)
+        }) = self.monitors[who].links.remove(&node)
         {
             self.close(session.conn);
         }
     }
 
-    fn see(&mut self, node: usize, asked_at: Time, seen: Seen) {
-        let Some(link) = self.monitor.links.get(&node) else {
+    fn see(&mut self, who: Who, node: usize, asked_at: Time, seen: Seen) {
+        let Some(link) = self.monitors[who].links.get(&node) else {
             return;
         };
+        let clock = self.monitors[who].clock;
         let observation = Observation {
             node: link.id,
-            asked_at: instant(asked_at),
-            at: instant(self.now),
+            asked_at: clock.read(asked_at),
+            at: clock.read(self.now),
             seen,
         };
-        let incarnation = self.monitor.incarnation;
-        self.schedule(
-            self.now,
-            Event::Observe {
-                incarnation,
-                observation,
-            },
-        );
+        self.schedule_for(who, self.now, Ours::Observe(observation));
     }
 
-    fn session(&mut self, node: usize) -> Option<&mut Session> {
-        match &mut self.monitor.links.get_mut(&node)?.phase {
+    fn session(&mut self, who: Who, node: usize) -> Option<&mut Session> {
+        match &mut self.monitors[who].links.get_mut(&node)?.phase {
             Phase::Up(session) => Some(session),
             Phase::Waiting | Phase::Connecting => None,
         }

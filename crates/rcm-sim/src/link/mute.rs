@@ -6,6 +6,7 @@ use rcm_core::policy::Policy;
 
 use super::{CONNECT_SOON, Fresh, micros};
 use crate::connect::Purpose;
+use crate::monitor::Who;
 use crate::network::Party;
 use crate::trace::{MS, S, Time};
 use crate::wire::{Owner, Request};
@@ -16,11 +17,11 @@ const GIVE_UP: Time = S;
 
 impl World {
     /// Tells that a request is unanswered; true when the connection is given up.
-    pub(super) fn be_suspicious(&mut self, node: usize) -> bool {
+    pub(super) fn be_suspicious(&mut self, who: Who, node: usize) -> bool {
         let now = self.now;
         let joined =
-            self.net.joins(Party::Monitor, Party::Node(node)) && self.servers[node].host_up;
-        let Some(session) = self.session(node) else {
+            self.net.joins(Party::Monitor(who), Party::Node(node)) && self.servers[node].host_up;
+        let Some(session) = self.session(who, node) else {
             return true;
         };
         let Some(&(_, asked_at)) = session.asked.front() else {
@@ -34,8 +35,8 @@ impl World {
             let answered = session.answered;
             let conn = session.conn;
             self.close(conn);
-            self.see(node, asked_at, Seen::Failed(Failure::Silent));
-            self.after(node, Failure::Silent, answered);
+            self.see(who, node, asked_at, Seen::Failed(Failure::Silent));
+            self.after(who, node, Failure::Silent, answered);
             return true;
         }
         let tell = session.next_mute <= now;
@@ -51,14 +52,17 @@ impl World {
             session.fresh = Fresh::Connecting;
         }
         if tell {
-            self.see(node, asked_at, Seen::Failed(Failure::Mute));
+            self.see(who, node, asked_at, Seen::Failed(Failure::Mute));
         }
         if let Some(conn) = old {
             self.close(conn);
         }
         if begin {
-            let serial = self.monitor.links.get(&node).map_or(0, |link| link.serial);
-            self.begin_connect(node, Purpose::Fresh, serial, CONNECT_SOON);
+            let serial = self.monitors[who]
+                .links
+                .get(&node)
+                .map_or(0, |link| link.serial);
+            self.begin_connect(who, node, Purpose::Fresh, serial, CONNECT_SOON);
         }
         false
     }
@@ -66,18 +70,18 @@ impl World {
     /// A connect beside the warm connection ended.
     pub(crate) fn fresh_connected(
         &mut self,
+        who: Who,
         node: usize,
         serial: u64,
         asked_at: Time,
         result: Result<(), Failure>,
     ) {
         let now = self.now;
-        let current = self
-            .monitor
+        let current = self.monitors[who]
             .links
             .get(&node)
             .is_some_and(|link| link.serial == serial);
-        let Some(session) = self.session(node).filter(|_| current) else {
+        let Some(session) = self.session(who, node).filter(|_| current) else {
             return;
         };
         if session.fresh != Fresh::Connecting {
@@ -90,9 +94,9 @@ impl World {
                     .front()
                     .map_or(0, |(_, at)| now.saturating_sub(*at));
                 session.fresh_next = asked_at + (silent_for / 8).max(250 * MS);
-                self.see(node, asked_at, Seen::Accepted);
-                let conn = self.connect(node, Owner::Fresh(node), None);
-                if let Some(session) = self.session(node) {
+                self.see(who, node, asked_at, Seen::Accepted);
+                let conn = self.connect(who, node, Owner::Fresh(node), None);
+                if let Some(session) = self.session(who, node) {
                     session.fresh = Fresh::Waiting(conn, asked_at);
                 }
                 self.send(conn, Request::Ping);
@@ -100,9 +104,9 @@ impl World {
             Err(failure) => {
                 session.fresh = Fresh::Idle;
                 session.fresh_next = (asked_at + 20 * MS).max(now);
-                self.see(node, asked_at, Seen::Failed(failure));
+                self.see(who, node, asked_at, Seen::Failed(failure));
             }
         }
-        self.arm(node);
+        self.arm(who, node);
     }
 }

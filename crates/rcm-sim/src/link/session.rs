@@ -6,9 +6,10 @@ use rcm_core::action::Pace;
 use rcm_core::policy::Policy;
 
 use super::{Ask, Fresh, Phase, Session, micros};
+use crate::monitor::Who;
 use crate::trace::{S, Time};
 use crate::wire::{ConnId, Request};
-use crate::world::{Event, World};
+use crate::world::{Ours, World};
 
 const ASKED_MOST: usize = 4;
 const CONDITION_EVERY: Time = 10 * S;
@@ -45,9 +46,9 @@ impl Session {
 }
 
 impl World {
-    pub(super) fn arm(&mut self, node: usize) {
-        let pace = self.monitor.pace;
-        let Some(link) = self.monitor.links.get_mut(&node) else {
+    pub(super) fn arm(&mut self, who: Who, node: usize) {
+        let pace = self.monitors[who].pace;
+        let Some(link) = self.monitors[who].links.get_mut(&node) else {
             return;
         };
         let Phase::Up(session) = &link.phase else {
@@ -56,20 +57,17 @@ impl World {
         let wake = session.next_wake(pace).max(self.now);
         if wake != link.armed {
             link.armed = wake;
-            let (incarnation, serial) = (self.monitor.incarnation, link.serial);
-            self.schedule(
-                wake,
-                Event::Link {
-                    incarnation,
-                    node,
-                    serial,
-                },
-            );
+            let serial = link.serial;
+            self.schedule_for(who, wake, Ours::Link { node, serial });
         }
     }
 
-    pub(super) fn begin_session(&mut self, node: usize, conn: ConnId, answered: bool) {
-        let (now, pace, probe_every) = (self.now, self.monitor.pace, self.monitor.probe_every);
+    pub(super) fn begin_session(&mut self, who: Who, node: usize, conn: ConnId, answered: bool) {
+        let (now, pace, probe_every) = (
+            self.now,
+            self.monitors[who].pace,
+            self.monitors[who].probe_every,
+        );
         let serial = self.next_serial();
         let mut session = Session {
             conn,
@@ -85,24 +83,24 @@ impl World {
             fresh_next: 0,
         };
         session.schedule(now, pace, probe_every);
-        if let Some(link) = self.monitor.links.get_mut(&node) {
+        if let Some(link) = self.monitors[who].links.get_mut(&node) {
             link.serial = serial;
             link.armed = 0;
             link.phase = Phase::Up(session);
         }
         for ask in [Ask::Server, Ask::Replication, Ask::Condition, Ask::Clients] {
-            self.ask(node, ask);
+            self.ask(who, node, ask);
         }
-        self.arm(node);
+        self.arm(who, node);
     }
 
-    fn ask(&mut self, node: usize, ask: Ask) {
-        let Some(session) = self.session(node) else {
+    fn ask(&mut self, who: Who, node: usize, ask: Ask) {
+        let Some(session) = self.session(who, node) else {
             return;
         };
         let conn = session.conn;
         let now = self.now;
-        if let Some(session) = self.session(node) {
+        if let Some(session) = self.session(who, node) {
             session.asked.push_back((ask, now));
         }
         let request = match ask {
@@ -115,32 +113,36 @@ impl World {
         self.send(conn, request);
     }
 
-    pub(crate) fn change_pace(&mut self, pace: Pace) {
-        if self.monitor.pace == pace {
+    pub(crate) fn change_pace(&mut self, who: Who, pace: Pace) {
+        if self.monitors[who].pace == pace {
             return;
         }
-        self.monitor.pace = pace;
-        let probe_every = self.monitor.probe_every;
-        let nodes: Vec<usize> = self.monitor.links.keys().copied().collect();
+        self.monitors[who].pace = pace;
+        let probe_every = self.monitors[who].probe_every;
+        let nodes: Vec<usize> = self.monitors[who].links.keys().copied().collect();
         for node in nodes {
             let now = self.now;
-            let Some(session) = self.session(node) else {
+            let Some(session) = self.session(who, node) else {
                 continue;
             };
             match pace {
                 Pace::Calm => session.schedule(now, pace, probe_every),
                 Pace::Suspicion => session.next_look = now,
             }
-            self.arm(node);
+            self.arm(who, node);
         }
     }
 
-    pub(super) fn tick(&mut self, node: usize) {
-        if self.be_suspicious(node) {
+    pub(super) fn tick(&mut self, who: Who, node: usize) {
+        if self.be_suspicious(who, node) {
             return;
         }
-        let (now, pace, probe_every) = (self.now, self.monitor.pace, self.monitor.probe_every);
-        let Some(session) = self.session(node) else {
+        let (now, pace, probe_every) = (
+            self.now,
+            self.monitors[who].pace,
+            self.monitors[who].probe_every,
+        );
+        let Some(session) = self.session(who, node) else {
             return;
         };
         let may_ask = session.asked.len() < ASKED_MOST;
@@ -163,8 +165,8 @@ impl World {
             session.next_condition = next_multiple(now, CONDITION_EVERY);
         }
         for ask in asks.into_iter().filter(|_| may_ask) {
-            self.ask(node, ask);
+            self.ask(who, node, ask);
         }
-        self.arm(node);
+        self.arm(who, node);
     }
 }

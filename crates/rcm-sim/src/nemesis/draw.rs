@@ -1,12 +1,26 @@
 //! Draws a single fault: any of them, one that ends the primary, or one that justifies no failover.
 
-use super::{Disk, Fault, What, When, Whom};
+use super::{Disk, Fault, Size, What, When, Whom, Whose};
 use crate::seed::Rng;
 use crate::store::Trouble;
 use crate::trace::{MS, S, Time};
 
-pub(super) fn any(rng: &mut Rng, nodes: usize) -> Whom {
-    Whom::Node(rng.index(nodes))
+pub(super) fn any(rng: &mut Rng, size: Size) -> Whom {
+    Whom::Node(rng.index(size.nodes))
+}
+
+/// Mostly the one that matters.
+pub(super) fn whose(rng: &mut Rng, size: Size) -> Whose {
+    if rng.percent(50) {
+        Whose::Leader
+    } else {
+        Whose::Monitor(rng.index(size.monitors))
+    }
+}
+
+/// Both ways, or one of them.
+pub(super) fn ways(rng: &mut Rng) -> (bool, bool) {
+    rng.pick(&[(true, true), (true, false), (false, true)])
 }
 
 fn some_time(rng: &mut Rng) -> Time {
@@ -14,18 +28,28 @@ fn some_time(rng: &mut Rng) -> Time {
     rng.range(most / 10, most)
 }
 
-pub(super) fn by_hand(rng: &mut Rng, nodes: usize) -> What {
-    if rng.percent(50) {
-        What::PromotedByHand
-    } else {
-        What::AttachedByHand {
-            to: rng.index(nodes),
-        }
+pub(super) fn by_hand(rng: &mut Rng, size: Size) -> What {
+    match rng.range(0, 2) {
+        0 => What::PromotedByHand,
+        1 => What::HandedOver,
+        _ => What::AttachedByHand {
+            to: rng.index(size.nodes),
+        },
+    }
+}
+
+pub(super) fn planned(rng: &mut Rng, size: Size) -> What {
+    match rng.range(0, 9) {
+        0..6 => What::Switchover { to: None },
+        6..8 => What::Switchover {
+            to: Some(rng.index(size.nodes)),
+        },
+        _ => What::Replace,
     }
 }
 
 /// Something that never justifies a failover.
-pub(super) fn harmless(rng: &mut Rng, nodes: usize) -> What {
+pub(super) fn harmless(rng: &mut Rng, size: Size) -> What {
     match rng.range(0, 6) {
         0 => What::Stop {
             time: rng.range(MS, 400 * MS),
@@ -37,12 +61,13 @@ pub(super) fn harmless(rng: &mut Rng, nodes: usize) -> What {
             time: rng.range(MS, 2 * S),
         },
         3 => What::CutFromMonitor {
+            whose: whose(rng, size),
             time: rng.range(MS, 400 * MS),
             to: true,
             from: true,
         },
         4 => {
-            let other = rng.index(nodes);
+            let other = rng.index(size.nodes);
             What::CutFromNode {
                 time: rng.range(MS, 400 * MS),
                 other,
@@ -51,9 +76,11 @@ pub(super) fn harmless(rng: &mut Rng, nodes: usize) -> What {
             }
         }
         5 => What::MonitorPaused {
+            whose: whose(rng, size),
             time: rng.range(MS, 3 * S),
         },
         _ => What::MonitorKilled {
+            whose: whose(rng, size),
             back_after: rng.range(MS, S),
         },
     }
@@ -92,11 +119,26 @@ pub(super) fn crash(rng: &mut Rng) -> What {
     What::Crash { back_after, disk }
 }
 
-pub(super) fn fault(rng: &mut Rng, nodes: usize, primary: u64) -> Fault {
+fn store(rng: &mut Rng) -> What {
+    let slow = Trouble::Slow(rng.pick(&[50 * MS, S, 3 * S]));
+    let troubles = [
+        Trouble::Refuses,
+        slow,
+        Trouble::LosesAnswers,
+        Trouble::LosesRequests,
+        Trouble::Down,
+    ];
+    What::Store {
+        trouble: rng.pick(&troubles),
+        time: some_time(rng),
+    }
+}
+
+pub(super) fn fault(rng: &mut Rng, size: Size, primary: u64) -> Fault {
     let whom = if rng.percent(primary) {
         Whom::Primary
     } else {
-        any(rng, nodes)
+        any(rng, size)
     };
     let what = match rng.range(0, 99) {
         0..26 => crash(rng),
@@ -117,18 +159,19 @@ pub(super) fn fault(rng: &mut Rng, nodes: usize, primary: u64) -> Fault {
             time: some_time(rng),
         },
         61..69 => {
-            let (to, from) = rng.pick(&[(true, true), (true, false), (false, true)]);
+            let (to, from) = ways(rng);
             What::CutFromMonitor {
+                whose: whose(rng, size),
                 time: some_time(rng),
                 to,
                 from,
             }
         }
         69..76 => {
-            let (to, from) = rng.pick(&[(true, true), (true, false), (false, true)]);
+            let (to, from) = ways(rng);
             What::CutFromNode {
                 time: some_time(rng),
-                other: rng.index(nodes),
+                other: rng.index(size.nodes),
                 to,
                 from,
             }
@@ -138,24 +181,23 @@ pub(super) fn fault(rng: &mut Rng, nodes: usize, primary: u64) -> Fault {
             time: some_time(rng),
         },
         79..88 => What::MonitorKilled {
+            whose: whose(rng, size),
             back_after: rng.pick(&[MS, 100 * MS, 2 * S]),
         },
         88..93 => What::MonitorPaused {
+            whose: whose(rng, size),
             time: some_time(rng).min(4 * S),
         },
-        _ => {
-            let slow = Trouble::Slow(rng.pick(&[50 * MS, S, 3 * S]));
-            let troubles = [
-                Trouble::Refuses,
-                slow,
-                Trouble::LosesAnswers,
-                Trouble::LosesRequests,
-            ];
-            What::Store {
-                trouble: rng.pick(&troubles),
+        93..96 if size.monitors > 1 => {
+            let (to, from) = ways(rng);
+            What::CutFromStore {
+                whose: whose(rng, size),
                 time: some_time(rng),
+                to,
+                from,
             }
         }
+        _ => store(rng),
     };
     Fault {
         when: When::At(0),

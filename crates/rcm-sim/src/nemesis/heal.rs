@@ -6,12 +6,18 @@ use crate::world::World;
 
 impl World {
     pub(crate) fn on_undo(&mut self, place: usize, node: usize) {
+        let monitors = 0..self.monitors.len();
         let mut join = |one: Party, other: Party| {
             self.net.unblock(one, other);
             self.net.unblock(other, one);
         };
         match self.faults[place].what {
-            What::CutFromMonitor { .. } => join(Party::Monitor, Party::Node(node)),
+            What::CutFromMonitor { .. } => {
+                monitors.for_each(|who| join(Party::Monitor(who), Party::Node(node)));
+            }
+            What::CutFromStore { .. } => {
+                monitors.for_each(|who| join(Party::Monitor(who), Party::Store));
+            }
             What::CutFromNode { other, .. } => join(Party::Node(other), Party::Node(node)),
             What::Loss { .. } => self.net.loss = 0,
             What::Store { .. } => self.store.trouble = None,
@@ -24,7 +30,10 @@ impl World {
             | What::MonitorKilled { .. }
             | What::MonitorPaused { .. }
             | What::PromotedByHand
-            | What::AttachedByHand { .. } => {}
+            | What::HandedOver
+            | What::AttachedByHand { .. }
+            | What::Switchover { .. }
+            | What::Replace => {}
         }
     }
 
@@ -42,6 +51,8 @@ impl World {
             self.servers[node].slow_until = 0;
             self.resume(node, self.servers[node].process);
         }
-        self.start_monitor();
+        for who in 0..self.monitors.len() {
+            self.start_monitor(who);
+        }
     }
 }

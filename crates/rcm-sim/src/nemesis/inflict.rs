@@ -1,12 +1,15 @@
 //! A fault's time has come: who it is about, and what it does to the world.
 
-use super::{Disk, Fault, Step, What, When, Whom};
+use rcm_core::request::Request;
+
+use super::{Disk, Fault, Step, Subject, What, When, Whom, Whose};
+use crate::monitor::Who;
 use crate::network::Party;
 use crate::world::{Event, World};
 
 impl World {
-    /// The monitor took a step: faults may wait for it.
-    pub(crate) fn step_taken(&mut self, step: Step, node: Option<usize>) {
+    /// A monitor took a step: faults may wait for it.
+    pub(crate) fn step_taken(&mut self, who: Who, step: Step, node: Option<usize>) {
         let count = self.steps.entry(step).or_insert(0);
         *count += 1;
         let count = *count;
@@ -16,26 +19,24 @@ impl World {
                 && nth == count
                 && self.first_fault_at.is_some()
             {
-                self.schedule(
-                    self.now + after,
-                    Event::Fault {
-                        place,
-                        subject: node,
-                    },
-                );
+                let subject = Subject {
+                    node,
+                    monitor: Some(who),
+                };
+                self.schedule(self.now + after, Event::Fault { place, subject });
             }
         }
     }
 
-    pub(crate) fn on_fault(&mut self, place: usize, subject: Option<usize>) {
+    pub(crate) fn on_fault(&mut self, place: usize, subject: Subject) {
         if self.healed {
             return;
         }
         let Fault { whom, what, .. } = self.faults[place];
-        let primary = self.monitor.published.unwrap_or(0);
+        let primary = self.last_published().unwrap_or(0);
         let node = match whom {
             Whom::Primary => primary,
-            Whom::Subject => subject.unwrap_or(primary),
+            Whom::Subject => subject.node.unwrap_or(primary),
             Whom::Node(node) => node,
         };
         if self.first_fault_at.is_none() {
@@ -46,11 +47,24 @@ impl World {
         self.note([70, place as u64, node as u64], |world| {
             format!("! {} {what:?}", world.name(node))
         });
-        self.inflict(node, what, place);
+        self.inflict(node, what, place, subject.monitor);
+    }
+
+    /// The monitors that a fault is about.
+    fn meant(&self, whose: Whose, by: Option<Who>) -> Vec<Who> {
+        let holder = || self.monitors.iter().position(|monitor| monitor.leads);
+        let leader = by.or_else(holder).unwrap_or(0);
+        (0..self.monitors.len())
+            .filter(|&who| match whose {
+                Whose::Leader => who == leader,
+                Whose::Others => who != leader,
+                Whose::Monitor(number) => who == number,
+            })
+            .collect()
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of fault")]
-    fn inflict(&mut self, node: usize, what: What, place: usize) {
+    fn inflict(&mut self, node: usize, what: What, place: usize, by: Option<Who>) {
         let now = self.now;
         match what {
             What::Crash { back_after, disk } => {
@@ -99,8 +113,26 @@ impl World {
             }
             What::Script { time } => self.run_script(node, time),
             What::Slow { time } => self.servers[node].slow_until = now + time,
-            What::CutFromMonitor { time, to, from } => {
-                self.cut(Party::Monitor, Party::Node(node), to, from);
+            What::CutFromMonitor {
+                whose,
+                time,
+                to,
+                from,
+            } => {
+                for who in self.meant(whose, by) {
+                    self.cut(Party::Monitor(who), Party::Node(node), to, from);
+                }
+                self.schedule(now + time, Event::Undo(place, node));
+            }
+            What::CutFromStore {
+                whose,
+                time,
+                to,
+                from,
+            } => {
+                for who in self.meant(whose, by) {
+                    self.cut(Party::Monitor(who), Party::Store, to, from);
+                }
                 self.schedule(now + time, Event::Undo(place, node));
             }
             What::CutFromNode {
@@ -116,20 +148,32 @@ impl World {
                 self.net.loss = percent;
                 self.schedule(now + time, Event::Undo(place, node));
             }
-            What::MonitorKilled { back_after } => {
-                self.kill_monitor();
-                self.schedule(now + back_after, Event::StartMonitor);
+            What::MonitorKilled { whose, back_after } => {
+                for who in self.meant(whose, by) {
+                    self.kill_monitor(who);
+                    self.schedule(now + back_after, Event::StartMonitor(who));
+                }
             }
-            What::MonitorPaused { time } => self.pause_monitor(time),
+            What::MonitorPaused { whose, time } => {
+                for who in self.meant(whose, by) {
+                    self.pause_monitor(who, time);
+                }
+            }
             What::Store { trouble, time } => {
                 self.store.trouble = Some(trouble);
                 self.schedule(now + time, Event::Undo(place, node));
             }
+            What::Switchover { to } => {
+                let to = to.map(|node| self.addresses[node].clone());
+                self.ask_all(&Request::Switchover { to });
+            }
+            What::Replace => self.ask_all(&Request::Replace),
             What::PromotedByHand => {
                 if self.servers[node].up {
                     self.promote(node);
                 }
             }
+            What::HandedOver => self.hand_over(node),
             What::AttachedByHand { to } => {
                 if self.servers[node].up && node != to {
                     let target = self.addresses[to].clone();
@@ -156,6 +200,29 @@ impl World {
             disk
         } else {
             Disk::Everything
+        }
+    }
+
+    /// Whoever asks does not know which monitor acts.
+    fn ask_all(&mut self, request: &Request) {
+        for who in 0..self.monitors.len() {
+            self.request(who, request.clone());
+        }
+    }
+
+    /// As `FAILOVER` does it: only a replica that holds everything takes over.
+    fn hand_over(&mut self, node: usize) {
+        let primary = self.last_published().unwrap_or(0);
+        let all = &self.servers[primary].history;
+        if node == primary || *all != self.servers[node].history {
+            return;
+        }
+        self.promote(node);
+        let target = self.addresses[node].clone();
+        for other in (0..self.servers.len()).filter(|&other| other != node) {
+            if self.servers[other].up {
+                self.follow(other, &target, false);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod promise;
 use rcm_core::action::Deed;
 use rcm_core::record::Phase;
 
+use crate::monitor::Who;
 use crate::store::Trouble;
 use crate::trace::Time;
 
@@ -47,6 +48,7 @@ pub enum Step {
     Open,
     Fence,
     Inspect,
+    Pause,
     Seal,
     Promote,
     Attach,
@@ -64,6 +66,33 @@ pub enum Whom {
     Subject,
     /// This node.
     Node(usize),
+}
+
+/// Whom a fault happened with, as far as a step tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subject {
+    /// The node that the step was about.
+    pub(crate) node: Option<usize>,
+    /// The monitor that took it.
+    pub(crate) monitor: Option<Who>,
+}
+
+/// How many of each there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) nodes: usize,
+    pub(crate) monitors: usize,
+}
+
+/// Which monitors a fault is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The one that took the step, or else the one that holds the lease.
+    Leader,
+    /// All but that one.
+    Others,
+    /// This one.
+    Monitor(usize),
 }
 
 /// What a process finds on its disk when it starts again.
@@ -104,8 +133,9 @@ pub enum What {
     Slow {
         time: Time,
     },
-    /// The monitor does not hear the node, or the node not the monitor, or both.
+    /// A monitor does not hear the node, or the node not the monitor, or both.
     CutFromMonitor {
+        whose: Whose,
         time: Time,
         to: bool,
         from: bool,
@@ -120,10 +150,19 @@ pub enum What {
         percent: u64,
         time: Time,
     },
+    /// A monitor does not reach the store, or the store not the monitor, or both.
+    CutFromStore {
+        whose: Whose,
+        time: Time,
+        to: bool,
+        from: bool,
+    },
     MonitorKilled {
+        whose: Whose,
         back_after: Time,
     },
     MonitorPaused {
+        whose: Whose,
         time: Time,
     },
     Store {
@@ -134,6 +173,14 @@ pub enum What {
     AttachedByHand {
         to: usize,
     },
+    /// Somebody asks for a switchover, to this node or to any.
+    Switchover {
+        to: Option<usize>,
+    },
+    /// Somebody asks for another primary, whatever that takes.
+    Replace,
+    /// The node takes over from the primary, which follows it, as all others do.
+    HandedOver,
 }
 
 impl What {
@@ -146,14 +193,18 @@ impl What {
             Self::Stop { .. } => "stop",
             Self::Script { .. } => "script",
             Self::Slow { .. } => "slow",
-            Self::CutFromMonitor { .. } => "cut from the monitor",
+            Self::CutFromMonitor { .. } => "cut from a monitor",
             Self::CutFromNode { .. } => "cut from a node",
             Self::Loss { .. } => "loss",
+            Self::CutFromStore { .. } => "cut from the store",
             Self::MonitorKilled { .. } => "monitor killed",
             Self::MonitorPaused { .. } => "monitor paused",
             Self::Store { .. } => "store",
             Self::PromotedByHand => "promoted by hand",
             Self::AttachedByHand { .. } => "attached by hand",
+            Self::Switchover { .. } => "switchover",
+            Self::Replace => "replace",
+            Self::HandedOver => "handed over",
         }
     }
 }
@@ -169,6 +220,7 @@ impl Step {
             Deed::Open { .. } => Self::Open,
             Deed::Fence { .. } => Self::Fence,
             Deed::Inspect { .. } => Self::Inspect,
+            Deed::Pause { .. } => Self::Pause,
             Deed::Seal { .. } => Self::Seal,
             Deed::Promote { .. } => Self::Promote,
             Deed::Attach { .. } => Self::Attach,
@@ -179,6 +231,7 @@ impl Step {
             | Deed::Unwatch { .. }
             | Deed::Pace(_)
             | Deed::Read
+            | Deed::Resume { .. }
             | Deed::Close { .. } => return None,
         })
     }

@@ -1,11 +1,11 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
-use super::draw::{any, by_hand, crash, fault, harmless, lost_primary};
+use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned, ways};
 use super::promise::promise;
-use super::{Fault, Step, What, When, Whom};
+use super::{Fault, Size, Step, What, When, Whom, Whose};
 use crate::seed::Rng;
 use crate::store::Trouble;
-use crate::trace::{MS, S};
+use crate::trace::{MS, S, Time};
 
 /// The kinds of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,19 +16,24 @@ pub enum Plot {
     Alone,
     Pair,
     AtStep,
+    /// Whoever leads stops, or is cut off, in the middle of a plan, and goes on when another one leads.
+    Deposed,
     Storm,
     ByHand,
+    /// Somebody asks for a switchover.
+    Planned,
     /// What strict mode has to withstand.
     Promise,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step::Claim,
     Step::Intend,
     Step::Commit,
     Step::Open,
     Step::Fence,
     Step::Inspect,
+    Step::Pause,
     Step::Seal,
     Step::Promote,
     Step::Attach,
@@ -36,18 +41,25 @@ const STEPS: [Step; 9] = [
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 #[expect(clippy::too_many_lines, reason = "a table of plots")]
-pub(crate) fn plan(seed: u64, nodes: usize, strict: bool) -> (Plot, Vec<Fault>) {
+pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, 2);
     if strict && rng.percent(60) {
-        return (Plot::Promise, promise(&mut rng, nodes));
+        return (Plot::Promise, promise(&mut rng, size));
     }
     let plot = match rng.range(0, 99) {
         0..10 => Plot::Calm,
         10..25 => Plot::Alone,
         25..48 => Plot::Pair,
-        48..78 => Plot::AtStep,
-        78..92 => Plot::Storm,
+        48..73 => Plot::AtStep,
+        73..84 => Plot::Storm,
+        84..93 => Plot::Planned,
         _ => Plot::ByHand,
+    };
+    let is_plain = matches!(plot, Plot::Alone | Plot::Pair | Plot::AtStep);
+    let plot = if is_plain && size.monitors > 1 && rng.percent(40) {
+        Plot::Deposed
+    } else {
+        plot
     };
     let rng = &mut rng;
     let mut faults = Vec::new();
@@ -59,6 +71,7 @@ pub(crate) fn plan(seed: u64, nodes: usize, strict: bool) -> (Plot, Vec<Fault>) 
                 // The monitor is not scheduled when the silence would have lasted long enough.
                 let time = rng.range(300 * MS, 400 * MS);
                 let what = What::CutFromMonitor {
+                    whose: Whose::Leader,
                     time,
                     to: true,
                     from: true,
@@ -70,6 +83,7 @@ pub(crate) fn plan(seed: u64, nodes: usize, strict: bool) -> (Plot, Vec<Fault>) 
                     what,
                 });
                 let what = What::MonitorPaused {
+                    whose: Whose::Leader,
                     time: rng.range(500 * MS, 3 * S),
                 };
                 let when = When::At(at + rng.range(time - 60 * MS, time));
@@ -84,21 +98,21 @@ pub(crate) fn plan(seed: u64, nodes: usize, strict: bool) -> (Plot, Vec<Fault>) 
                 let when = When::At(first + place * 7 * S + rng.range(0, S));
                 faults.push(Fault {
                     when,
-                    whom: any(rng, nodes),
-                    what: harmless(rng, nodes),
+                    whom: any(rng, size),
+                    what: harmless(rng, size),
                 });
             }
         }
         Plot::Alone => faults.push(Fault {
             when: When::At(first),
-            ..fault(rng, nodes, 75)
+            ..fault(rng, size, 75)
         }),
         Plot::Pair if rng.percent(20) => {
             // A replica lags behind what it has received when the primary crashes.
             let slow = What::Slow {
                 time: rng.range(50 * MS, 600 * MS),
             };
-            let whom = Whom::Node(nodes.saturating_sub(1));
+            let whom = Whom::Node(size.nodes.saturating_sub(1));
             faults.push(Fault {
                 when: When::At(first),
                 whom,
@@ -114,13 +128,13 @@ pub(crate) fn plan(seed: u64, nodes: usize, strict: bool) -> (Plot, Vec<Fault>) 
         Plot::Pair => {
             faults.push(Fault {
                 when: When::At(first),
-                ..fault(rng, nodes, 75)
+                ..fault(rng, size, 75)
             });
             let gap = rng.pick(&[MS, 20 * MS, 200 * MS, S, 6 * S]);
             let when = When::At(first + rng.range(0, gap));
             faults.push(Fault {
                 when,
-                ..fault(rng, nodes, 40)
+                ..fault(rng, size, 40)
             });
         }
         Plot::AtStep if rng.percent(15) => {
@@ -141,7 +155,10 @@ pub(crate) fn plan(seed: u64, nodes: usize, strict: bool) -> (Plot, Vec<Fault>) 
             });
             let step = rng.pick(&[Step::Claim, Step::Intend, Step::Commit]);
             let when = When::After(step, 1, rng.range(0, S));
-            let what = What::MonitorKilled { back_after: MS };
+            let what = What::MonitorKilled {
+                whose: Whose::Leader,
+                back_after: MS,
+            };
             faults.push(Fault {
                 when,
                 whom: Whom::Primary,
@@ -160,40 +177,181 @@ pub(crate) fn plan(seed: u64, nodes: usize, strict: bool) -> (Plot, Vec<Fault>) 
                 let whom = if rng.percent(60) {
                     Whom::Subject
                 } else {
-                    any(rng, nodes)
+                    any(rng, size)
                 };
                 faults.push(Fault {
                     when,
                     whom,
-                    ..fault(rng, nodes, 20)
+                    ..fault(rng, size, 20)
                 });
             }
         }
+        Plot::Deposed => deposed(rng, size, first, &mut faults),
         Plot::Storm => {
             for _ in 0..rng.range(4, 12) {
                 let when = When::At(first + rng.range(0, 9 * S));
                 faults.push(Fault {
                     when,
-                    ..fault(rng, nodes, 45)
+                    ..fault(rng, size, 45)
                 });
             }
         }
-        Plot::Promise => faults = promise(rng, nodes),
-        Plot::ByHand => {
-            let what = by_hand(rng, nodes);
+        Plot::Planned => {
             faults.push(Fault {
                 when: When::At(first),
-                whom: any(rng, nodes),
+                whom: Whom::Primary,
+                what: planned(rng, size),
+            });
+            for _ in 0..rng.range(0, 2) {
+                let after = rng.pick(&[0, 0, 200, MS, 3 * MS, 50 * MS, S]);
+                let when = When::After(rng.pick(&STEPS), 1, after);
+                faults.push(Fault {
+                    when,
+                    ..fault(rng, size, 50)
+                });
+            }
+            if rng.percent(15) {
+                // The seal arrives when the pause is over, or its answer never does.
+                let when = When::After(Step::Seal, 1, 0);
+                let (to, from) = ways(rng);
+                let what = What::CutFromMonitor {
+                    whose: Whose::Leader,
+                    time: rng.range(300 * MS, 3 * S),
+                    to,
+                    from,
+                };
+                faults.push(Fault {
+                    when,
+                    whom: Whom::Subject,
+                    what,
+                });
+            }
+            if rng.percent(15) {
+                // The pause ends by itself while the monitor is not scheduled.
+                let when = When::After(rng.pick(&[Step::Pause, Step::Inspect]), 1, 0);
+                let time = rng.range(S, 3 * S);
+                faults.push(Fault {
+                    when,
+                    whom: Whom::Primary,
+                    what: What::MonitorPaused {
+                        whose: Whose::Leader,
+                        time,
+                    },
+                });
+            }
+            if rng.percent(50) {
+                let when = When::At(first + rng.range(0, 4 * S));
+                let what = planned(rng, size);
+                faults.push(Fault {
+                    when,
+                    whom: Whom::Primary,
+                    what,
+                });
+            }
+        }
+        Plot::Promise => faults = promise(rng, size),
+        Plot::ByHand => {
+            let what = by_hand(rng, size);
+            faults.push(Fault {
+                when: When::At(first),
+                whom: any(rng, size),
                 what,
             });
             if rng.percent(50) {
                 let when = When::At(first + rng.range(0, 3 * S));
                 faults.push(Fault {
                     when,
-                    ..fault(rng, nodes, 50)
+                    ..fault(rng, size, 50)
                 });
             }
         }
     }
     (plot, faults)
+}
+
+fn deposed(rng: &mut Rng, size: Size, first: Time, faults: &mut Vec<Fault>) {
+    faults.push(Fault {
+        when: When::At(first),
+        ..lost_primary(rng)
+    });
+    if rng.percent(15) {
+        return orphaned(rng, faults);
+    }
+    let step = rng.pick(&STEPS);
+    let nth = rng.pick(&[1, 1, 1, 2, 3]);
+    let mut at_step = |rng: &mut Rng, what| {
+        let after = rng.pick(&[0, 0, 200, 400, MS, 3 * MS]);
+        faults.push(Fault {
+            when: When::After(step, nth, after),
+            whom: Whom::Subject,
+            what,
+        });
+    };
+    let time = rng.range(S, 7 * S);
+    let (to, from) = ways(rng);
+    let what = match rng.range(0, 9) {
+        0..6 => What::MonitorPaused {
+            whose: Whose::Leader,
+            time,
+        },
+        6 | 7 => What::CutFromStore {
+            whose: Whose::Leader,
+            time,
+            to,
+            from,
+        },
+        _ => What::MonitorKilled {
+            whose: Whose::Leader,
+            back_after: rng.pick(&[MS, 100 * MS, 4 * S]),
+        },
+    };
+    at_step(rng, what);
+    if rng.percent(40) {
+        // What it has sent arrives late.
+        let what = What::CutFromMonitor {
+            whose: Whose::Leader,
+            time: rng.range(S, 9 * S),
+            to,
+            from,
+        };
+        at_step(rng, what);
+    }
+    if rng.percent(40) {
+        // The next leader does not reach the node.
+        let what = What::CutFromMonitor {
+            whose: Whose::Others,
+            time: rng.range(S, 9 * S),
+            to,
+            from,
+        };
+        at_step(rng, what);
+    }
+    if rng.percent(30) {
+        let when = When::At(first + rng.range(0, 5 * S));
+        faults.push(Fault {
+            when,
+            ..fault(rng, size, 30)
+        });
+    }
+}
+
+/// A node is promoted, and the next leader, who does not reach it, chooses another one.
+fn orphaned(rng: &mut Rng, faults: &mut Vec<Fault>) {
+    let promoted = |after, what| Fault {
+        when: When::After(Step::Promote, 1, after),
+        whom: Whom::Subject,
+        what,
+    };
+    let cut = What::CutFromMonitor {
+        whose: Whose::Others,
+        time: 9 * S,
+        to: true,
+        from: true,
+    };
+    let pause = What::MonitorPaused {
+        whose: Whose::Leader,
+        time: rng.range(3 * S, 7 * S),
+    };
+    faults.push(promoted(0, cut));
+    faults.push(promoted(rng.pick(&[0, 100, 400, MS]), pause));
 }

@@ -2,28 +2,28 @@
 //! forget it, just before somebody has to be chosen.
 
 use super::draw::{any, crash, fault, lost_primary};
-use super::{Disk, Fault, Step, What, When, Whom};
+use super::{Disk, Fault, Size, Step, What, When, Whom, Whose};
 use crate::seed::Rng;
 use crate::store::Trouble;
 use crate::trace::{MS, S, Time};
 
-pub(super) fn promise(rng: &mut Rng, nodes: usize) -> Vec<Fault> {
+pub(super) fn promise(rng: &mut Rng, size: Size) -> Vec<Fault> {
     let first = 4 * S + rng.range(0, 2 * S);
     let mut faults = match rng.range(0, 7) {
-        6 => woken_and_chosen(rng, nodes, first),
+        6 => woken_and_chosen(rng, size, first),
         7 => stray_writes(rng, first),
-        0 => few_answer(rng, nodes, first),
-        1 => somebody_forgot(rng, nodes, first),
-        2 => promoted_and_not_committed(rng, nodes, first),
-        3 => half_heard(rng, nodes, first),
+        0 => few_answer(rng, size, first),
+        1 => somebody_forgot(rng, size, first),
+        2 => promoted_and_not_committed(rng, size, first),
+        3 => half_heard(rng, size, first),
         4 => reborn(rng, first),
-        _ => again_and_again(rng, nodes, first),
+        _ => again_and_again(rng, size, first),
     };
     for _ in 0..rng.range(0, 2) {
         let when = When::At(first + rng.range(0, 6 * S));
         faults.push(Fault {
             when,
-            ..fault(rng, nodes, 30)
+            ..fault(rng, size, 30)
         });
     }
     faults
@@ -56,7 +56,7 @@ fn cut(rng: &mut Rng, other: usize) -> What {
 }
 
 /// Some do not answer when the primary is lost.
-fn few_answer(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
+fn few_answer(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
     let mut faults = Vec::new();
     for _ in 0..rng.range(1, 3) {
         let time = rng.range(300 * MS, 6 * S);
@@ -64,12 +64,13 @@ fn few_answer(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
             What::Stop { time }
         } else {
             What::CutFromMonitor {
+                whose: Whose::Leader,
                 time,
                 to: true,
                 from: true,
             }
         };
-        faults.push(at(first, any(rng, nodes), what));
+        faults.push(at(first, any(rng, size), what));
     }
     let when = first + rng.range(0, 400 * MS);
     faults.push(lost(rng, when));
@@ -77,14 +78,14 @@ fn few_answer(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
 }
 
 /// A replica restarts with less than it confirmed.
-fn somebody_forgot(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
+fn somebody_forgot(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
     let disk = rng.pick(&[Disk::OlderDump, Disk::Nothing, Disk::OnlyData]);
     let back_after = Some(rng.range(MS, 300 * MS));
-    let mut faults = vec![at(first, any(rng, nodes), What::Crash { back_after, disk })];
+    let mut faults = vec![at(first, any(rng, size), What::Crash { back_after, disk })];
     let cut_off = rng.percent(40);
     if cut_off {
         let what = cut(rng, 0);
-        faults.push(at(first, any(rng, nodes), what));
+        faults.push(at(first, any(rng, size), what));
     }
     let when = first + rng.range(0, S);
     faults.push(lost(rng, when));
@@ -92,7 +93,7 @@ fn somebody_forgot(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
 }
 
 /// The plan ends between a promotion and its commit, more than once.
-fn promoted_and_not_committed(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
+fn promoted_and_not_committed(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
     let trouble = if rng.percent(60) {
         Trouble::Slow(rng.pick(&[200 * MS, S, 2 * S]))
     } else {
@@ -107,6 +108,7 @@ fn promoted_and_not_committed(rng: &mut Rng, nodes: usize, first: Time) -> Vec<F
             0 => (
                 Step::Promote,
                 What::MonitorKilled {
+                    whose: Whose::Leader,
                     back_after: rng.pick(&[MS, 100 * MS, S]),
                 },
             ),
@@ -117,7 +119,7 @@ fn promoted_and_not_committed(rng: &mut Rng, nodes: usize, first: Time) -> Vec<F
         let whom = if rng.percent(50) {
             Whom::Subject
         } else {
-            any(rng, nodes)
+            any(rng, size)
         };
         faults.push(Fault {
             when: When::After(step, nth, after),
@@ -129,10 +131,10 @@ fn promoted_and_not_committed(rng: &mut Rng, nodes: usize, first: Time) -> Vec<F
 }
 
 /// Links between nodes break and come back, and the primary does not hear of every end.
-fn half_heard(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
+fn half_heard(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut when = first;
-    let other = rng.index(nodes);
+    let other = rng.index(size.nodes);
     for _ in 0..rng.range(2, 5) {
         let what = cut(rng, other);
         faults.push(at(when, Whom::Primary, what));
@@ -155,20 +157,24 @@ fn reborn(rng: &mut Rng, first: Time) -> Vec<Fault> {
     let mut faults = vec![at(first, Whom::Primary, crash)];
     if rng.percent(60) {
         let back_after = rng.range(100 * MS, 2 * S);
-        let killed = What::MonitorKilled { back_after };
+        let killed = What::MonitorKilled {
+            whose: Whose::Leader,
+            back_after,
+        };
         faults.push(at(first, Whom::Primary, killed));
     }
     faults
 }
 
 /// One primary after the other is lost, while others are cut off.
-fn again_and_again(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
+fn again_and_again(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut when = first;
     for _ in 0..rng.range(2, 4) {
         let time = rng.range(500 * MS, 4 * S);
         let hung = What::Stop { time };
         let hidden = What::CutFromMonitor {
+            whose: Whose::Leader,
             time,
             to: true,
             from: true,
@@ -178,10 +184,10 @@ fn again_and_again(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
         faults.push(at(when, Whom::Primary, lost));
         if rng.percent(50) {
             let what = cut(rng, 0);
-            faults.push(at(when, any(rng, nodes), what));
+            faults.push(at(when, any(rng, size), what));
         }
         if rng.percent(50) {
-            faults.push(at(when, any(rng, nodes), hidden));
+            faults.push(at(when, any(rng, size), hidden));
         }
         when += rng.range(200 * MS, 4 * S);
     }
@@ -190,15 +196,16 @@ fn again_and_again(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
 
 /// The primary hangs, wakes up, is sealed and chosen again, and its commit takes long: whoever was not
 /// sealed still follows it.
-fn woken_and_chosen(rng: &mut Rng, nodes: usize, first: Time) -> Vec<Fault> {
+fn woken_and_chosen(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
     let mut faults = Vec::new();
     for _ in 0..rng.range(1, 2) {
         let what = What::CutFromMonitor {
+            whose: Whose::Leader,
             time: rng.range(3 * S, 6 * S),
             to: true,
             from: true,
         };
-        faults.push(at(first, any(rng, nodes), what));
+        faults.push(at(first, any(rng, size), what));
     }
     let time = rng.range(600 * MS, 1_600 * MS);
     faults.push(at(first + 300 * MS, Whom::Primary, What::Stop { time }));
@@ -221,7 +228,10 @@ fn stray_writes(rng: &mut Rng, first: Time) -> Vec<Fault> {
     let killed = Fault {
         when: When::After(step, 1, rng.range(0, S)),
         whom: Whom::Primary,
-        what: What::MonitorKilled { back_after: MS },
+        what: What::MonitorKilled {
+            whose: Whose::Leader,
+            back_after: MS,
+        },
     };
     vec![store, lost(rng, first + MS), killed]
 }

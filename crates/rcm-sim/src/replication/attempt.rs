@@ -1,15 +1,11 @@
 //! How a replica gets to its primary: its attempts to connect, and the cron that makes new ones.
 
-use super::LATER;
+use super::{LATER, PING};
 use crate::network::Party;
 use crate::node::{Follow, LinkState, Process};
-use crate::trace::{S, Time};
+use crate::trace::S;
 use crate::wire::{NOBODY, Request};
 use crate::world::{Event, World};
-
-/// An idle primary's sign of life.
-const PING_BYTES: u64 = 14;
-const PING_EVERY: Time = 10 * S;
 
 impl World {
     pub(super) fn attempt(&mut self, node: usize) {
@@ -97,11 +93,11 @@ impl World {
         if !server.runs(self.now) || server.is_loading() {
             return;
         }
-        self.confirm(node);
-        let server = &self.servers[node];
+        let replicates = server.follow().is_some() || server.backlog_from.is_some();
+        let runs = u64::from(replicates || server.version.always_runs_cron());
         match server.follow().map(|follow| follow.link) {
             Some(LinkState::Down) => self.attempt(node),
-            Some(LinkState::Up(id) | LinkState::Syncing(id)) => {
+            Some(link @ (LinkState::Up(id) | LinkState::Syncing(id))) => {
                 let reset = self.streams.get(&id).is_none_or(|stream| {
                     let primary = &self.servers[stream.primary];
                     let joined = self
@@ -114,6 +110,8 @@ impl World {
                 });
                 if reset {
                     self.link_lost(node);
+                } else if link == LinkState::Up(id) {
+                    self.acknowledge(node);
                 }
             }
             Some(LinkState::Connecting) => {
@@ -125,12 +123,13 @@ impl World {
                 }
             }
             None => {
-                let due = self.now >= server.last_ping + PING_EVERY;
+                let due = server.cron_runs.is_multiple_of(server.ping_every);
                 if due && !server.attached.is_empty() {
-                    self.servers[node].last_ping = self.now;
-                    self.write(node, PING_BYTES);
+                    self.talk(node, PING);
                 }
+                self.count_good_replicas(node);
             }
         }
+        self.servers[node].cron_runs += runs;
     }
 }

@@ -1,25 +1,42 @@
 //! The stream itself: what a primary adds to it, how it arrives and is applied, and how either end
 //! closes.
 
-use super::Item;
-use crate::history::Branch;
+use super::{Item, LATER, Piece, SELECT};
 use crate::network::{Party, REPEATED_AFTER};
 use crate::node::{LinkState, Process, StreamId};
 use crate::trace::{MS, Time};
 use crate::world::{Event, World};
 
 impl World {
-    /// A write at a primary, or anything else that it adds to its stream.
+    /// A client's write at a primary.
     pub(crate) fn write(&mut self, node: usize, bytes: u64) {
-        let branch = self.servers[node].branch;
-        self.servers[node].append(branch, bytes);
-        self.feed(node, branch, bytes);
+        let server = &mut self.servers[node];
+        let counted = server.backlog_from.is_some();
+        if counted && !std::mem::replace(&mut server.selected, true) {
+            self.talk(node, SELECT);
+        }
+        self.add(node, bytes, true);
     }
 
-    fn feed(&mut self, node: usize, branch: Branch, bytes: u64) {
-        let streams: Vec<StreamId> = self.servers[node].attached.values().copied().collect();
+    /// What a primary adds to its stream by itself.
+    pub(super) fn talk(&mut self, node: usize, bytes: u64) {
+        self.add(node, bytes, false);
+    }
+
+    fn add(&mut self, node: usize, bytes: u64, holds_keys: bool) {
+        let piece = Piece {
+            branch: self.servers[node].branch,
+            bytes,
+            holds_keys,
+        };
+        self.servers[node].append(piece);
+        self.feed(node, Item::Bytes(piece));
+    }
+
+    pub(super) fn feed(&mut self, node: usize, item: Item) {
+        let streams: Vec<StreamId> = self.servers[node].attached.keys().copied().collect();
         for stream in streams {
-            self.put(stream, Item::Bytes(branch, bytes));
+            self.put(stream, item);
         }
     }
 
@@ -28,22 +45,46 @@ impl World {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
+        match (&mut stream.held, item) {
+            // What is held goes with the process or the connection that holds it.
+            (held, Item::End) => *held = None,
+            (Some(held), Item::Bytes(_) | Item::AckWanted(_)) => return held.push(item),
+            (None, Item::Bytes(_) | Item::AckWanted(_)) => {}
+        }
         let at = stream.last.max(self.now + delay);
         stream.last = at;
+        let (since, unsent) = &mut stream.unsent;
+        if *since != self.now {
+            (*since, *unsent) = (self.now, 0);
+        }
+        *unsent += 1;
         stream.wire.push_back(item);
         self.schedule(at, Event::Deliver(id));
     }
 
     /// The primary's end of every stream of this node closes.
     pub(crate) fn drop_replicas(&mut self, node: usize) {
-        self.forget_confirmations(node);
-        for stream in std::mem::take(&mut self.servers[node].attached).into_values() {
+        for stream in std::mem::take(&mut self.servers[node].attached).into_keys() {
             self.put(stream, Item::End);
         }
+        self.count_good_replicas(node);
+    }
+
+    /// The same, by a command: what the commands just before it have added goes with it.
+    pub(crate) fn drop_replicas_unsent(&mut self, node: usize) {
+        for id in self.servers[node].attached.keys() {
+            if let Some(stream) = self.streams.get_mut(id)
+                && stream.unsent.0 == self.now
+            {
+                let sent = stream.wire.len().saturating_sub(stream.unsent.1);
+                stream.wire.truncate(sent);
+            }
+        }
+        self.drop_replicas(node);
     }
 
     /// The replica's end closes: what it has received and not applied is lost.
-    pub(super) fn drop_link(&mut self, node: usize) {
+    pub(crate) fn drop_link(&mut self, node: usize) {
         let Some(follow) = self.servers[node].follow_mut() else {
             return;
         };
@@ -51,17 +92,55 @@ impl World {
         if let LinkState::Syncing(id) | LinkState::Up(id) =
             std::mem::replace(&mut follow.link, LinkState::Down)
         {
-            self.forget_stream(id);
+            self.leave(id);
         }
+    }
+
+    /// The replica closes its end; its primary lists it until it hears of that.
+    pub(super) fn leave(&mut self, id: StreamId) {
+        let delay = self.until_heard_of();
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.left = true;
+            stream.wire.clear();
+            stream.arrived.clear();
+            self.schedule(self.now + delay, Event::Left(id));
+        }
+    }
+
+    /// The replica's end closes, and what would tell its primary is lost on the way.
+    pub(crate) fn lose_link_silently(&mut self, node: usize) {
+        if let Some(LinkState::Up(id)) = self.servers[node].follow().map(|follow| follow.link) {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.left = true;
+            }
+            if let Some(follow) = self.servers[node].follow_mut() {
+                follow.link = LinkState::Down;
+            }
+            self.attempt(node);
+        }
+    }
+
+    pub(crate) fn on_left(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(&id) else {
+            return;
+        };
+        let (primary, replica) = (stream.primary, stream.replica);
+        let server = &self.servers[primary];
+        if server.up && server.process == stream.primary_process {
+            if !self.net.passes(Party::Node(replica), Party::Node(primary)) {
+                return self.schedule(self.now + REPEATED_AFTER, Event::Left(id));
+            }
+            if !server.runs(self.now) {
+                return self.schedule(self.now + LATER, Event::Left(id));
+            }
+        }
+        self.forget_stream(id);
     }
 
     pub(super) fn forget_stream(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.remove(&id) {
-            let attached = &mut self.servers[stream.primary].attached;
-            if attached.get(&stream.replica) == Some(&id) {
-                attached.remove(&stream.replica);
-            }
-            self.end_confirmations(stream.primary, id);
+            self.servers[stream.primary].attached.remove(&id);
+            self.count_good_replicas(stream.primary);
         }
     }
 
@@ -75,6 +154,9 @@ impl World {
             return;
         };
         let (from, to) = (stream.primary, stream.replica);
+        if stream.left {
+            return stream.wire.clear();
+        }
         let sender = &self.servers[from];
         if !sender.host_up {
             // What was on its way went with the host.
@@ -130,7 +212,7 @@ impl World {
         let link = self.servers[node].follow().map(|follow| follow.link);
         match link {
             Some(LinkState::Up(id)) => {
-                let bytes = |item: &&Item| matches!(item, Item::Bytes(..));
+                let bytes = |item: &&Item| !matches!(item, Item::End);
                 self.streams
                     .get(&id)
                     .map_or(0, |it| it.arrived.iter().filter(bytes).count())
@@ -161,10 +243,14 @@ impl World {
 
     fn take_item(&mut self, node: usize, item: Item) {
         match item {
-            Item::Bytes(branch, bytes) => {
-                self.servers[node].append(branch, bytes);
-                self.feed(node, branch, bytes);
-                self.confirm(node);
+            Item::Bytes(piece) => {
+                self.servers[node].append(piece);
+                self.feed(node, item);
+            }
+            Item::AckWanted(piece) => {
+                self.acknowledge(node);
+                self.servers[node].append(piece);
+                self.feed(node, item);
             }
             Item::End => self.link_lost(node),
         }

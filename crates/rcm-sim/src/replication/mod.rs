@@ -3,6 +3,7 @@
 //!
 //! Here is the connection between the two; each thing that happens to it is beside it.
 
+mod acks;
 mod attempt;
 mod flow;
 mod role;
@@ -29,15 +30,50 @@ pub(crate) struct Stream {
     wire: VecDeque<Item>,
     arrived: VecDeque<Item>,
     last: Time,
+    /// What waits in the primary's memory until it has read everything that it was sent, and since
+    /// when: so many items.
+    unsent: (Time, usize),
+    /// The replica has closed its end.
+    left: bool,
+    /// What the primary keeps until the replica has acknowledged its data set.
+    held: Option<Vec<Item>>,
     /// The whole data set, when the replica cannot continue.
     whole: Option<Dump>,
 }
 
+/// Bytes that belong together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) branch: Branch,
+    pub(crate) bytes: u64,
+    /// They are more than the servers' own talk.
+    pub(crate) holds_keys: bool,
+}
+
+impl Piece {
+    pub(crate) const fn of_keys(branch: Branch, bytes: u64) -> Self {
+        Self {
+            branch,
+            bytes,
+            holds_keys: true,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Item {
-    Bytes(Branch, u64),
+    Bytes(Piece),
+    /// `REPLCONF GETACK`: bytes of the stream like all others, and a question.
+    AckWanted(Piece),
     End,
 }
+
+/// `PING`, as a primary writes it into its stream.
+const PING: u64 = 14;
+/// `REPLCONF GETACK *`.
+const REPLCONF_GETACK: u64 = 37;
+/// `SELECT 0`: before the first write after a full synchronisation or a promotion.
+const SELECT: u64 = 23;
 
 /// A replica that waits for its own process looks again after this.
 const LATER: Time = 20 * MS;

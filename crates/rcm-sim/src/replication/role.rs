@@ -17,9 +17,16 @@ impl World {
         {
             return true;
         }
+        // A primary knows its own place, and asks to continue from there.
+        let remembers = server.follow().is_none_or(|follow| follow.remembers);
         self.leave_office(node);
+        if self.servers[node].is_primary() {
+            self.servers[node].begin_backlog();
+        }
         self.drop_link(node);
-        self.drop_replicas(node);
+        if !self.servers[node].version.keeps_replicas() {
+            self.drop_replicas_unsent(node);
+        }
         let meant = self.at(target).map(|target| self.servers[target].process);
         let attempt = self.servers[node]
             .follow()
@@ -30,6 +37,7 @@ impl World {
             meant,
             asked: None,
             link: LinkState::Down,
+            remembers,
             attempt,
         });
         self.attempt(node);
@@ -45,13 +53,14 @@ impl World {
             return true;
         }
         self.drop_link(node);
-        self.drop_replicas(node);
+        self.drop_replicas_unsent(node);
         let id = self.new_replication_id();
         let branch = self.new_branch();
         let server = &mut self.servers[node];
         server.previous = Some((server.id, server.offset));
         server.id = id;
         server.branch = branch;
+        server.selected = false;
         server.place = Place::Primary;
         true
     }

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Item, LATER, Stream};
+use super::{Item, LATER, Piece, Stream};
 use crate::invariants::{full_sync, i8_source, prefix};
 use crate::network::Party;
-use crate::node::{LinkState, Process, StreamId};
+use crate::node::{Fed, LinkState, Process, StreamId};
 use crate::trace::MS;
 use crate::world::{Event, World};
 
@@ -28,23 +28,28 @@ impl World {
         if !feeds || server.is_loading() || node == replica {
             return self.attempt_failed(replica);
         }
+        let partial = self.may_continue(node, replica);
+        if !partial {
+            self.begin_full(node);
+        }
+        self.demand(i8_source::check(self, node));
         let asking = &self.servers[replica];
-        let same = asking.id == server.id
-            || server
-                .previous
-                .is_some_and(|(id, fork)| id == asking.id && asking.offset <= fork);
-        let kept = asking.offset + 1 >= server.backlog_from && asking.offset <= server.offset;
-        let partial = same && kept;
-        let missing = server.offset.saturating_sub(asking.offset);
+        let asks = asking.follow().is_some_and(|follow| follow.remembers);
+        let offset = asking.offset;
+        let server = &mut self.servers[node];
+        let version = server.version;
+        server.syncs.count(partial, asks);
+        let missing = server.offset.saturating_sub(offset);
         let tail = if partial {
             server.history.tail(missing)
         } else {
             Vec::new()
         };
-        self.demand(i8_source::check(self, node));
-        let server = &self.servers[node];
-        let id = server.id;
+        let (id, holds_keys) = (server.id, server.history.holds_keys());
         let whole = (!partial).then(|| server.dump_now());
+        if !partial && !version.syncs_without_disk() {
+            server.dump.clone_from(&whole);
+        }
         if partial {
             self.demand(prefix::check(self, node, replica, missing));
         } else {
@@ -77,23 +82,66 @@ impl World {
             wire: VecDeque::new(),
             arrived: VecDeque::new(),
             last: 0,
+            unsent: (0, 0),
+            left: false,
+            held: (!partial && version.syncs_without_disk()).then(Vec::new),
             whole,
         };
         let id = self.next_stream;
         self.streams.insert(id, stream);
-        self.servers[node].attached.insert(replica, id);
+        let fed = Fed {
+            node: replica,
+            online: partial,
+            acked: 0,
+            acked_at: self.now,
+        };
+        self.servers[node].attached.insert(id, fed);
+        self.count_good_replicas(node);
         let delay = self.net.delay(&mut self.rng);
         if partial {
             self.schedule(self.now + delay, Event::Continued(id));
             for (branch, bytes) in tail {
-                self.put(id, Item::Bytes(branch, bytes));
+                let piece = Piece {
+                    branch,
+                    bytes,
+                    holds_keys,
+                };
+                self.put(id, Item::Bytes(piece));
             }
         } else {
+            let keeps_place = self.servers[replica].version.keeps_place();
             if let Some(follow) = self.servers[replica].follow_mut() {
                 follow.link = LinkState::Syncing(id);
+                follow.remembers &= keeps_place;
             }
             let takes = self.rng.range(10 * MS, 800 * MS);
             self.schedule(self.now + delay + takes, Event::Received(id));
+        }
+    }
+
+    /// Whether the stream of a node can go on where the replica is.
+    fn may_continue(&self, node: usize, replica: usize) -> bool {
+        let (server, asking) = (&self.servers[node], &self.servers[replica]);
+        let Some(from) = server.backlog_from else {
+            return false;
+        };
+        let same = asking.id == server.id
+            || server
+                .previous
+                .is_some_and(|(id, fork)| id == asking.id && asking.offset <= fork);
+        let kept = asking.offset + 1 >= from && asking.offset <= server.offset;
+        asking.follow().is_some_and(|follow| follow.remembers) && same && kept
+    }
+
+    /// A node is about to send everything. What nobody has followed gets a new name for that.
+    fn begin_full(&mut self, node: usize) {
+        self.servers[node].selected = false;
+        if self.servers[node].backlog_from.is_none() {
+            let id = self.new_replication_id();
+            let server = &mut self.servers[node];
+            server.id = id;
+            server.previous = None;
+            server.begin_backlog();
         }
     }
 
@@ -140,7 +188,6 @@ impl World {
         if renamed {
             self.drop_replicas(replica);
         }
-        self.confirm(replica);
         self.apply(replica);
     }
 
@@ -167,6 +214,8 @@ impl World {
         self.drop_replicas(replica);
         let server = &mut self.servers[replica];
         server.history = dump.history.clone();
+        // It came as a file, and that is what is on the disk from here on.
+        server.dump = Some(dump.clone());
         server.received = Some(dump);
         server.loading_until = Some(until);
         let process = server.process;
@@ -194,8 +243,13 @@ impl World {
             Some(LinkState::Syncing(id)) if self.streams.contains_key(&id) => {
                 if let Some(follow) = self.servers[node].follow_mut() {
                     follow.link = LinkState::Up(id);
+                    follow.remembers = true;
                 }
-                self.confirm(node);
+                // When the primary has not yet noticed that it sent everything, the first
+                // acknowledgement comes too early, and the next one a second later.
+                if self.rng.percent(75) {
+                    self.acknowledge(node);
+                }
                 self.apply(node);
             }
             Some(LinkState::Syncing(_) | LinkState::Down) => self.link_lost(node),

@@ -7,6 +7,7 @@
 use rcm_core::id::Epoch;
 
 use super::{Event, Outcome, Wait, Write, WriteId};
+use crate::monitor::Who;
 use crate::node::Process;
 use crate::trace::{MS, S, Time};
 use crate::wire::{NOBODY, Request};
@@ -22,6 +23,8 @@ pub(crate) struct Client {
     connection: Option<Connection>,
     /// When its last batch arrives: what is sent on one connection keeps its order.
     last: Time,
+    /// The monitor that it asks.
+    follows: Who,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +43,14 @@ impl World {
         for client in 0..self.rng.range(1, 4) {
             let every = self.rng.pick(&[20 * MS, 60 * MS, 200 * MS]);
             let looks = self.rng.pick(&[100, 60, 5]);
+            let follows = self.rng.index(self.monitors.len());
             self.strict_clients.push(Client {
                 every,
                 looks,
                 known: None,
                 connection: None,
                 last: 0,
+                follows,
             });
             let client = usize::try_from(client).unwrap_or(0);
             self.schedule_strictly(self.now + every, Event::Client(client));
@@ -86,8 +91,7 @@ impl World {
 
     /// The client learns what is published, unless it knows something newer.
     fn look_up(&mut self, client: usize) {
-        let status = self
-            .monitor
+        let status = self.monitors[self.strict_clients[client].follows]
             .engine
             .as_ref()
             .map(rcm_core::engine::Engine::status);
@@ -132,12 +136,7 @@ impl World {
     }
 
     pub(crate) fn execute_batch(&mut self, node: usize, write: WriteId) {
-        let server = &self.servers[node];
-        let good = server.confirmed.len();
-        let takes = server.is_primary()
-            && !server.is_loading()
-            && good >= server.access.min_replicas as usize;
-        if !takes {
+        if self.servers[node].refuses_writes().is_some() {
             let delay = self.net.delay(&mut self.rng);
             return self.schedule_strictly(self.now + delay, Event::Answered(write, false));
         }
@@ -148,6 +147,7 @@ impl World {
         let target = server.offset;
         server.waits.push(Wait { write, target });
         self.schedule_strictly(self.now + TIMEOUT, Event::WaitOver { node, write });
+        self.ask_for_acks(node);
         self.answer_waits(node);
     }
 

@@ -1,16 +1,14 @@
-//! What exists only in strict worlds: confirmations of replicas, clients that wait for them, and the
-//! ledger of what was promised to whom.
+//! What exists only in strict worlds: clients that wait for replicas, and the ledger of what was promised to whom.
 
 mod ack;
 mod client;
 mod ledger;
 
-pub(crate) use ack::{Confirmation, Wait};
+pub(crate) use ack::Wait;
 pub(crate) use client::Client;
 pub(crate) use ledger::{Ledger, Outcome, Write, WriteId};
 
 use crate::access::Access;
-use crate::node::{Process, StreamId};
 use crate::seed::Rng;
 use crate::trace::Time;
 use crate::world::{self, World};
@@ -18,19 +16,6 @@ use crate::world::{self, World};
 /// Something that happens only in strict worlds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
-    /// A replica's confirmation reaches its primary.
-    Confirmed {
-        primary: usize,
-        process: Process,
-        stream: StreamId,
-        confirmation: Confirmation,
-    },
-    /// A primary hears that a replica's connection has ended.
-    StreamEnded {
-        primary: usize,
-        process: Process,
-        stream: StreamId,
-    },
     /// A client writes.
     Client(usize),
     /// A batch is in a server's socket.
@@ -56,17 +41,6 @@ impl World {
 
     pub(crate) fn happen_strictly(&mut self, event: Event) {
         match event {
-            Event::Confirmed {
-                primary,
-                process,
-                stream,
-                confirmation,
-            } => self.on_confirmed(primary, process, stream, confirmation),
-            Event::StreamEnded {
-                primary,
-                process,
-                stream,
-            } => self.on_stream_ended(primary, process, stream),
             Event::Client(client) => self.on_strict_client(client),
             Event::Batch { write, evictions } => self.on_batch(write, evictions),
             Event::WaitOver { node, write } => self.on_wait_over(node, write),
@@ -81,7 +55,7 @@ impl World {
     /// What the files of the nodes say before the monitor has met them: an operator has prepared
     /// them, or the monitor will.
     pub(crate) fn prepare(&mut self) {
-        let prepared = self.rng.percent(50) || !self.monitor.policy.persist_roles;
+        let prepared = self.rng.percent(50) || !self.monitors[0].policy.persist_roles;
         let seats = self.servers.iter().filter(|server| server.priority > 0);
         let too_few = seats.count() <= self.ack_replicas as usize;
         for server in &mut self.servers {

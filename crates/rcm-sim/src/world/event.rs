@@ -1,13 +1,15 @@
 //! What can happen, and in which order it comes out of the queue.
 
 use rcm_core::action::Outcome;
-use rcm_core::id::ActionId;
+use rcm_core::id::{ActionId, Revision};
 use rcm_core::observation::Observation;
+use rcm_core::request::Request;
 
 use crate::connect::Attempt;
-use crate::nemesis::Disk;
+use crate::monitor::{Incarnation, Who};
+use crate::nemesis::{Disk, Subject};
 use crate::node::{Process, StreamId};
-use crate::store::Call;
+use crate::store::Asked;
 use crate::strict;
 use crate::trace::Time;
 use crate::wire::ConnId;
@@ -15,39 +17,12 @@ use crate::wire::ConnId;
 /// Something that happens at a time.
 #[derive(Debug)]
 pub(crate) enum Event {
-    StartMonitor,
-    Tick {
-        incarnation: u64,
-        due: Time,
-    },
-    Observe {
-        incarnation: u64,
-        observation: Observation,
-    },
-    Outcome {
-        incarnation: u64,
-        id: ActionId,
-        outcome: Outcome,
-    },
-    Overdue {
-        incarnation: u64,
-        node: usize,
-        id: ActionId,
-    },
-    Link {
-        incarnation: u64,
-        node: usize,
-        serial: u64,
-    },
-    Connect(Attempt),
-    Unheard(Attempt),
+    StartMonitor(Who),
+    /// Only this process of ours can see to it.
+    Ours(Incarnation, Ours),
     Down(ConnId),
     Up(ConnId),
-    Store {
-        incarnation: u64,
-        id: ActionId,
-        call: Call,
-    },
+    Store(Asked),
     Cron {
         node: usize,
         process: Process,
@@ -64,6 +39,11 @@ pub(crate) enum Event {
         process: Process,
     },
     Deliver(StreamId),
+    Left(StreamId),
+    Acknowledged {
+        stream: StreamId,
+        offset: u64,
+    },
     Apply {
         node: usize,
         process: Process,
@@ -78,7 +58,7 @@ pub(crate) enum Event {
     },
     Fault {
         place: usize,
-        subject: Option<usize>,
+        subject: Subject,
     },
     Undo(usize, usize),
     Restart {
@@ -91,6 +71,14 @@ pub(crate) enum Event {
         process: Process,
     },
     Resume {
+        node: usize,
+        process: Process,
+    },
+    Request {
+        who: Who,
+        request: Request,
+    },
+    PauseOver {
         node: usize,
         process: Process,
     },
@@ -108,23 +96,41 @@ pub(crate) enum Event {
     Check,
 }
 
-impl Event {
-    /// Whether only a process of ours that runs can see to it, and which one.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "everything else happens by itself"
-    )]
-    pub(super) const fn is_for_monitor(&self) -> Option<u64> {
-        match self {
-            Self::Tick { incarnation, .. }
-            | Self::Observe { incarnation, .. }
-            | Self::Outcome { incarnation, .. }
-            | Self::Overdue { incarnation, .. }
-            | Self::Link { incarnation, .. } => Some(*incarnation),
-            Self::Connect(attempt) | Self::Unheard(attempt) => Some(attempt.incarnation),
-            _ => None,
-        }
-    }
+/// Something that happens to one process of ours, as soon as it is scheduled.
+#[derive(Debug)]
+pub(crate) enum Ours {
+    Tick {
+        due: Time,
+    },
+    Observe(Observation),
+    Outcome {
+        id: ActionId,
+        outcome: Outcome,
+    },
+    Overdue {
+        node: usize,
+        id: ActionId,
+    },
+    Link {
+        node: usize,
+        serial: u64,
+    },
+    Connect(Attempt),
+    Unheard(Attempt),
+    /// The lease is to be asked for, or renewed.
+    LeaseDue,
+    /// It was granted when it was asked for at this time.
+    Granted {
+        asked_at: Time,
+    },
+    /// What was granted ends.
+    LeaseEnds {
+        until: Time,
+    },
+    /// The store tells that the record was written.
+    Told {
+        revision: Revision,
+    },
 }
 
 pub(super) struct Entry {

@@ -1,37 +1,19 @@
-//! Who sees to an event, and what becomes of it while the monitor is not scheduled.
+//! Who sees to an event, and what becomes of it while a monitor is not scheduled.
 
 use rcm_core::engine::Input;
 
-use super::{Event, World};
-use crate::trace::{S, Time};
+use super::{Event, Ours, World};
+use crate::monitor::{Incarnation, Who};
+use crate::trace::{MS, S, Time};
 
 impl World {
     pub(super) fn happen(&mut self, event: Event) {
-        if let Some(incarnation) = event.is_for_monitor() {
-            if incarnation != self.monitor.incarnation || self.monitor.engine.is_none() {
-                return;
-            }
-            if self.monitor.paused_until > self.now {
-                let at = self.monitor.paused_until;
-                return self.schedule_late(at, event);
-            }
-        }
         match event {
-            Event::StartMonitor => self.start_monitor(),
-            Event::Tick { due, .. } => self.on_tick(due),
-            Event::Observe { observation, .. } => self.input(Input::Observation(observation)),
-            Event::Outcome { id, outcome, .. } => self.input(Input::Outcome { id, outcome }),
-            Event::Overdue { node, id, .. } => self.on_overdue(node, id),
-            Event::Link { node, serial, .. } => self.on_link(node, serial),
-            Event::Connect(attempt) => self.on_connect(attempt),
-            Event::Unheard(attempt) => self.on_unheard(attempt),
+            Event::StartMonitor(who) => self.start_monitor(who),
+            Event::Ours(incarnation, ours) => self.happen_to(incarnation, ours),
             Event::Down(id) => self.on_down(id),
             Event::Up(id) => self.on_up(id),
-            Event::Store {
-                incarnation,
-                id,
-                call,
-            } => self.on_store(incarnation, id, call),
+            Event::Store(asked) => self.on_store(asked),
             Event::Cron { node, process } => self.on_cron(node, process),
             Event::Attempt {
                 node,
@@ -42,6 +24,8 @@ impl World {
             Event::Received(id) => self.on_received(id),
             Event::Loaded { node, process } => self.on_loaded(node, process),
             Event::Deliver(id) => self.on_deliver(id),
+            Event::Left(id) => self.on_left(id),
+            Event::Acknowledged { stream, offset } => self.on_acknowledged(stream, offset),
             Event::Apply { node, process } => self.on_apply(node, process),
             Event::Save(node) => self.on_save(node),
             Event::Client(client) => self.on_client(client),
@@ -62,6 +46,8 @@ impl World {
             } => self.restart(node, process, disk),
             Event::Ended { node, process } => self.on_ended(node, process),
             Event::Resume { node, process } => self.resume(node, process),
+            Event::Request { who, request } => self.request(who, request),
+            Event::PauseOver { node, process } => self.on_pause_over(node, process),
             Event::Wake { node, process } => self.on_wake(node, process),
             Event::ScriptEnds { node, process } => self.on_script_ends(node, process),
             Event::Strict(event) => self.happen_strictly(event),
@@ -73,12 +59,38 @@ impl World {
         }
     }
 
-    /// What the monitor could not see to while it was not scheduled.
-    fn schedule_late(&mut self, at: Time, event: Event) {
-        // A timer knows its time by its event, so it has to be told the new one.
-        if let Event::Link { node, serial, .. } = event {
-            self.link_late(node, serial, at);
+    fn happen_to(&mut self, incarnation: Incarnation, ours: Ours) {
+        let Some(who) = self.running(incarnation) else {
+            return;
+        };
+        let paused_until = self.monitors[who].paused_until;
+        if paused_until > self.now {
+            return self.schedule_late(who, paused_until, ours);
         }
-        self.schedule(at, event);
+        match ours {
+            Ours::Tick { due } => self.on_tick(who, due),
+            Ours::Observe(observation) => self.input(who, Input::Observation(observation)),
+            Ours::Outcome { id, outcome } => self.input(who, Input::Outcome { id, outcome }),
+            Ours::Overdue { node, id } => self.on_overdue(who, node, id),
+            Ours::Link { node, serial } => self.on_link(who, node, serial),
+            Ours::Connect(attempt) => self.on_connect(who, attempt),
+            Ours::Unheard(attempt) => self.on_unheard(who, attempt),
+            Ours::LeaseDue => self.ask_for_lease(who),
+            Ours::Granted { asked_at } => self.on_granted(who, asked_at),
+            Ours::LeaseEnds { until } => self.on_lease_ends(who, until),
+            Ours::Told { revision } => self.on_told(who, revision),
+        }
+    }
+
+    /// What a monitor could not see to while it was not scheduled.
+    fn schedule_late(&mut self, who: Who, mut at: Time, ours: Ours) {
+        if let Ours::Link { node, serial } = ours {
+            // A timer knows its time by its event, so it has to be told the new one.
+            self.link_late(who, node, serial, at);
+        } else if let Ours::LeaseEnds { .. } = ours {
+            // Whoever wakes has other things to see to, too.
+            at += self.rng.pick(&[0, 0, MS, 20 * MS, 200 * MS]);
+        }
+        self.schedule_for(who, at, ours);
     }
 }

@@ -7,17 +7,16 @@ mod setup;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::time::Duration;
 
 use rcm_core::id::{Address, ReplicationId};
 use rcm_core::mutant::Mutant;
-use rcm_core::time::Instant;
+use rcm_core::rule::Stage;
 
 use crate::client::Client;
 use crate::coverage::Coverage;
 use crate::history::Branch;
 use crate::invariants::{Broken, Finding, Truth};
-use crate::monitor::Monitor;
+use crate::monitor::{Incarnation, Monitor, Who};
 use crate::nemesis::{Fault, Plot, Step};
 use crate::network::Network;
 use crate::node::{Process, Server, StreamId};
@@ -30,7 +29,7 @@ use crate::wire::{Conn, ConnId};
 
 use event::Entry;
 
-pub(crate) use event::Event;
+pub(crate) use event::{Event, Ours};
 pub use setup::Setup;
 
 /// Everything there is.
@@ -54,7 +53,13 @@ pub(crate) struct World {
     pub(crate) slow_steps: BTreeSet<usize>,
     pub(crate) robbed: BTreeSet<usize>,
     pub(crate) store: Store,
-    pub(crate) monitor: Monitor,
+    pub(crate) monitors: Vec<Monitor>,
+    /// Counts starts of monitors.
+    pub(crate) incarnations: Incarnation,
+    /// For so long the store grants the lease.
+    pub(crate) lease_time: Time,
+    /// Where the failover of the engine that is at work stood before its last input.
+    pub(crate) stage_before: Stage,
     pub(crate) clients: Vec<Client>,
     pub(crate) strict_clients: Vec<strict::Client>,
     pub(crate) ledger: Ledger,
@@ -90,6 +95,19 @@ impl World {
         self.queue.push(Reverse(entry));
     }
 
+    /// Only this process of the monitor will see to it.
+    pub(crate) fn schedule_for(&mut self, who: Who, at: Time, ours: Ours) {
+        let incarnation = self.monitors[who].incarnation;
+        self.schedule(at, Event::Ours(incarnation, ours));
+    }
+
+    /// The monitor whose process this is, if it still runs.
+    pub(crate) fn running(&self, incarnation: Incarnation) -> Option<Who> {
+        self.monitors
+            .iter()
+            .position(|it| it.incarnation == incarnation && it.engine.is_some())
+    }
+
     /// Lets everything happen until the end, or until a promise is broken.
     pub(crate) fn run(&mut self) {
         while !self.finished && self.broken.is_none() {
@@ -99,6 +117,18 @@ impl World {
             self.now = at;
             self.happen(event);
         }
+    }
+
+    /// Lets everything happen that is due by then.
+    pub(crate) fn run_until(&mut self, until: Time) {
+        while let Some(Reverse(entry)) = self.queue.peek()
+            && entry.at <= until
+            && let Some(Reverse(Entry { at, event, .. })) = self.queue.pop()
+        {
+            self.now = at;
+            self.happen(event);
+        }
+        self.now = until;
     }
 
     pub(crate) fn demand(&mut self, finding: Finding) {
@@ -146,9 +176,4 @@ impl World {
         // The first digits are what people see.
         ReplicationId::from_number(self.ids << 32)
     }
-}
-
-/// The time as the core counts it.
-pub(crate) const fn instant(now: Time) -> Instant {
-    Instant::after_start(Duration::from_micros(now))
 }

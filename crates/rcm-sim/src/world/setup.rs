@@ -6,14 +6,18 @@ use std::time::Duration;
 use rcm_core::id::Address;
 use rcm_core::mutant::Mutant;
 use rcm_core::policy::Policy;
+use rcm_core::rule::Stage;
 
 use super::{BOUND, Event, World};
+use crate::client::Client;
+use crate::clock::Clock;
 use crate::coverage::Coverage;
 use crate::invariants::Truth;
 use crate::monitor::Monitor;
-use crate::nemesis::{Plot, When, plan};
+use crate::nemesis::{Plot, Size, Subject, When, plan};
 use crate::network::Network;
-use crate::node::{Follow, LinkState, Place, Server};
+use crate::node::{Follow, LinkState, Place, Server, Version};
+use crate::replication::Piece;
 use crate::seed::Rng;
 use crate::store::Store;
 use crate::strict::{self, Ledger};
@@ -45,28 +49,25 @@ impl World {
         if setup.strict {
             (count, ack_replicas) = strict::group(setup.seed);
         }
-        let (plot, mut faults) = plan(setup.seed, count, setup.strict);
+        let size = Size {
+            nodes: count,
+            monitors: rng.pick(&[1, 1, 2, 3, 3]),
+        };
+        let (plot, mut faults) = plan(setup.seed, size, setup.strict);
         if let Some(only) = &setup.only {
             let kept = |(place, fault)| only.contains(&place).then_some(fault);
             faults = faults.into_iter().enumerate().filter_map(kept).collect();
         }
-        let mut policy = Policy {
-            ack_replicas,
-            ..policy(&mut rng, plot)
-        };
-        if setup.strict && plot == Plot::Calm {
-            // Otherwise a long script is a hang.
-            policy.hang_after = Some(Duration::from_secs(6));
-        }
-        let addresses: Vec<Address> = (1..=count)
-            .map(|node| Address::new(format!("10.0.0.{node}"), 6379))
-            .collect();
+        let policy = policy(&mut rng, plot, ack_replicas);
+        let addresses = addresses(count);
         let listed = if rng.percent(10) && !setup.strict {
             1
         } else {
             count
         };
         let net = Network::new(&mut rng);
+        let lease_time = rng.pick(&[S, 2 * S, 3 * S]);
+        let monitors = monitors(&mut rng, size.monitors, &policy);
         let mut world = Self {
             now: 0,
             queue: BinaryHeap::new(),
@@ -85,7 +86,10 @@ impl World {
             slow_steps: BTreeSet::new(),
             robbed: BTreeSet::new(),
             store: Store::default(),
-            monitor: Monitor::new(policy),
+            monitors,
+            incarnations: 0,
+            lease_time,
+            stage_before: Stage::Idle,
             clients: Vec::new(),
             strict_clients: Vec::new(),
             ledger: Ledger::default(),
@@ -110,35 +114,47 @@ impl World {
         world
     }
 
+    /// Servers that have not been started, and nobody who does anything to them.
+    pub(crate) fn bare(version: Version, nodes: usize) -> Self {
+        let mut world = Self::new(&Setup::default());
+        world.queue.clear();
+        world.faults.clear();
+        world.addresses = addresses(nodes);
+        world.servers = (0..nodes).map(|_| Server::new(version)).collect();
+        world.clients = (0..nodes).map(|_| Client::idle()).collect();
+        world
+    }
+
     fn begin(&mut self) {
-        let remembers_id = self.rng.percent(70);
+        let version = self
+            .rng
+            .pick(&[Version::Redis62, Version::Redis7, Version::Valkey9]);
         let id = self.new_replication_id();
         let branch = self.new_branch();
         let bytes = self.rng.pick(&[0, 1_000, 50_000]);
         let backlog = self.rng.pick(&[1 << 20, 1 << 20, 4_000]);
         for node in 0..self.addresses.len() {
             let process = self.new_process();
-            let mut server = Server::new(remembers_id);
+            let mut server = Server::new(version);
             server.process = process;
             server.up = true;
             server.id = id;
             server.branch = if node == 0 { branch } else { 0 };
             server.backlog_size = backlog;
-            server.append(branch, bytes);
+            server.begin_backlog();
+            server.append(Piece::of_keys(branch, bytes));
             server.dump = Some(server.dump_now());
+            let unwanted = node != 1 && self.rng.percent(5);
+            server.priority = if unwanted { 0 } else { 100 };
             if node > 0 {
                 server.configured = Some(self.addresses[0].clone());
-                server.priority = if node > 1 && self.rng.percent(5) {
-                    0
-                } else {
-                    100
-                };
                 server.place = Place::Replica(Follow {
                     target: self.addresses[0].clone(),
                     told_by_monitor: false,
                     meant: None,
                     asked: None,
                     link: LinkState::Down,
+                    remembers: true,
                     attempt: 0,
                 });
             }
@@ -148,23 +164,11 @@ impl World {
             let save = self.rng.range(S, 6 * S);
             self.schedule(save, Event::Save(node));
         }
-        self.schedule(300 * MS, Event::StartMonitor);
-        let mut last = 0;
-        for place in 0..self.faults.len() {
-            match self.faults[place].when {
-                When::At(at) => {
-                    last = last.max(at);
-                    self.schedule(
-                        at,
-                        Event::Fault {
-                            place,
-                            subject: None,
-                        },
-                    );
-                }
-                When::After(..) => last = last.max(6 * S),
-            }
+        for who in 0..self.monitors.len() {
+            let at = 300 * MS + self.rng.range(0, 200 * MS) * u64::from(!self.is_alone());
+            self.schedule(at, Event::StartMonitor(who));
         }
+        let last = self.schedule_faults();
         let unrest = if self.plot == Plot::Calm {
             (6 * S, 7 * S)
         } else {
@@ -180,10 +184,51 @@ impl World {
             self.add_clients();
         }
     }
+
+    /// Says when the last of them happens, as far as that is known.
+    fn schedule_faults(&mut self) -> Time {
+        let mut last = 0;
+        for place in 0..self.faults.len() {
+            match self.faults[place].when {
+                When::At(at) => {
+                    last = last.max(at);
+                    self.schedule(
+                        at,
+                        Event::Fault {
+                            place,
+                            subject: Subject::default(),
+                        },
+                    );
+                }
+                When::After(..) => last = last.max(6 * S),
+            }
+        }
+        last
+    }
 }
 
-fn policy(rng: &mut Rng, plot: Plot) -> Policy {
+fn monitors(rng: &mut Rng, count: usize, policy: &Policy) -> Vec<Monitor> {
+    (1..=count)
+        .map(|number| {
+            let clock = if count > 1 {
+                Clock::draw(rng)
+            } else {
+                Clock::default()
+            };
+            Monitor::new(format!("m{number}"), clock, policy.clone())
+        })
+        .collect()
+}
+
+fn addresses(count: usize) -> Vec<Address> {
+    (1..=count)
+        .map(|node| Address::new(format!("10.0.0.{node}"), 6379))
+        .collect()
+}
+
+fn policy(rng: &mut Rng, plot: Plot, ack_replicas: u32) -> Policy {
     let mut policy = Policy {
+        ack_replicas,
         persist_roles: rng.percent(70),
         ..Policy::default()
     };
@@ -191,6 +236,9 @@ fn policy(rng: &mut Rng, plot: Plot) -> Policy {
         policy.crash_after = Duration::from_millis(rng.pick(&[0, 0, 0, 400]));
         let hang_after = rng.pick(&[None, Some(500), Some(1_000)]);
         policy.hang_after = hang_after.map(Duration::from_millis);
+    } else if ack_replicas > 0 {
+        // Otherwise a long script is a hang.
+        policy.hang_after = Some(Duration::from_secs(6));
     }
     policy
 }

@@ -98,8 +98,23 @@ fn json(config: &Config) -> Value {
                 "observe": policy.observe,
                 "persist_roles": policy.persist_roles,
                 "rename_commands": group.rename_commands,
+                "notification_script": group.scripts.notification,
+                "client_reconfig_script": group.scripts.client_reconfig,
                 "username": group.credentials.as_ref().and_then(|found| found.username.clone()),
                 "has_password": group.credentials.is_some(),
+            })
+        })
+        .collect();
+    let webhooks: Vec<_> = config
+        .webhooks
+        .iter()
+        .map(|webhook| {
+            json!({
+                // Its path may be a secret.
+                "url": webhook.url.to_string(),
+                "has_token": webhook.token.is_some(),
+                "events": webhook.events,
+                "groups": webhook.groups,
             })
         })
         .collect();
@@ -109,6 +124,7 @@ fn json(config: &Config) -> Value {
         "log_format": config.log.format,
         "log_level": config.log.level,
         "groups": groups,
+        "webhooks": webhooks,
         "warnings": config.warnings,
     })
 }

@@ -18,6 +18,7 @@ use super::Exit;
 use crate::clock::Clock;
 use crate::config::{Config, Group};
 use crate::driver::{Handle, Setup, Shared};
+use crate::hooks::{self, Hooks, Limits};
 use crate::redis::{Commands, Settings};
 use crate::store::Store;
 use crate::store::file::{File, OpenError};
@@ -56,11 +57,19 @@ fn open_store(config: &Config) -> Result<Store, OpenError> {
 
 async fn until_a_signal(config: Config, store: Store) -> Exit {
     let shared = Shared::start(Clock::start(), store);
-    let groups: Vec<Handle> = config
+    let (groups, followed): (Vec<_>, Vec<_>) = config
         .groups
         .into_iter()
-        .map(|group| Handle::spawn(setup(group, &shared), &shared))
-        .collect();
+        .map(|group| watched(group, &shared))
+        .unzip();
+    let hooks = Hooks::start(followed, config.webhooks, Limits::default(), shared.clock);
+    let hooks = match hooks {
+        Ok(hooks) => hooks,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Exit::Failed;
+        }
+    };
     let mut halts = JoinSet::new();
     for group in &groups {
         halts.spawn(halted(
@@ -96,7 +105,24 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
         }
     }
     tracing::info!("stopping: the nodes are left as they are");
+    // What happens from here on is nobody's news.
+    drop(groups);
+    drop(hooks);
     Exit::Done
+}
+
+/// Watches a group, and gives what its hooks need.
+fn watched(group: Group, shared: &Shared) -> (Handle, hooks::Group) {
+    let scripts = group.scripts.clone();
+    let observes = group.policy.observe;
+    let handle = Handle::spawn(setup(group, shared), shared);
+    let followed = hooks::Group {
+        name: handle.name().clone(),
+        scripts,
+        observes,
+        events: handle.events(),
+    };
+    (handle, followed)
 }
 
 fn setup(group: Group, shared: &Shared) -> Setup {
@@ -106,6 +132,7 @@ fn setup(group: Group, shared: &Shared) -> Setup {
         policy,
         credentials,
         rename_commands,
+        scripts: _,
     } = group;
     let owner = Owner {
         deployment: shared.store.deployment().clone(),

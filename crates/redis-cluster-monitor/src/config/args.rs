@@ -263,6 +263,7 @@ fn build(
         },
         report_every: process.report_every.unwrap_or(REPORT_EVERY),
         groups,
+        webhooks: file.webhooks,
         warnings,
     })
 }
@@ -290,7 +291,7 @@ impl GroupArgs {
             password,
             observe: self.observe,
             persist_roles: self.no_persist_roles.then_some(false),
-            rename_commands: None,
+            ..Settings::default()
         }
         .over(variables))
     }

@@ -42,7 +42,7 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         password: reader.text("RCM_PASSWORD").map(Secret::new),
         observe: reader.parsed("RCM_OBSERVE", truth),
         persist_roles: reader.parsed("RCM_NO_PERSIST_ROLES", truth).map(|no| !no),
-        rename_commands: None,
+        ..Settings::default()
     };
     let process = Process {
         state_folder: reader.value("RCM_STATE_DIR").map(PathBuf::from),

@@ -7,10 +7,12 @@ pub mod args;
 pub mod duration;
 mod environment;
 mod file;
+mod hooks;
 mod problem;
 mod secret;
 mod settings;
 mod state_folder;
+mod url;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,7 +23,9 @@ use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 
 use crate::telemetry::Log;
+pub use hooks::{Scripts, Webhook};
 pub use secret::Secret;
+pub use url::{BadUrl, Url};
 
 /// Everything a monitor is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct Config {
     pub report_every: Duration,
     /// The groups, by name.
     pub groups: Vec<Group>,
+    /// Who is told of events by HTTP.
+    pub webhooks: Vec<Webhook>,
     /// What is allowed and unwise, to be logged.
     pub warnings: Vec<String>,
 }
@@ -51,6 +57,8 @@ pub struct Group {
     pub credentials: Option<Credentials>,
     /// New names of renamed commands, by the old name in capitals.
     pub rename_commands: BTreeMap<String, String>,
+    /// Programs that are run when something happens to it.
+    pub scripts: Scripts,
 }
 
 /// Who the monitor is to the nodes.

@@ -69,7 +69,8 @@ pub(super) fn render(path: &Path, source: &str, mut problems: Vec<Problem>) -> S
     texts.join("\n\n")
 }
 
-/// The text, with stars for everything after `password =` in a line; of the same length.
+/// The text, with stars for everything after `password =` in a line and for who somebody is in a
+/// URL; of the same length.
 fn without_passwords(source: &str) -> String {
     source
         .split_inclusive('\n')
@@ -80,7 +81,13 @@ fn without_passwords(source: &str) -> String {
                     let (shown, hidden) = body.split_at(start);
                     format!("{shown}{}{end}", "*".repeat(hidden.len()))
                 }
-                None => line.to_owned(),
+                None => match user_in_url(body) {
+                    Some(user) => {
+                        let stars = "*".repeat(user.len());
+                        format!("{}{stars}{}{end}", &body[..user.start], &body[user.end..])
+                    }
+                    None => line.to_owned(),
+                },
             }
         })
         .collect()
@@ -102,6 +109,13 @@ fn value_of_password(line: &str) -> Option<usize> {
     None
 }
 
+/// Where a URL in the line says who somebody is.
+fn user_in_url(line: &str) -> Option<Range<usize>> {
+    let start = line.find("://")? + 3;
+    let end = start + line[start..].rfind('@')?;
+    Some(start..end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +131,7 @@ mod tests {
                 "a = { password_file = \"x\", password =******",
             ),
             ("nodes = []", "nodes = []"),
+            ("url = \"http://me:pw@x/\"", "url = \"http://*****@x/\""),
         ] {
             assert_eq!(without_passwords(line), shown);
         }

@@ -23,18 +23,23 @@ impl Secret {
 
     /// Reads a password from a file, without the newline at its end. The second part is a warning.
     pub(super) fn read(path: &Path) -> Result<(Self, Option<String>), String> {
+        Self::read_as("password", path)
+    }
+
+    /// As [`Self::read`], for a secret that is called otherwise.
+    pub(super) fn read_as(what: &str, path: &Path) -> Result<(Self, Option<String>), String> {
         let cannot =
-            |error: io::Error| format!("cannot read the password file {}: {error}", path.display());
+            |error: io::Error| format!("cannot read the {what} file {}: {error}", path.display());
         let text = fs::read_to_string(path).map_err(cannot)?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = text.strip_suffix('\r').unwrap_or(text);
         if text.is_empty() {
-            return Err(format!("the password file {} is empty", path.display()));
+            return Err(format!("the {what} file {} is empty", path.display()));
         }
         let mode = fs::metadata(path).map_err(cannot)?.permissions().mode();
         let warning = (mode & 0o004 != 0).then(|| {
             format!(
-                "every user of this machine can read the password file {}; chmod 600 it",
+                "every user of this machine can read the {what} file {}; chmod 600 it",
                 path.display()
             )
         });

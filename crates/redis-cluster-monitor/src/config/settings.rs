@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 
-use super::{Credentials, Group, Secret};
+use super::{Credentials, Group, Scripts, Secret};
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// What one source says; `None` is nothing.
@@ -22,6 +22,8 @@ pub(super) struct Settings {
     pub observe: Option<bool>,
     pub persist_roles: Option<bool>,
     pub rename_commands: Option<BTreeMap<String, String>>,
+    pub notification_script: Option<PathBuf>,
+    pub client_reconfig_script: Option<PathBuf>,
 }
 
 impl Settings {
@@ -39,6 +41,12 @@ impl Settings {
             rename_commands: self
                 .rename_commands
                 .or_else(|| below.rename_commands.clone()),
+            notification_script: self
+                .notification_script
+                .or_else(|| below.notification_script.clone()),
+            client_reconfig_script: self
+                .client_reconfig_script
+                .or_else(|| below.client_reconfig_script.clone()),
         }
     }
 
@@ -72,6 +80,10 @@ impl Settings {
             policy,
             credentials,
             rename_commands: self.rename_commands.unwrap_or_default(),
+            scripts: Scripts {
+                notification: self.notification_script,
+                client_reconfig: self.client_reconfig_script,
+            },
         })
     }
 }

@@ -85,10 +85,12 @@ impl Executor {
             Deed::Pace(pace) => drop(self.pace.send_replace(*pace)),
             Deed::Read => self.read(*id),
             Deed::Write { .. } => self.write(action),
-            Deed::Open { node }
+            Deed::Open { node, .. }
             | Deed::Close { node }
             | Deed::Fence { node }
             | Deed::Inspect { node }
+            | Deed::Pause { node, .. }
+            | Deed::Resume { node }
             | Deed::Seal { node, .. }
             | Deed::Promote { node }
             | Deed::Attach { node, .. }

@@ -5,13 +5,21 @@ use std::sync::Arc;
 use rcm_core::engine::{Engine, Input};
 use rcm_core::event::Event;
 use rcm_core::lease::Lease;
+use rcm_core::request::{Refusal, Request};
 use rcm_core::status::Status;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::executor::Executor;
 use super::heartbeat::Heartbeat;
 use crate::clock::Clock;
 use crate::telemetry;
+
+/// A request, and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) answer: oneshot::Sender<Result<(), Refusal>>,
+}
 
 pub(super) struct Group {
     engine: Engine,
@@ -44,6 +52,7 @@ impl Group {
         mut self,
         publisher: watch::Sender<Arc<Status>>,
         events: broadcast::Sender<Arc<Event>>,
+        mut requests: mpsc::Receiver<Asked>,
     ) {
         let Some((mut outcomes, mut observations)) = self.executor.take_inbox() else {
             return;
@@ -62,6 +71,10 @@ impl Group {
                     self.executor.note(&observation);
                     Input::Observation(observation)
                 }
+                Some(asked) = requests.recv() => {
+                    self.begin(asked);
+                    Input::Tick
+                }
                 Ok(()) = self.store_trouble.changed() => {
                     Input::Store { trouble: self.store_trouble.borrow_and_update().clone() }
                 }
@@ -70,17 +83,22 @@ impl Group {
         }
     }
 
+    /// What comes of it leaves with the next input.
+    fn begin(&mut self, Asked { request, answer }: Asked) {
+        self.tell_lateness();
+        let begun = self.engine.request(self.clock.now(), &request);
+        // Who asked may have gone away.
+        answer.send(begun).ok();
+    }
+
     fn handle(
         &mut self,
         input: Input,
         publisher: &watch::Sender<Arc<Status>>,
         events: &broadcast::Sender<Arc<Event>>,
     ) {
-        let now = self.clock.now();
-        if let Some(by) = self.heartbeat.lateness(now, &mut self.gaps_seen) {
-            self.engine.handle(now, Input::Late { by });
-        }
-        self.engine.handle(now, input);
+        self.tell_lateness();
+        self.engine.handle(self.clock.now(), input);
         while let Some(action) = self.engine.poll_action() {
             self.executor.execute(action);
         }
@@ -89,6 +107,14 @@ impl Group {
             telemetry::event(&self.engine.status().group, &event);
             // Nobody needs to listen.
             events.send(Arc::new(event)).ok();
+        }
+    }
+
+    /// Goes before everything else: what could not be heard is no evidence.
+    fn tell_lateness(&mut self) {
+        let now = self.clock.now();
+        if let Some(by) = self.heartbeat.lateness(now, &mut self.gaps_seen) {
+            self.engine.handle(now, Input::Late { by });
         }
     }
 

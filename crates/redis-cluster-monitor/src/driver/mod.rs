@@ -14,10 +14,12 @@ use rcm_core::engine::{Engine, Identity};
 use rcm_core::event::Event;
 use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
+use rcm_core::request::{Refusal, Request};
 use rcm_core::status::Status;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
+use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
@@ -72,11 +74,14 @@ pub struct Handle {
     name: GroupName,
     status: watch::Receiver<Arc<Status>>,
     events: broadcast::Sender<Arc<Event>>,
+    requests: mpsc::Sender<Asked>,
     task: AbortHandle,
 }
 
 /// Events that a slow listener may be behind before it misses some.
 const EVENTS_KEPT: usize = 1024;
+/// Requests that may wait for their turn; whoever asks beyond them waits.
+const REQUESTS_WAITING: usize = 16;
 
 impl Handle {
     /// Watches a group from now on.
@@ -104,13 +109,15 @@ impl Handle {
         let executor = executor::Executor::new(name.clone(), settings, store, clock);
         let trouble = store_health.trouble();
         let group = group::Group::new(engine, executor, clock, heartbeat, trouble);
-        let task = tokio::spawn(group.run(publisher.clone(), events.clone()));
+        let (requests, asked) = mpsc::channel(REQUESTS_WAITING);
+        let task = tokio::spawn(group.run(publisher.clone(), events.clone(), asked));
         let abort = task.abort_handle();
         tokio::spawn(supervise(task, publisher));
         Self {
             name,
             status,
             events,
+            requests,
             task: abort,
         }
     }
@@ -128,6 +135,18 @@ impl Handle {
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Arc<Event>> {
         self.events.subscribe()
+    }
+
+    /// Asks for something: the answer says whether it was begun, the events how it ends.
+    pub async fn request(&self, request: Request) -> Result<(), Refusal> {
+        let (answer, begun) = oneshot::channel();
+        let asked = Asked { request, answer };
+        self.requests
+            .send(asked)
+            .await
+            .map_err(|_| Refusal::NotReady)?;
+        // Only a defect ends the group while it is watched: then it is not served.
+        begun.await.unwrap_or(Err(Refusal::NotReady))
     }
 }
 

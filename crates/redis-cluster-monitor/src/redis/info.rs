@@ -79,14 +79,10 @@ pub fn parse_replication(text: &str) -> Result<Replication, Malformed> {
     } else {
         let following = said.following()?;
         let applied = offset("slave_repl_offset", said.slave_repl_offset)?;
-        // Without a link and without a remembered primary the field stands at its start, and the
-        // node's position is the one it would go on from as a primary.
+        // Without a link and without a remembered primary the field stands at its start, which some
+        // versions call 1, and the node's position is the one it would go on from as a primary.
         let is_forgotten = !following.link_up && applied.0 <= 1;
-        let offset = if is_forgotten {
-            applied.max(master_offset)
-        } else {
-            applied
-        };
+        let offset = if is_forgotten { master_offset } else { applied };
         (Role::Replica(following), offset)
     };
     Ok(Replication {

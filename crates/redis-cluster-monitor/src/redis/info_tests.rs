@@ -91,6 +91,8 @@ fn the_position_of_a_replica_is_what_it_has_applied() {
     check("down", "0", "500", 500);
     check("down", "1", "500", 500);
     check("down", "-1", "500", 500);
+    // It never had one.
+    check("down", "1", "0", 0);
     // A replica that has just been given everything and applied nothing.
     check("up", "1", "500", 1);
 }

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use rcm_core::event::Event;
+use rcm_core::id::GroupName;
 use serde_json::{Map, Value};
 use tracing::Level;
 use tracing::field::{Field, Visit};
 
-use super::level_word;
+use super::{level_of, level_word, own_fields};
 
 /// What a line tells.
 #[derive(Clone, Debug)]
@@ -36,6 +38,20 @@ impl Line {
             fields: Map::new(),
             is_event: false,
         }
+    }
+
+    /// The line of an event.
+    pub(super) fn of_event(group: &GroupName, event: &Event, at: SystemTime) -> Self {
+        let mut line = Self {
+            message: event.kind.to_string(),
+            group: Some(group.to_string()),
+            code: Some(event.kind.code().to_owned()),
+            rule: event.rule.map(|rule| rule.to_string()),
+            is_event: true,
+            ..Self::new(at, level_of(event))
+        };
+        line.add_fields(&own_fields(event));
+        line
     }
 
     /// The line as people read it. The level is shown only when it matters.
@@ -94,6 +110,14 @@ impl Line {
             .collect();
         format!("{{{}}}\n", parts.join(","))
     }
+
+    /// Takes the fields of a JSON object.
+    fn add_fields(&mut self, object: &str) {
+        let parsed = serde_json::from_str::<Map<_, _>>(object).unwrap_or_default();
+        // The code says it already.
+        let own = parsed.into_iter().filter(|(name, _)| name != "event");
+        self.fields.extend(own);
+    }
 }
 
 impl Visit for Line {
@@ -106,12 +130,7 @@ impl Visit for Line {
             }
             "rule" => self.rule = Some(value.to_owned()),
             "message" => value.clone_into(&mut self.message),
-            "fields" => {
-                let parsed = serde_json::from_str::<Map<_, _>>(value).unwrap_or_default();
-                // The code says it already.
-                let own = parsed.into_iter().filter(|(name, _)| name != "event");
-                self.fields.extend(own);
-            }
+            "fields" => self.add_fields(value),
             name => {
                 self.fields.insert(name.to_owned(), value.into());
             }

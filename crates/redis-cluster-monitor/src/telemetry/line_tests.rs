@@ -13,10 +13,13 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<Line>>>);
 
+fn at() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123)
+}
+
 impl<S: Subscriber> Layer<S> for Kept {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123);
-        let mut line = Line::new(at, *event.metadata().level());
+        let mut line = Line::new(at(), *event.metadata().level());
         event.record(&mut line);
         self.0.lock().unwrap().push(line);
     }
@@ -30,23 +33,26 @@ fn logged(log: impl FnOnce()) -> Line {
     lines.pop().unwrap()
 }
 
-fn an_event(kind: Kind, rule: Option<Rule>) -> Line {
-    let event = Event {
+fn an_event(event: &Event) -> Line {
+    logged(|| telemetry::event(&"mymaster".parse().unwrap(), event))
+}
+
+fn a_switch() -> Event {
+    Event {
         at: Instant::ZERO,
-        rule,
-        kind,
-    };
-    logged(|| telemetry::event(&"mymaster".parse().unwrap(), &event))
+        rule: Some(Rule::F170),
+        kind: Kind::PrimarySwitched {
+            epoch: Epoch(7),
+            from: Address::new("127.0.0.1", 6379),
+            to: Address::new("127.0.0.1", 6380),
+            planned: false,
+            after: Duration::from_millis(42),
+        },
+    }
 }
 
 fn switched() -> Line {
-    let kind = Kind::PrimarySwitched {
-        epoch: Epoch(7),
-        from: Address::new("127.0.0.1", 6379),
-        to: Address::new("127.0.0.1", 6380),
-        after: Duration::from_millis(42),
-    };
-    an_event(kind, Some(Rule::F170))
+    an_event(&a_switch())
 }
 
 #[test]
@@ -85,11 +91,21 @@ fn an_event_is_one_flat_object_for_programs() {
 }
 
 #[test]
+fn who_asks_for_an_event_as_json_gets_the_line_of_the_log() {
+    let json = telemetry::event_json(&"mymaster".parse().unwrap(), &a_switch(), at());
+    assert_eq!(format!("{json}\n"), switched().json());
+}
+
+#[test]
 fn a_level_is_shown_when_it_matters_and_coloured_when_asked() {
     let kind = Kind::StoreFailed {
         text: "cannot sync\n\x1b[2Jjournal.0".to_owned(),
     };
-    let line = an_event(kind, None);
+    let line = an_event(&Event {
+        at: Instant::ZERO,
+        rule: None,
+        kind,
+    });
     let text = line.text(false);
     assert!(text.contains("mymaster  ERROR the record cannot"), "{text}");
     assert!(text.contains("sync\\n\\u{1b}[2Jjournal"), "{text}");

@@ -6,6 +6,7 @@ mod line;
 mod summary;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::SystemTime;
 
 use clap::ValueEnum;
 use rcm_core::event::{Event, Severity};
@@ -86,13 +87,21 @@ pub fn event(group: &GroupName, event: &Event) {
     let rule = event.rule.map(|rule| rule.to_string());
     let rule = rule.as_deref();
     // Own fields differ from event to event, so they travel as one text and are opened at the end.
-    let fields = serde_json::to_string(&event.kind).unwrap_or_default();
+    let fields = own_fields(event);
     let text = event.kind.to_string();
-    match event.kind.severity() {
-        Severity::Info => tracing::info!(group, code, rule, fields, "{text}"),
-        Severity::Warning => tracing::warn!(group, code, rule, fields, "{text}"),
-        Severity::Error => tracing::error!(group, code, rule, fields, "{text}"),
+    match level_of(event) {
+        Level::ERROR => tracing::error!(group, code, rule, fields, "{text}"),
+        Level::WARN => tracing::warn!(group, code, rule, fields, "{text}"),
+        _ => tracing::info!(group, code, rule, fields, "{text}"),
     }
+}
+
+/// The event as `--log-format json` writes it, without the newline: the same object for all who
+/// want an event as JSON.
+pub fn event_json(group: &GroupName, event: &Event, at: SystemTime) -> String {
+    let mut line = Line::of_event(group, event, at).json();
+    line.truncate(line.trim_end().len());
+    line
 }
 
 /// Logs how a group is.
@@ -125,6 +134,20 @@ impl<S: Subscriber> Layer<S> for Lines {
         // In one piece, so that lines of several threads never mix. Nobody can be told that nobody
         // reads the log any more.
         drop(io::stderr().lock().write_all(text.as_bytes()));
+    }
+}
+
+/// The fields of an event that others do not have, as one JSON object.
+fn own_fields(event: &Event) -> String {
+    serde_json::to_string(&event.kind).unwrap_or_default()
+}
+
+/// The level at which an event is logged.
+const fn level_of(event: &Event) -> Level {
+    match event.kind.severity() {
+        Severity::Info => Level::INFO,
+        Severity::Warning => Level::WARN,
+        Severity::Error => Level::ERROR,
     }
 }
 

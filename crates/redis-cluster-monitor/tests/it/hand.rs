@@ -20,6 +20,7 @@ on_every_version! {
     a_sealed_peer_is_attached_without_a_full_resync
     older_hands_are_killed_and_newer_ones_are_not
     a_stopped_node_is_sealed_when_it_wakes
+    a_paused_node_keeps_writes_waiting_until_it_is_resumed
     a_cut_link_comes_back
     a_role_is_persisted_if_there_is_a_file
     a_renamed_command_is_used
@@ -27,6 +28,14 @@ on_every_version! {
 
 pub(crate) const NODE: NodeId = NodeId(1);
 const EPOCH: Epoch = Epoch(5);
+const OPEN: Deed = Deed::Open {
+    node: NODE,
+    blind: false,
+};
+const BLIND: Deed = Deed::Open {
+    node: NODE,
+    blind: true,
+};
 
 /// Hands on one node, and their outcomes.
 pub(crate) struct Hand {
@@ -86,7 +95,7 @@ impl Hand {
     }
 
     pub(crate) async fn open(&mut self) -> Outcome {
-        self.act(Deed::Open { node: NODE }).await
+        self.act(OPEN).await
     }
 
     async fn seal(&mut self, evict: bool) -> Report {
@@ -216,11 +225,43 @@ async fn older_hands_are_killed_and_newer_ones_are_not(version: Version) -> Resu
     Ok(())
 }
 
+async fn a_paused_node_keeps_writes_waiting_until_it_is_resumed(version: Version) -> Result {
+    let server = Server::start(&Binary::of(version)?)?;
+    let mut hand = Hand::on(&server).await;
+    let pause = Deed::Pause {
+        node: NODE,
+        within: SOON,
+    };
+    let deadline = hand.clock.now() + SOON;
+    hand.begin(EPOCH, pause, deadline);
+    let (_, Outcome::Done(Done::Paused(report))) = hand.outcome().await else {
+        panic!("not paused")
+    };
+    assert!(report.replication.is_primary());
+    let mut writer = server.client()?;
+    let writing = std::thread::spawn(move || writer.text(&["SET", "key", "value"]));
+    wait_for(SOON, "a write that waits", || {
+        let clients = server.info("clients");
+        clients.is_ok_and(|clients| clients["blocked_clients"] == "1")
+    })?;
+    assert_eq!(server.text(&["EXISTS", "key"])?, "0");
+
+    hand.begin(EPOCH, Deed::Resume { node: NODE }, deadline);
+    assert_eq!(hand.outcome().await.1, Outcome::Done(Done::Accepted));
+    assert_eq!(writing.join().unwrap()?, "OK");
+    Ok(())
+}
+
 async fn a_stopped_node_is_sealed_when_it_wakes(version: Version) -> Result {
     let mut server = Server::start(&Binary::of(version)?)?;
     server.pause()?;
     let mut hand = Hand::new(address(&server), settings());
-    assert_eq!(hand.open().await, Outcome::Done(Done::Opened));
+    // Its name is not taken, so nothing but a seal may wait there.
+    let at_once = hand.clock.now() + Duration::from_millis(100);
+    let named = hand.begin(EPOCH, OPEN, at_once);
+    let not_reached = Outcome::Failed(Failed::NotReached);
+    assert_eq!(hand.outcome().await, (named, not_reached));
+    assert_eq!(hand.act(BLIND).await, Outcome::Done(Done::Opened));
     let soon = hand.clock.now() + Duration::from_millis(100);
     let look = hand.begin(EPOCH, Deed::Inspect { node: NODE }, soon);
     let later = soon + Duration::from_millis(100);
@@ -368,7 +409,7 @@ fn a_connection_that_ends_leaves_the_outcome_open() {
         hand.open().await;
         server.pause()?;
         let sealed = hand.begin(EPOCH, seal, hand.clock.now() + SOON);
-        let opened = hand.begin(EPOCH.next(), Deed::Open { node: NODE }, deadline);
+        let opened = hand.begin(EPOCH.next(), BLIND, deadline);
         assert_eq!(hand.outcome().await, (sealed, Outcome::Unknown));
         assert_eq!(hand.outcome().await, (opened, Outcome::Done(Done::Opened)));
         Ok(())

@@ -14,5 +14,8 @@ mod hand;
 mod link;
 mod local;
 mod monitor;
+mod scripts;
 mod start;
+mod switchover;
 mod tidy;
+mod webhooks;

@@ -26,6 +26,7 @@ pub(crate) struct Monitor {
 pub(crate) struct State {
     folder: TempDir,
     starts: std::cell::Cell<u32>,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl State {
@@ -34,7 +35,14 @@ impl State {
         Self {
             folder,
             starts: 0.into(),
+            environment: Vec::new(),
         }
+    }
+
+    /// Sets a variable for every start.
+    pub(crate) fn with_variable(mut self, name: &'static str, value: PathBuf) -> Self {
+        self.environment.push((name, value));
+        self
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -69,6 +77,7 @@ impl State {
             .args(["--log-format", "json"])
             .args(words)
             .env_remove("RCM_PASSWORD")
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())

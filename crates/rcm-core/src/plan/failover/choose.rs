@@ -33,12 +33,28 @@ impl Failover {
             Count::ColdStart(ranking) => (Rule::F142, ranking, Vec::new()),
         };
         let Some(best) = ranking.best() else { return };
+        let kind = count::chosen(&ranking, best, missing, world);
+        out.tell_rule(world.now, rule, kind);
+        let loss = self.loss(best, world, out);
+        if world.lacks(Mutant::PromoteBeforeIntend) {
+            let deed = Deed::Promote { node: best.node() };
+            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
+        }
+        self.announce(rule, best, loss, world, out);
+    }
+
+    /// Announces who is going to be promoted.
+    pub(super) fn announce(
+        &mut self,
+        rule: Rule,
+        best: Candidate,
+        loss: Option<Loss>,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) {
         let Some(node) = world.view.get(best.node()) else {
             return;
         };
-        if let Some(kind) = count::chosen(&ranking, missing, world) {
-            out.tell_rule(world.now, rule, kind);
-        }
         let Position {
             id,
             previous,
@@ -51,11 +67,6 @@ impl Failover {
             fork: offset,
             via: previous.filter(|_| !self.stored.record.chain.contains(id)),
         };
-        let loss = self.loss(best, world, out);
-        if world.lacks(Mutant::PromoteBeforeIntend) {
-            let deed = Deed::Promote { node: best.node() };
-            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
-        }
         let by = world.me.clone();
         let phase = Phase::Promoting { by, intent };
         let record = Record {
@@ -80,7 +91,7 @@ impl Failover {
         let record = &self.stored.record;
         let chain = record.chain.clone();
         match chosen.previous {
-            Some((parent, fork)) if record.is_strict() && !world.lacks(Mutant::NoEdge) => chain
+            Some((parent, fork)) if record.is_strict() && !world.lacks(Mutant::NoBranch) => chain
                 .with_branch(Edge {
                     id: chosen.id,
                     parent,
@@ -117,7 +128,9 @@ impl Failover {
         let chain = &self.stored.record.chain;
         chain.common_prefix(&best.position())?;
         let look_age = self.evidence_at.since(seen.at);
-        let known_bytes = seen.offset.ahead_of(best.prefix());
+        // Bytes of a stream that was never committed are kept, too.
+        let held = best.prefix().max(best.position().offset);
+        let known_bytes = seen.offset.ahead_of(held);
         let since = u128::from(seen.rate) * look_age.as_micros() / 1_000_000;
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         let probable = Offset(seen.offset.0.saturating_add(since));

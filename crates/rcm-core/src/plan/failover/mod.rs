@@ -1,4 +1,5 @@
-//! The failover: claim, hold and fence, drain, seal, count, rank, intend, promote, commit.
+//! The failover: claim, hold and fence, drain, seal, count, rank, intend, promote, commit. A
+//! switchover claims, pauses, waits, seals, compares, and goes on from there.
 //!
 //! Decided here is the order of the steps and what each outcome leads to. Whom to promote is
 //! decided in [`candidate`](crate::candidate), when to begin in [`verdict`](crate::verdict).
@@ -7,61 +8,112 @@
 //! before the promotion is announced by node, process and position.
 
 mod choose;
+mod claiming;
+mod handover;
 mod office;
 mod resume;
+mod sealing;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::claiming::{claim, tell_start};
+use self::handover::Handover;
 use self::office::PROMOTE_WITHIN;
 use self::resume::Resuming;
 use super::claim::{Stored, Writing, Written};
-use super::count::{self, Count};
+use super::count::Count;
 use super::grip::Superseded;
 use super::hand::Hand;
-use super::{Outbox, World, voters};
+use super::{Outbox, World};
 use crate::action::{Deed, Outcome};
 use crate::event::Kind;
-use crate::id::{ActionId, Address, Epoch, NodeId};
+use crate::id::{ActionId, Epoch, NodeId, Revision};
 use crate::lease::Held;
-use crate::lineage::Position;
 use crate::mutant::Mutant;
-use crate::record::{Intent, Member, Phase, Record};
-use crate::rule::{Rule, Stage, TRANSITIONS};
+use crate::record::{Intent, Phase, Record};
+use crate::rule::{Edge, Rule, Stage, TRANSITIONS};
 use crate::time::Instant;
-use crate::verdict::Verdict;
+use crate::verdict::{Subject, Verdict, diagnose};
 use crate::view::{Former, Node};
 
-/// A failover on its way.
+/// A failover, or a switchover, on its way.
 #[derive(Clone, Debug)]
 pub struct Failover {
     /// The record as it is stored now.
     stored: Stored,
     cause: Verdict,
     leased: Held,
-    lost: Option<NodeId>,
-    /// When the evidence against the old primary appeared.
+    /// Before the nodes were taken in hand a seal may have been sent to the primary, by us or by
+    /// whoever left an unfinished plan behind.
+    may_be_sealed: bool,
+    /// The primary that is to be replaced.
+    incumbent: NodeId,
+    /// It is lost: nobody waits for it. One that is sealed, or may be, is not.
+    is_lost: bool,
+    course: Course,
+    /// Nodes that a switchover has got hold of.
+    held: Vec<NodeId>,
+    /// When the evidence against the old primary appeared, or its writes began to wait.
     evidence_at: Instant,
     began: Instant,
     /// The old primary when it was last looked at.
     last_seen: Option<Former>,
     hands: BTreeMap<NodeId, Hand>,
-    /// Nodes on which a promotion of ours may be executed late: it is fenced like a stranger's.
-    overdue: BTreeSet<NodeId>,
     told_stalled: bool,
     state: State,
+}
+
+/// Whether the primary hands over.
+#[derive(Clone, Copy, Debug)]
+enum Course {
+    /// It does not.
+    Unplanned,
+    /// To this node.
+    Planned {
+        successor: NodeId,
+        /// A seal was sent to the primary and not answered.
+        doubted: bool,
+    },
+}
+
+/// The primary that a failover replaces.
+#[derive(Clone, Copy, Debug)]
+pub struct Incumbent {
+    /// The node.
+    pub node: NodeId,
+    /// It is lost, or somebody wants it to be taken for that: nobody waits for it. One that is only
+    /// out of office may still hold the most.
+    pub is_lost: bool,
 }
 
 #[derive(Clone, Debug)]
 enum State {
     Claiming(Writing),
+    HandingOver(Handover),
     Resuming(Resuming),
-    Sealing { since: Instant },
-    Intending { writing: Writing, node: NodeId },
-    Promoting { intent: Intent, promote: ActionId },
-    Committing(Writing),
-    Opening { stored: Stored, open: ActionId },
+    Sealing {
+        since: Instant,
+    },
+    Intending {
+        writing: Writing,
+        node: NodeId,
+    },
+    Promoting {
+        intent: Intent,
+        promote: ActionId,
+    },
+    Committing {
+        writing: Writing,
+        /// The node that goes into office, when it was promoted for that.
+        promoted: Option<NodeId>,
+    },
+    Opening {
+        stored: Stored,
+        open: ActionId,
+    },
 }
 
 /// How a failover stands.
@@ -80,12 +132,55 @@ impl Failover {
     pub fn begin(
         leased: Held,
         stored: Stored,
-        lost: Option<NodeId>,
+        incumbent: Incumbent,
         cause: Verdict,
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
-        let node = lost.and_then(|lost| world.view.get(lost));
+        let claiming = claim(&stored, cause, world, out);
+        tell_start(&stored.record, cause, world, out);
+        Self::claiming(leased, stored, incumbent, cause, claiming, world)
+    }
+
+    /// Begins a switchover from a primary that is well.
+    pub fn begin_switchover(
+        leased: Held,
+        stored: Stored,
+        (primary, successor): (NodeId, NodeId),
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Self {
+        let cause = Verdict::Healthy;
+        let claiming = claim(&stored, cause, world, out);
+        let address = |node| world.view.get(node).map(|node| node.address.clone());
+        if let (Some(primary), Some(to)) = (address(primary), address(successor)) {
+            let epoch = stored.record.epoch.next();
+            let kind = Kind::SwitchoverStarted { primary, to, epoch };
+            out.tell_rule(world.now, Rule::S100, kind);
+        }
+        let incumbent = Incumbent {
+            node: primary,
+            is_lost: false,
+        };
+        let course = Course::Planned {
+            successor,
+            doubted: false,
+        };
+        Self {
+            course,
+            ..Self::claiming(leased, stored, incumbent, cause, claiming, world)
+        }
+    }
+
+    fn claiming(
+        leased: Held,
+        stored: Stored,
+        incumbent: Incumbent,
+        cause: Verdict,
+        claiming: Writing,
+        world: World<'_>,
+    ) -> Self {
+        let node = world.view.get(incumbent.node);
         let evidence_at = node
             .and_then(|node| node.trouble.began_at())
             .unwrap_or(world.now);
@@ -95,41 +190,57 @@ impl Failover {
             seen.into_iter()
                 .find(|seen| recorded.is_none_or(|run_id| seen.run_id == run_id))
         });
-        let state = State::Claiming(claim(&stored, cause, world, out));
-        let began = world.now;
-        let hands = BTreeMap::new();
-        let (overdue, told_stalled) = (BTreeSet::new(), false);
-        tell_start(&stored.record, cause, world, out);
         Self {
+            may_be_sealed: !stored.record.is_committed(),
             stored,
             cause,
             leased,
-            lost,
+            incumbent: incumbent.node,
+            is_lost: incumbent.is_lost,
+            course: Course::Unplanned,
+            held: Vec::new(),
             evidence_at,
-            began,
+            began: world.now,
             last_seen,
-            hands,
-            overdue,
-            told_stalled,
-            state,
+            hands: BTreeMap::new(),
+            told_stalled: false,
+            state: State::Claiming(claiming),
         }
     }
 
-    /// When the evidence against the old primary appeared.
+    /// Whether it is a switchover that has gone as planned.
+    pub const fn is_planned(&self) -> bool {
+        matches!(self.course, Course::Planned { .. })
+    }
+
+    /// When the evidence against the old primary appeared, or its writes began to wait.
     pub const fn evidence_at(&self) -> Instant {
         self.evidence_at
     }
 
     /// Where the plan stands.
     pub const fn stage(&self) -> Stage {
-        match self.state {
+        match &self.state {
             State::Claiming(_) => Stage::Claiming,
+            State::HandingOver(handover) => handover.stage(),
             State::Resuming(_) => Stage::Resuming,
             State::Sealing { .. } => Stage::Sealing,
             State::Intending { .. } => Stage::Intending,
             State::Promoting { .. } => Stage::Promoting,
-            State::Committing(_) => Stage::Committing,
+            State::Committing { .. } => Stage::Committing,
             State::Opening { .. } => Stage::Opening,
+        }
+    }
+
+    /// The revision of the record as the plan knows it; `None` while it is writing itself.
+    pub const fn known_revision(&self) -> Option<Revision> {
+        match &self.state {
+            State::Claiming(_) | State::Intending { .. } | State::Committing { .. } => None,
+            State::HandingOver(_)
+            | State::Resuming(_)
+            | State::Sealing { .. }
+            | State::Promoting { .. } => Some(self.stored.revision),
+            State::Opening { stored, .. } => Some(stored.revision),
         }
     }
 
@@ -137,8 +248,9 @@ impl Failover {
     pub fn next_deadline(&self, world: World<'_>) -> Option<Instant> {
         match &self.state {
             State::Claiming(writing)
-            | State::Committing(writing)
+            | State::Committing { writing, .. }
             | State::Intending { writing, .. } => writing.next_deadline(),
+            State::HandingOver(handover) => handover.next_deadline(),
             State::Resuming(resuming) => Some(resuming.until),
             State::Promoting { .. } | State::Opening { .. } => None,
             State::Sealing { since } => {
@@ -170,6 +282,7 @@ impl Failover {
                 let written = writing.step(id, outcome, world, out);
                 self.after_claim(written, world, out)
             }
+            State::HandingOver(_) => self.step_handover(id, outcome, world, out),
             State::Resuming(_) => self.resume(id, outcome, world, out),
             State::Sealing { .. } => self.step_hand(id, outcome, world, out),
             State::Intending { writing, node } => {
@@ -180,7 +293,7 @@ impl Failover {
             State::Promoting { promote, .. } if *promote == id => {
                 self.after_promote(outcome, world, out)
             }
-            State::Committing(writing) => {
+            State::Committing { writing, .. } => {
                 let written = writing.step(id, outcome, world, out);
                 self.after_commit(written, world, out)
             }
@@ -198,11 +311,12 @@ impl Failover {
         self.hands.values_mut().for_each(|hand| hand.postpone(by));
         match &mut self.state {
             State::Sealing { since } => *since = *since + by,
+            State::HandingOver(handover) => handover.postpone(by),
             State::Resuming(resuming) => resuming.postpone(by),
             State::Claiming(_)
             | State::Intending { .. }
             | State::Promoting { .. }
-            | State::Committing(_)
+            | State::Committing { .. }
             | State::Opening { .. } => {}
         }
     }
@@ -211,16 +325,19 @@ impl Failover {
     pub fn tick(&mut self, world: World<'_>, out: &mut Outbox) -> Progress {
         match &mut self.state {
             State::Claiming(writing)
-            | State::Committing(writing)
+            | State::Committing { writing, .. }
             | State::Intending { writing, .. } => writing.tick(world, out),
             State::Promoting { .. } | State::Opening { .. } => {}
+            State::HandingOver(_) => return self.tick_handover(world, out),
             State::Resuming(resuming) => {
                 if resuming.until <= world.now {
-                    self.seal_all(Rule::F126, world, out);
+                    self.give_announced_up(world, out);
                 }
             }
             State::Sealing { since } => {
                 let since = *since;
+                self.is_lost |=
+                    diagnosed_lost(self.incumbent, &self.stored.record, world).is_some();
                 self.hands
                     .values_mut()
                     .for_each(|hand| hand.tick(world, out));
@@ -248,221 +365,105 @@ impl Failover {
             Phase::Promoting { intent, .. } => Some(intent.clone()),
             Phase::Claimed { .. } | Phase::Committed => None,
         };
+        let is_announced = matches!(self.stored.record.phase, Phase::Promoting { .. });
         let node = announced.and_then(|intent| {
             let node = world.view.at_address(&intent.address)?;
             Some((node.id, intent))
         });
-        match node {
-            Some((node, intent)) => self.look_at_announced(node, intent, world, out),
-            None => self.seal_all(Rule::F110, world, out),
+        match (node, self.course) {
+            (Some((node, intent)), _) => self.look_at_announced(node, intent, world, out),
+            (None, Course::Planned { successor, doubted }) if !is_announced => {
+                self.hand_over(successor, doubted, world, out);
+            }
+            (None, Course::Planned { .. } | Course::Unplanned) => {
+                self.course = Course::Unplanned;
+                self.seal_all(Rule::F110, world, out);
+            }
         }
         Progress::Running
     }
 
-    fn seal_all(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
-        let epoch = self.stored.record.epoch;
-        // What a crashed primary sent is all there; what a living one sends has no end.
-        let drain = self.cause == Verdict::PrimaryCrashed;
-        let (leased, lost) = (self.leased, self.lost);
-        self.hands = world
-            .view
-            .nodes()
-            .filter(|node| is_ours(node, &self.stored.record))
-            .map(|node| {
-                let mut hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
-                if self.overdue.contains(&node.id) {
-                    hand = hand.fenced();
-                }
-                if self.stored.record.is_strict() {
-                    hand = hand.strictly();
-                }
-                (node.id, hand)
-            })
-            .collect();
-        self.take(rule, State::Sealing { since: world.now });
-    }
-
-    /// The choice is made, but a node that was not reached in time is sealed all the same: the lost
-    /// primary above all.
-    fn is_late_hand(&self, id: ActionId) -> bool {
-        let later = !matches!(self.state, State::Sealing { .. } | State::Claiming(_));
-        later && self.hands.values().any(|hand| hand.awaits() == Some(id))
-    }
-
-    fn step_late_hand(
-        &mut self,
-        id: ActionId,
-        outcome: Outcome,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Progress {
-        let mut hands = self.hands.values_mut();
-        let stepped = hands.find(|hand| hand.awaits() == Some(id));
-        match stepped.map(|hand| hand.step(outcome, world, out)) {
-            Some(Err(Superseded(epoch))) => self.superseded(Some(epoch), world, out),
-            Some(Ok(())) | None => Progress::Running,
-        }
-    }
-
-    fn step_hand(
-        &mut self,
-        id: ActionId,
-        outcome: Outcome,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Progress {
-        let Some(hand) = self
-            .hands
-            .values_mut()
-            .find(|hand| hand.awaits() == Some(id))
-        else {
-            return Progress::Running;
-        };
-        if let Err(Superseded(epoch)) = hand.step(outcome, world, out) {
-            return self.superseded(Some(epoch), world, out);
-        }
-        let sealed = hand.report().zip(world.view.get(hand.node()));
-        if let Some((report, node)) = sealed {
-            let (node, offset) = (node.address.clone(), report.replication.offset);
-            let after = world.now.since(self.began);
-            out.tell_rule(
-                world.now,
-                Rule::F130,
-                Kind::NodeSealed {
-                    node,
-                    offset,
-                    after,
-                },
-            );
-        }
-        Progress::Running
-    }
-
-    /// Whether too few voters are sealed, and nobody is waited for.
-    pub fn is_blocked(&self, world: World<'_>) -> bool {
-        match self.state {
-            State::Sealing { since } => matches!(self.count(since, world), Count::Blocked(_)),
-            State::Claiming(_)
-            | State::Resuming(_)
-            | State::Intending { .. }
-            | State::Promoting { .. }
-            | State::Committing(_)
-            | State::Opening { .. } => false,
-        }
-    }
-
-    fn count(&self, since: Instant, world: World<'_>) -> Count {
-        if self.stored.record.is_strict() {
-            return voters::count(&self.hands, &self.stored.record, since, world);
-        }
-        count::count(&self.hands, &self.stored.record, self.lost, since, world)
-    }
-
-    /// Abandoning is allowed only before anything is announced, and only when no seal to the
-    /// recorded primary is outstanding: one that was sent may be executed at any later time.
-    fn may_abort(&self, world: World<'_>) -> bool {
-        let Some(lost) = self.lost else { return false };
-        let recorded = &self.stored.record.primary;
-        let untouched = self
-            .hands
-            .get(&lost)
-            .is_none_or(|hand| !hand.may_be_sealed())
-            || world.lacks(Mutant::AbortAfterSeal);
-        let well = world.view.get(lost).is_some_and(|node| {
-            node.is_primary() && recorded.run_id.is_some() && node.run_id() == recorded.run_id
-        });
-        untouched && well && matches!(self.stored.record.phase, Phase::Claimed { .. })
-    }
-
-    fn abort(&mut self, world: World<'_>, out: &mut Outbox) {
-        if let Some(lost) = self.lost {
-            self.hands.remove(&lost);
-            out.order(self.stored.record.epoch, Deed::Close { node: lost });
-        }
-        let primary = self.stored.record.primary.address.clone();
-        out.tell_rule(world.now, Rule::F115, Kind::FailoverAborted { primary });
+    /// The primary stays in office under the epoch that was claimed.
+    fn settle(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
         let record = Record {
             phase: Phase::Committed,
             ..self.stored.record.clone()
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
-        self.take(Rule::F115, State::Committing(writing));
+        let promoted = None;
+        self.take(rule, State::Committing { writing, promoted });
+    }
+
+    /// Another monitor has written a newer record: obey it.
+    pub fn give_way(&self, to: &Stored, world: World<'_>, out: &mut Outbox) {
+        self.disown(Some(to), world, out);
+        self.superseded(Some(to.record.epoch), world, out);
     }
 
     fn superseded(&self, by: Option<Epoch>, world: World<'_>, out: &mut Outbox) -> Progress {
         let epoch = by.unwrap_or_default();
         out.tell_rule(world.now, Rule::F105, Kind::Superseded { epoch });
-        for node in self.hands.keys() {
-            out.order(self.stored.record.epoch, Deed::Close { node: *node });
-        }
+        assert_listed((Rule::F105, self.stage(), Stage::Idle));
+        self.let_go(out);
         Progress::Superseded
+    }
+
+    /// The lease is lost: what was sent may still be done, and nothing more is.
+    pub fn leave(&self, world: World<'_>, out: &mut Outbox) {
+        let stage = self.stage();
+        out.tell_rule(world.now, Rule::F107, Kind::FailoverLeft { stage });
+        assert_listed((Rule::F107, stage, Stage::Idle));
+        self.let_go(out);
+    }
+
+    fn let_go(&self, out: &mut Outbox) {
+        let besides = match &self.state {
+            State::Resuming(resuming) => Some(resuming.node()),
+            State::Committing { promoted, .. } => *promoted,
+            State::Claiming(_)
+            | State::HandingOver(_)
+            | State::Sealing { .. }
+            | State::Intending { .. }
+            | State::Promoting { .. }
+            | State::Opening { .. } => None,
+        };
+        let held = self.held.iter().copied();
+        let besides = held.chain(besides.filter(|node| !self.held.contains(node)));
+        let besides = besides.filter(|node| !self.hands.contains_key(node));
+        for node in self.hands.keys().copied().chain(besides) {
+            out.order(self.stored.record.epoch, Deed::Close { node });
+        }
     }
 
     fn take(&mut self, rule: Rule, state: State) {
         let from = self.stage();
         self.state = state;
-        let edge = (rule, from, self.stage());
-        assert!(
-            TRANSITIONS.contains(&edge),
-            "a failover took an edge that is not listed: {edge:?}"
-        );
+        assert_listed((rule, from, self.stage()));
     }
 }
 
-/// Claims the next epoch; an announced promotion stays announced.
-fn claim(stored: &Stored, cause: Verdict, world: World<'_>, out: &mut Outbox) -> Writing {
-    let by = world.me.clone();
-    let phase = match &stored.record.phase {
-        Phase::Promoting { intent, .. } => Phase::Promoting {
-            by,
-            intent: intent.clone(),
-        },
-        Phase::Claimed { .. } | Phase::Committed => Phase::Claimed { by, cause },
-    };
-    let mut record = stored.record.next(phase);
-    record.members.extend(newcomers(&stored.record, world));
-    if world.lacks(Mutant::SameEpoch) {
-        record.epoch = stored.record.epoch;
-    }
-    Writing::begin(record, stored.revision, world, out)
+fn assert_listed(edge: Edge) {
+    assert!(
+        TRANSITIONS.contains(&edge),
+        "a failover took an edge that is not listed: {edge:?}"
+    );
 }
 
-/// Nodes that were met since the last commit. They are going to be sealed, so whoever continues has
-/// to know of them.
-fn newcomers(record: &Record, world: World<'_>) -> impl Iterator<Item = Member> {
-    let unknown = |node: &&Node| {
-        let known = record.member_at(&node.address).is_some()
-            || node.run_id().is_some_and(|run_id| record.knows(run_id));
-        !known && is_ours(node, record)
-    };
-    world.view.nodes().filter(unknown).map(|node| Member {
-        address: node.address.clone(),
-        run_id: node.run_id(),
-        offset: node
-            .replication()
-            .and_then(|seen| record.chain.common_prefix(&Position::from(seen)))
-            .unwrap_or_default(),
-        upstream: None,
-        seat: None,
-    })
-}
-
-fn tell_start(record: &Record, cause: Verdict, world: World<'_>, out: &mut Outbox) {
-    let primary: Address = record.primary.address.clone();
-    let epoch = record.epoch.next();
-    let kind = Kind::FailoverStarted {
+/// The verdict on a primary, if it is one of loss.
+fn diagnosed_lost(primary: NodeId, record: &Record, world: World<'_>) -> Option<Verdict> {
+    let subject = Subject {
         primary,
-        cause,
-        epoch,
+        run_id: record.primary.run_id,
     };
-    out.tell_rule(world.now, Rule::F100, kind);
-}
-
-fn epoch_of(found: Option<Stored>) -> Option<Epoch> {
-    found.map(|stored| stored.record.epoch)
+    let verdict = diagnose(world.view, subject, world.policy, world.now).verdict;
+    verdict.is_loss().then_some(verdict)
 }
 
 /// Whether a node belongs to the group: it was recorded, or its data descends from the group's.
 fn is_ours(node: &Node, record: &Record) -> bool {
     record.includes(node) || record.is_ancestor_of(node)
+}
+
+fn epoch_of(found: Option<Stored>) -> Option<Epoch> {
+    found.map(|stored| stored.record.epoch)
 }

@@ -13,6 +13,7 @@ use crate::mutant::Mutant;
 use crate::observation::Gates;
 use crate::plan::hand::Hand;
 use crate::plan::{Outbox, Stored, World, Writing, Written};
+use crate::policy::Policy;
 use crate::record::{Intent, Member, Phase, Primary, Record};
 use crate::rule::Rule;
 
@@ -49,9 +50,11 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) {
-        if world.lacks(Mutant::FeedsAlways) && self.stored.record.is_strict() {
+        let feeds = world.lacks(Mutant::FeedsAlways);
+        if self.stored.record.is_strict() && (feeds || self.is_planned()) {
+            // The successor of a switchover was not sealed. What is sent first is done first.
             let gates = Gates {
-                feeds: true,
+                feeds,
                 ..Gates::SHUT
             };
             let deed = Deed::SetGates { node, gates };
@@ -81,8 +84,6 @@ impl Failover {
             // It may have been promoted or not. The record announces it, so whoever claims next,
             // this monitor or another, looks at it first.
             Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
-                let node = world.view.at_address(&intent.address);
-                self.overdue.extend(node.map(|node| node.id));
                 let writing = claim(&self.stored, self.cause, world, out);
                 self.take(Rule::F155, State::Claiming(writing));
             }
@@ -110,7 +111,11 @@ impl Failover {
             .filter(|(parent, _)| *parent == intent.parent);
         let fork = forked.map_or(intent.fork, |(_, fork)| fork);
         let chain = self.chain_through(intent);
-        let chain = chain.extended(report.replication.id, intent.parent, fork);
+        let chain = if world.lacks(Mutant::NoEdge) {
+            Chain::new(report.replication.id)
+        } else {
+            chain.extended(report.replication.id, intent.parent, fork)
+        };
         let strict = self.stored.record.is_strict();
         let chain = if strict {
             chain.remembering(&self.stored.record.chain)
@@ -130,7 +135,8 @@ impl Failover {
             ..self.stored.record.clone()
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
-        self.take(rule, State::Committing(writing));
+        let promoted = world.view.at_address(&intent.address).map(|node| node.id);
+        self.take(rule, State::Committing { writing, promoted });
     }
 
     /// The committed chain, led to the stream of the chosen node: that may continue one that was
@@ -177,8 +183,11 @@ impl Failover {
     ) -> Progress {
         match written {
             Written::Pending => Progress::Running,
-            Written::Conflict(found) => self.superseded(epoch_of(found), world, out),
-            Written::Done(stored) => match self.promoted(&stored, world) {
+            Written::Conflict(found) => {
+                self.disown(found.as_ref(), world, out);
+                self.superseded(epoch_of(found), world, out)
+            }
+            Written::Done(stored) => match self.promoted(&stored) {
                 Some(node) => {
                     self.open(node, stored, world, out);
                     Progress::Running
@@ -189,10 +198,11 @@ impl Failover {
     }
 
     /// The node that this plan has put into office with its gates shut.
-    fn promoted(&self, stored: &Stored, world: World<'_>) -> Option<NodeId> {
-        let node = world.view.at_address(&stored.record.primary.address)?;
-        let strict = stored.record.is_strict();
-        (strict && self.hands.contains_key(&node.id)).then_some(node.id)
+    fn promoted(&self, stored: &Stored) -> Option<NodeId> {
+        let State::Committing { promoted, .. } = self.state else {
+            return None;
+        };
+        promoted.filter(|_| stored.record.is_strict())
     }
 
     /// Only a committed primary takes writes and replicas: what an uncommitted one acknowledged,
@@ -228,9 +238,41 @@ impl Failover {
 
     fn finish(&self, stored: Stored, out: &mut Outbox) -> Progress {
         // A seal that was sent and not answered stays: it is executed when the node wakes.
-        for hand in self.hands.values().filter(|hand| !hand.is_outstanding()) {
-            out.order(stored.record.epoch, Deed::Close { node: hand.node() });
+        let hands = self.hands.values().filter(|hand| !hand.is_outstanding());
+        for node in hands.map(Hand::node).chain(self.held.iter().copied()) {
+            out.order(stored.record.epoch, Deed::Close { node });
         }
         Progress::Committed(Box::new(stored))
+    }
+
+    /// A newer record rules, and the node that was promoted here must not stay a primary beside
+    /// another one. Whoever still finds it announced looks at it first, and keeps it.
+    pub(super) fn disown(&self, found: Option<&Stored>, world: World<'_>, out: &mut Outbox) {
+        let (run_id, promoted) = match &self.state {
+            State::Committing { writing, promoted } => (writing.record().primary.run_id, *promoted),
+            State::Promoting { intent, .. } => {
+                let node = world.view.at_address(&intent.address);
+                (Some(intent.run_id), node.map(|node| node.id))
+            }
+            State::Claiming(_)
+            | State::HandingOver(_)
+            | State::Resuming(_)
+            | State::Sealing { .. }
+            | State::Intending { .. }
+            | State::Opening { .. } => return,
+        };
+        let kept = found.is_some_and(|found| match &found.record.phase {
+            Phase::Promoting { intent, .. } => Some(intent.run_id) == run_id,
+            Phase::Claimed { .. } | Phase::Committed => found.record.primary.run_id == run_id,
+        });
+        if let Some(node) = promoted.filter(|_| !kept && !world.lacks(Mutant::KeepOrphan)) {
+            let epoch = self.stored.record.epoch;
+            let deed = Deed::Seal {
+                node,
+                evict: true,
+                shut: self.stored.record.is_strict(),
+            };
+            out.act(world.now, epoch, Policy::ACTION_WITHIN, deed);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Failover, PROMOTE_WITHIN, Progress, State, Superseded};
+use super::{Course, Failover, PROMOTE_WITHIN, Progress, State, Superseded};
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::event::Kind;
 use crate::id::{ActionId, NodeId};
@@ -24,7 +24,12 @@ pub(super) struct Resuming {
 
 /// How long the node whose promotion had been announced is looked for before the others are asked.
 const RESUME_WITHIN: Duration = Duration::from_millis(500);
+
 impl Resuming {
+    pub(super) const fn node(&self) -> NodeId {
+        self.target.node
+    }
+
     pub(super) fn postpone(&mut self, by: Duration) {
         self.until = self.until + by;
     }
@@ -44,8 +49,7 @@ impl Failover {
             candidate: intent.address.clone(),
         };
         out.tell_rule(world.now, Rule::F120, kind);
-        let mut target = Target::new(world, node, epoch, self.leased);
-        target.fence |= self.overdue.contains(&node);
+        let target = Target::new(world, node, epoch, self.leased, out);
         let grip = Grip::begin(target, world, out);
         let until = world.now + RESUME_WITHIN;
         let resuming = Resuming {
@@ -79,7 +83,7 @@ impl Failover {
                     let deed = Deed::Inspect { node };
                     resuming.inspect = Some(out.act(world.now, epoch, PROMOTE_WITHIN, deed));
                 }
-                Grip::Slipped => self.seal_all(Rule::F126, world, out),
+                Grip::Slipped => self.give_announced_up(world, out),
                 Grip::Opening(_) | Grip::Confirming(_) | Grip::Fencing(_) => {}
             }
             return Progress::Running;
@@ -93,7 +97,7 @@ impl Failover {
                 self.judge_announced(&intent, &report, world, out);
             }
             Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
-                self.seal_all(Rule::F126, world, out);
+                self.give_announced_up(world, out);
             }
         }
         Progress::Running
@@ -118,7 +122,13 @@ impl Failover {
             self.commit(Rule::F122, intent, report, world, out);
         } else {
             // Not promoted: it is ranked again with the others, and the old primary sealed again.
-            self.seal_all(Rule::F126, world, out);
+            self.give_announced_up(world, out);
         }
+    }
+
+    /// A primary that handed over is sealed and not lost, and what was planned has come to nothing.
+    pub(super) fn give_announced_up(&mut self, world: World<'_>, out: &mut Outbox) {
+        self.course = Course::Unplanned;
+        self.seal_all(Rule::F126, world, out);
     }
 }

@@ -1,6 +1,7 @@
 //! `[defaults]` and `[groups.NAME]`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use rcm_core::id::{Address, GroupName};
 use rcm_core::policy::Nodes;
@@ -8,11 +9,13 @@ use rcm_core::policy::Nodes;
 use super::reader::{Key, Reader, Value};
 use crate::config::problem::Problem;
 use crate::config::settings::{Settings, check_delay};
-use crate::config::{Secret, duration};
+use crate::config::{duration, hooks};
 
 const SETTINGS: &[&str] = &[
+    "client_reconfig_script",
     "crash_after",
     "hang_after",
+    "notification_script",
     "observe",
     "password_file",
     "persist_roles",
@@ -151,10 +154,12 @@ fn setting(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>, into: &mut Set
         "hang_after" => into.hang_after = delay(reader, key, value),
         "probe_every" => into.probe_every = delay(reader, key, value),
         "username" => into.username = reader.text(key, value).map(str::to_owned),
-        "password_file" => into.password = password(reader, key, value),
+        "password_file" => into.password = reader.secret("password", key, value),
         "observe" => into.observe = reader.truth(key, value),
         "persist_roles" => into.persist_roles = reader.truth(key, value),
         "rename_commands" => into.rename_commands = rename_commands(reader, value),
+        "notification_script" => into.notification_script = script(reader, key, value),
+        "client_reconfig_script" => into.client_reconfig_script = script(reader, key, value),
         _ => return false,
     }
     true
@@ -172,18 +177,11 @@ fn delay(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<std::t
     }
 }
 
-fn password(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Secret> {
+fn script(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<PathBuf> {
     let path = reader.text(key, value)?;
-    match Secret::read(&reader.path(path)) {
-        Ok((secret, warning)) => {
-            reader.warnings.extend(warning);
-            Some(secret)
-        }
-        Err(why) => {
-            reader.refuse(value, &why);
-            None
-        }
-    }
+    hooks::script(path)
+        .map_err(|why| reader.refuse(value, &why))
+        .ok()
 }
 
 fn rename_commands(reader: &mut Reader, value: &Value<'_>) -> Option<BTreeMap<String, String>> {

@@ -2,6 +2,7 @@
 
 mod groups;
 mod reader;
+mod webhooks;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{self, Problem};
 use super::settings::Process;
 use super::settings::Settings;
-use super::{Error, duration};
+use super::{Error, Webhook, duration};
 use reader::{Reader, Value};
 
 /// What the file says.
@@ -22,6 +23,7 @@ use reader::{Reader, Value};
 pub(super) struct File {
     pub process: Process,
     pub groups: Vec<(GroupName, Nodes, Settings)>,
+    pub webhooks: Vec<Webhook>,
     pub warnings: Vec<String>,
 }
 
@@ -32,6 +34,7 @@ const KEYS: &[&str] = &[
     "log_level",
     "report_every",
     "store",
+    "webhooks",
 ];
 
 /// Reads the file at `path`.
@@ -71,6 +74,7 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
     let mut file = File::default();
     let mut defaults = Settings::default();
     let mut groups = None;
+    let mut webhooks = None;
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "store" => file.process.state_folder = store(reader, value),
@@ -83,6 +87,7 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
             "log_level" => file.process.log_level = choice(reader, key.get_ref(), value),
             "defaults" => defaults = groups::defaults(reader, value),
             "groups" => groups = Some(value),
+            "webhooks" => webhooks = Some(value),
             _ => reader.unknown(key, KEYS),
         }
     }
@@ -92,6 +97,14 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
             Problem::new(0..0, "there is no group to watch")
                 .help("add one: [groups.mymaster] with nodes = [\"10.0.0.1:6379\"]"),
         ),
+    }
+    if let Some(webhooks) = webhooks {
+        let table = groups.and_then(|groups| groups.get_ref().as_table());
+        let names = table.into_iter().flatten();
+        let names: Vec<GroupName> = names
+            .filter_map(|(name, _)| name.get_ref().parse().ok())
+            .collect();
+        file.webhooks = webhooks::webhooks(reader, webhooks, &names);
     }
     file
 }

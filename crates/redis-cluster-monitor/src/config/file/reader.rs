@@ -1,12 +1,15 @@
 //! Takes values out of the parsed file and collects what is wrong with them.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeInteger, DeString, DeTable, DeValue};
 
 use super::kind_of;
+use crate::config::Secret;
 use crate::config::duration::BadDuration;
 use crate::config::problem::Problem;
 
@@ -81,6 +84,41 @@ impl Reader {
         }
     }
 
+    /// A text that means something.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(
+        &mut self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) -> Option<T> {
+        match self.text(key, value)?.parse() {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                self.refuse(value, &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// What stands in a file of its own, whose path is given.
+    pub(super) fn secret(
+        &mut self,
+        what: &str,
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) -> Option<Secret> {
+        let path = self.text(key, value)?;
+        match Secret::read_as(what, &self.path(path)) {
+            Ok((secret, warning)) => {
+                self.warnings.extend(warning);
+                Some(secret)
+            }
+            Err(why) => {
+                self.refuse(value, &why);
+                None
+            }
+        }
+    }
+
     /// A path as it is meant: relative to the folder of the file.
     pub(super) fn path(&self, text: &str) -> PathBuf {
         self.folder.join(text)
@@ -102,12 +140,25 @@ impl Reader {
             "a password does not stand in this file; put it into a file of its own and name that \
              with password_file, or set RCM_PASSWORD"
                 .to_owned()
-        } else if let Some(near) = nearest(name, known) {
+        } else if let Some(near) = nearest(name, '-', known) {
             format!("did you mean `{near}`?")
         } else {
             format!("known keys: {}", known.join(", "))
         };
         self.problems.push(problem.help(help));
+    }
+
+    /// An item of a list is none of the words that it can be.
+    pub(super) fn unknown_word(&mut self, item: &Value<'_>, list: &str, known: &[&str]) {
+        let word = item.get_ref().as_str();
+        let title = format!("this is none of the {list} that there are");
+        let help = match word.and_then(|word| nearest(word, '_', known)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None if known.len() > 12 => format!("docs/{list}.md lists them"),
+            None => format!("there are {}", known.join(", ")),
+        };
+        self.problems
+            .push(Problem::new(item.span(), title).help(help));
     }
 
     fn wrong_kind(&mut self, title: String, value: &Value<'_>, help: &str) {
@@ -121,9 +172,11 @@ fn is_duration(key: &str) -> bool {
     key.ends_with("_after") || key.ends_with("_every")
 }
 
-/// The known word that needs the fewest edits, when it needs few.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let word = word.to_lowercase().replace('-', "_");
+/// The known word that needs the fewest edits, when it needs few. `wrong` separates parts of words
+/// where the known ones have the other of `-` and `_`.
+fn nearest<'a>(word: &str, wrong: char, known: &[&'a str]) -> Option<&'a str> {
+    let right = if wrong == '-' { "_" } else { "-" };
+    let word = word.to_lowercase().replace(wrong, right);
     known
         .iter()
         .map(|known| (edits(&word, known), *known))

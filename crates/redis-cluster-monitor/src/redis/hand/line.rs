@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 
 use super::Pending;
 use super::script::Script;
-use crate::redis::Replicate;
 use crate::redis::connection::Connection;
 use crate::redis::refusal::Refusal;
+use crate::redis::{Replicate, Settings};
 
 /// An open connection.
 pub(super) struct Line {
@@ -45,12 +45,42 @@ pub(super) enum What {
     },
 }
 
+impl What {
+    /// There is no answer: what was sent may have been done, but a name that was not taken does
+    /// nothing.
+    pub(super) fn unanswered(&self, outcome: Pending) {
+        match self {
+            Self::Greeting => outcome.not_reached(),
+            Self::Which | Self::Fence { .. } | Self::Run { .. } => outcome.end(Outcome::Unknown),
+        }
+    }
+}
+
 impl Line {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
             connection: Connection::acting(stream),
             waiting: VecDeque::new(),
             refused: None,
+        }
+    }
+
+    /// Sends a script.
+    pub(super) fn run(
+        &mut self,
+        script: Script,
+        outcome: Pending,
+        settings: &Settings,
+        which: Replicate,
+    ) {
+        let replies = script.push(settings, which, &mut self.connection);
+        let after = script.ends_pause().then_some(Script::Resume);
+        let more = after
+            .as_ref()
+            .map(|after| after.push(settings, which, &mut self.connection));
+        self.wait_for(Some(outcome), What::Run { script, which }, replies);
+        if let Some((script, replies)) = after.zip(more) {
+            self.wait_for(None, What::Run { script, which }, replies);
         }
     }
 
@@ -77,10 +107,11 @@ impl Line {
         let turned_away = self
             .refused
             .filter(|text| Refusal::of(text) == Refusal::Failure(Failure::TurnedAway));
-        for outcome in self.waiting.into_iter().filter_map(|it| it.outcome) {
-            match &turned_away {
-                Some(text) => outcome.refused(text.as_str()),
-                None => outcome.end(Outcome::Unknown),
+        for Waiting { outcome, what, .. } in self.waiting {
+            match (outcome, &turned_away) {
+                (None, _) => {}
+                (Some(outcome), Some(text)) => outcome.refused(text.as_str()),
+                (Some(outcome), None) => what.unanswered(outcome),
             }
         }
     }

@@ -63,10 +63,12 @@ impl Hands {
             outcomes,
         };
         let (node, task) = match deed {
-            Deed::Open { node } => (node, Task::Open),
+            Deed::Open { node, blind } => (node, Task::Open { blind }),
             Deed::Close { node } => (node, Task::Close),
             Deed::Fence { node } => (node, Task::Fence),
             Deed::Inspect { node } => (node, Task::Run(script::Script::Inspect)),
+            Deed::Pause { node, within } => (node, Task::Run(script::Script::Pause { within })),
+            Deed::Resume { node } => (node, Task::Run(script::Script::Resume)),
             Deed::Seal { node, evict, shut } => {
                 (node, Task::Run(script::Script::Seal { evict, shut }))
             }

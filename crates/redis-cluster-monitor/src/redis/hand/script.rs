@@ -3,6 +3,7 @@
 //! No sockets and no time. The rule throughout: refused is only what certainly was not done.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use rcm_core::action::{Done, Failed, Outcome, Report};
 use rcm_core::id::Address;
@@ -17,6 +18,8 @@ use crate::redis::{Commands, Replicate, Settings, info};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Script {
     Inspect,
+    Pause { within: Duration },
+    Resume,
     Seal { evict: bool, shut: bool },
     Promote,
     Attach { primary: Address },
@@ -55,6 +58,8 @@ impl Script {
                 gates: Some(gates), ..
             } => *gates != Gates::SHUT,
             Self::Inspect
+            | Self::Pause { .. }
+            | Self::Resume
             | Self::Seal { .. }
             | Self::Promote
             | Self::Attach { .. }
@@ -67,6 +72,7 @@ impl Script {
     fn commands(&self, settings: &Settings, which: Replicate) -> Vec<Words> {
         let commands = &settings.commands;
         let (info, config) = (commands.name("INFO"), commands.name("CONFIG"));
+        let client = commands.name("CLIENT");
         let replicate = |host: &str, port: &str| words(&[commands.replicate(which), host, port]);
         let follow = |whom: &Address| replicate(whom.host(), &whom.port().to_string());
         let mut all = Vec::new();
@@ -83,6 +89,11 @@ impl Script {
                 }
                 all.push(follow(&Address::tombstone()));
             }
+            Self::Pause { within } => {
+                let time = within.as_millis().to_string();
+                all.push(words(&[client, "PAUSE", &time, "WRITE"]));
+            }
+            Self::Resume => all.push(words(&[client, "UNPAUSE"])),
             Self::Attach { primary } => {
                 if let Some(password) = &settings.replication {
                     all.extend(gates::credentials(commands, password));
@@ -122,14 +133,27 @@ impl Script {
     }
 
     const fn is_transaction(&self) -> bool {
-        !matches!(self, Self::Inspect | Self::Persist { gates: None })
+        match self {
+            Self::Inspect | Self::Pause { .. } | Self::Resume | Self::Persist { gates: None } => {
+                false
+            }
+            Self::Seal { .. }
+            | Self::Promote
+            | Self::Attach { .. }
+            | Self::SetGates(_)
+            | Self::Persist { gates: Some(_) } => true,
+        }
     }
 
     /// Whether the node is told to follow somebody, or nobody.
     pub(super) const fn replicates(&self) -> bool {
         match self {
             Self::Seal { .. } | Self::Promote | Self::Attach { .. } => true,
-            Self::Inspect | Self::SetGates(_) | Self::Persist { .. } => false,
+            Self::Inspect
+            | Self::Pause { .. }
+            | Self::Resume
+            | Self::SetGates(_)
+            | Self::Persist { .. } => false,
         }
     }
 
@@ -137,10 +161,13 @@ impl Script {
     pub(super) fn judge(&self, replies: Vec<Frame>) -> Outcome {
         match self {
             Self::Inspect => judge_inspection(&replies),
-            Self::Persist { gates: None } => match replies.first().and_then(Frame::as_error) {
-                Some(text) => refused(&text),
-                None => Outcome::Done(Done::Accepted),
-            },
+            Self::Pause { .. } => judge_pause(&replies),
+            Self::Resume | Self::Persist { gates: None } => {
+                match replies.first().and_then(Frame::as_error) {
+                    Some(text) => refused(&text),
+                    None => Outcome::Done(Done::Accepted),
+                }
+            }
             Self::SetGates(gates) | Self::Persist { gates: Some(gates) } => {
                 judge_gates(replies, *gates)
             }
@@ -182,6 +209,8 @@ impl Script {
                 Self::Seal { .. }
                 | Self::Promote
                 | Self::Inspect
+                | Self::Pause { .. }
+                | Self::Resume
                 | Self::SetGates(_)
                 | Self::Persist { .. },
                 _,
@@ -196,14 +225,24 @@ impl Script {
             Self::Attach { .. } => all.saturating_sub(1),
             Self::Seal { shut: false, .. }
             | Self::Inspect
+            | Self::Pause { .. }
+            | Self::Resume
             | Self::Promote
             | Self::SetGates(_)
             | Self::Persist { .. } => 0,
         }
     }
 
+    /// Whether a pause is ended after it. The writes that waited have gone with their clients, and the
+    /// stream of a new primary would wait like them. Whoever may not do that may still seal, so it
+    /// is no part of the transaction, and its reply says nothing about the seal.
+    pub(super) const fn ends_pause(&self) -> bool {
+        matches!(self, Self::Seal { evict: true, .. })
+    }
+
+    /// Whether the node is asked afterwards where it stands: after a pause it is where it stays.
     const fn reports(&self) -> bool {
-        matches!(self, Self::Seal { .. } | Self::Promote)
+        matches!(self, Self::Pause { .. } | Self::Seal { .. } | Self::Promote)
     }
 }
 
@@ -249,6 +288,19 @@ fn executed(mut replies: Vec<Frame>) -> Result<Vec<Frame>, String> {
     }
     exec.into_array()
         .ok_or_else(|| "the transaction was not executed".to_owned())
+}
+
+fn judge_pause(replies: &[Frame]) -> Outcome {
+    let [paused, server, replication] = replies else {
+        return Outcome::Unknown;
+    };
+    if let Some(text) = paused.as_error() {
+        return refused(&text);
+    }
+    match report(server, replication, false) {
+        Some(report) => Outcome::Done(Done::Paused(report)),
+        None => Outcome::Unknown,
+    }
 }
 
 fn judge_inspection(replies: &[Frame]) -> Outcome {

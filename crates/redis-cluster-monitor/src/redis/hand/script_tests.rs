@@ -123,3 +123,21 @@ fn gates_that_are_half_open_are_not_open() {
         "NOPERM"
     ));
 }
+
+#[test]
+fn a_pause_tells_where_the_node_stays() {
+    const PAUSE: Script = Script::Pause {
+        within: Duration::from_secs(1),
+    };
+    let paused = PAUSE.judge(vec![Frame::ok(), server(), replication()]);
+    let Outcome::Done(Done::Paused(report)) = paused else {
+        panic!("not paused")
+    };
+    assert_eq!(report.replication.offset.0, 7);
+
+    let refused = PAUSE.judge(vec![Frame::error("NOPERM"), server(), replication()]);
+    assert!(is_refused(&refused, "NOPERM"));
+    // It is paused, and nobody knows where.
+    let blind = PAUSE.judge(vec![Frame::ok(), server(), Frame::error("NOPERM")]);
+    assert_eq!(blind, Outcome::Unknown);
+}

@@ -32,7 +32,10 @@ const FENCE_ROUNDS: u32 = 3;
 /// What to do on the node.
 #[derive(Debug)]
 pub(super) enum Task {
-    Open,
+    /// Blind: whatever follows is sent before the node has taken our name.
+    Open {
+        blind: bool,
+    },
     Close,
     Fence,
     Run(Script),
@@ -60,6 +63,7 @@ pub(super) struct Worker {
 
 struct Opening {
     epoch: Epoch,
+    blind: bool,
     outcome: Pending,
     attempt: Pin<Box<dyn Future<Output = Result<TcpStream, Failure>> + Send>>,
 }
@@ -107,11 +111,12 @@ impl Worker {
         match job.task {
             Task::Close => self.close(),
             _ if is_late => job.outcome.not_reached(),
-            Task::Open => {
+            Task::Open { blind } => {
                 self.close();
                 let settings = Arc::clone(&self.settings);
                 self.opening = Some(Opening {
                     epoch: job.epoch,
+                    blind,
                     outcome: job.outcome,
                     attempt: Box::pin(reach(settings, self.clock, job.address)),
                 });
@@ -142,30 +147,33 @@ impl Worker {
         if let Some(text) = &line.refused {
             return job.outcome.refused(text.as_str());
         }
-        let (what, missing) = match job.task {
+        match job.task {
             Task::Run(script) => {
                 if let Some(obstacle) = script.obstacle(&self.settings) {
                     return job.outcome.refused(obstacle);
                 }
-                let which = self.which;
-                let replies = script.push(&self.settings, which, &mut line.connection);
-                (What::Run { script, which }, replies)
+                line.run(script, job.outcome, &self.settings, self.which);
             }
             Task::Fence => {
                 let client = self.settings.commands.name("CLIENT");
                 line.connection.push([client, "LIST"]);
                 let epoch = job.epoch;
-                (What::Fence { epoch, round: 1 }, 1)
+                line.wait_for(Some(job.outcome), What::Fence { epoch, round: 1 }, 1);
             }
-            Task::Open | Task::Close => return job.outcome.not_reached(),
-        };
-        line.wait_for(Some(job.outcome), what, missing);
+            Task::Open { .. } | Task::Close => job.outcome.not_reached(),
+        }
     }
 
     fn opened(&mut self, reached: Result<TcpStream, Failure>) {
-        let Some(Opening { epoch, outcome, .. }) = self.opening.take() else {
+        let Some(opening) = self.opening.take() else {
             return;
         };
+        let Opening {
+            epoch,
+            blind,
+            outcome,
+            ..
+        } = opening;
         match reached {
             Ok(stream) => {
                 let mut line = Line::new(stream);
@@ -174,10 +182,16 @@ impl Worker {
                     .push_name(&self.settings, Purpose::Act(epoch));
                 line.connection
                     .push(self.settings.commands.which_replicate());
-                line.wait_for(None, What::Greeting, words + 1);
+                // Whoever fences later finds only a connection whose name is listed.
+                let named = if blind {
+                    outcome.end(Outcome::Done(Done::Opened));
+                    None
+                } else {
+                    Some(outcome)
+                };
+                line.wait_for(named, What::Greeting, words + 1);
                 line.wait_for(None, What::Which, 1);
                 self.line = Some(line);
-                outcome.end(Outcome::Done(Done::Opened));
             }
             Err(_) => outcome.not_reached(),
         }
@@ -205,7 +219,11 @@ impl Worker {
 
     fn finish(&mut self, mut waiting: Waiting) {
         match waiting.what {
-            What::Greeting => {}
+            What::Greeting => {
+                if let Some(outcome) = waiting.outcome {
+                    outcome.end(Outcome::Done(Done::Opened));
+                }
+            }
             What::Which => {
                 let known = waiting.replies.pop().and_then(Replicate::known_to);
                 self.which = known.unwrap_or_default();
@@ -232,9 +250,7 @@ impl Worker {
         let Some(line) = &mut self.line else {
             return outcome.not_reached();
         };
-        let which = self.which;
-        let replies = script.push(&self.settings, which, &mut line.connection);
-        line.wait_for(Some(outcome), What::Run { script, which }, replies);
+        line.run(script, outcome, &self.settings, self.which);
     }
 
     /// Looks at the list of clients, ends older hands, and asks for the list again.
@@ -308,7 +324,7 @@ impl Worker {
         let waiting = self.line.iter_mut().flat_map(|line| &mut line.waiting);
         for waiting in waiting {
             if let Some(outcome) = waiting.outcome.take_if(|it| it.deadline <= now) {
-                outcome.end(Outcome::Unknown);
+                waiting.what.unanswered(outcome);
             }
         }
     }

@@ -3,22 +3,25 @@
 //!
 //! Actions are carried out at once and printed as `> ...`; events are printed as `* ...`.
 
+mod act;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use goldenscript::{ArgumentConsumer, Command, Runner};
-use rcm_core::action::{Action, Deed, Done, Failed, Outcome};
 use rcm_core::engine::{Engine, Identity, Input};
-use rcm_core::id::{Address, NodeId, Offset, ReplicationId, Revision};
+use rcm_core::id::{NodeId, Offset, Revision};
 use rcm_core::lease::Lease;
 use rcm_core::observation as look;
 use rcm_core::policy::{Nodes, Policy};
-use rcm_core::record::Record;
+use rcm_core::record::{Phase, Primary, Record};
+use rcm_core::request::Request;
 use rcm_core::time::Instant;
+use rcm_core::verdict::Verdict;
 
-use crate::cast::{Node, follow, report, seal, set_gates, vote};
+use crate::words::{Node, address, duration, replid, set_gates, vote};
 
 #[derive(Default)]
 pub(crate) struct Story {
@@ -30,32 +33,17 @@ pub(crate) struct Story {
     stored: Option<Record>,
     revision: Revision,
     unanswered: BTreeSet<String>,
+    /// What is refused, and with which text.
+    refused: BTreeMap<String, String>,
     silent_actions: bool,
+    /// What another monitor writes as soon as this is done.
+    overtaken_after: Option<(String, Record)>,
     promotions: usize,
     /// How long ago a look was asked for.
     look_ago: Duration,
     /// Nodes are asked about their gates.
     strict: bool,
     output: String,
-}
-
-fn replid(name: &str) -> ReplicationId {
-    let text = name
-        .bytes()
-        .fold(0_u64, |id, byte| id << 8 | u64::from(byte));
-    ReplicationId::from_number(text << (64 - 8 * name.len().min(8)))
-}
-
-fn address(name: &str) -> Address {
-    if name == "tombstone" {
-        Address::tombstone()
-    } else {
-        Address::new(name, 6379)
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, Box<dyn Error>> {
-    Ok(humantime::parse_duration(text)?)
 }
 
 impl Runner for Story {
@@ -90,17 +78,39 @@ impl Runner for Story {
                 self.input(Input::Late { by });
             }
             "lease" => {
-                let held = args.next_pos().ok_or("held or lost?")?.value == "held";
                 let now = Instant::after_start(self.now);
-                self.input(Input::Lease(if held {
-                    Lease::HeldSince(now)
-                } else {
-                    Lease::NotHeld
-                }));
+                let lease = match args.next_pos().ok_or("which?")?.value.as_str() {
+                    "locked" => Lease::HeldSince(now),
+                    "granted" => Lease::Granted,
+                    _ => Lease::NotHeld,
+                };
+                self.input(Input::Lease(lease));
+            }
+            "other" => self.overtake(&mut args)?,
+            "told" => {
+                let revision = self.revision;
+                self.input(Input::Stored { revision });
             }
             "unanswered" => self.unanswered = Self::names(&mut args).into_iter().collect(),
+            "refused" => {
+                let what = args.next_pos().ok_or("what?")?.value.clone();
+                let text = args.next_pos().ok_or("with which text?")?.value.clone();
+                self.refused.insert(what, text);
+            }
             "quiet" => self.silent_actions = true,
             "restart" => self.restart(&mut args)?,
+            "switchover" => {
+                let to = args.next_pos().map(|arg| address(&arg.value));
+                self.ask(&Request::Switchover { to });
+            }
+            "replace" => self.ask(&Request::Replace),
+            // A write that nobody has told the monitor of.
+            "writes" => {
+                let name = args.next_pos().ok_or("which node?")?.value.clone();
+                let bytes: u64 = args.next_pos().ok_or("how many bytes?")?.value.parse()?;
+                let node = self.node(&name)?;
+                node.replication.offset = Offset(node.replication.offset.0 + bytes);
+            }
             "record" => self.tell_record(),
             "status" => self.tell_status(),
             "roles" => self.tell_roles(),
@@ -170,6 +180,44 @@ impl Story {
         self.begin(policy)
     }
 
+    /// Another monitor commits a primary, or claims the next epoch: now, or as soon as something is
+    /// done.
+    fn overtake(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<(), Box<dyn Error>> {
+        let what = args.next_pos().ok_or("what does it write?")?.value.clone();
+        let record = self.stored.clone().ok_or("there is no record")?;
+        let by = "m2".parse()?;
+        let record = if what == "claims" {
+            let cause = Verdict::PrimaryCrashed;
+            record.next(Phase::Claimed { by, cause })
+        } else if what == "claims-again" {
+            // What is announced stays announced.
+            record.next(record.phase.clone())
+        } else {
+            let node = self.node(&what)?;
+            let primary = Primary {
+                address: address(&what),
+                run_id: Some(node.run_id()),
+            };
+            let (id, offset) = (node.replication.id, node.replication.offset);
+            let chain = record.chain.extended(id, record.chain.head(), offset);
+            Record {
+                primary,
+                chain,
+                ..record.next(Phase::Committed)
+            }
+        };
+        match args.lookup("after") {
+            Some(arg) => self.overtaken_after = Some((arg.value.clone(), record)),
+            None => self.store(record),
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, record: Record) {
+        self.revision = self.revision.next();
+        self.stored = Some(record);
+    }
+
     /// The monitor ends and starts again, on the same store.
     fn restart(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<(), Box<dyn Error>> {
         let policy = Self::policy(args)?;
@@ -234,13 +282,20 @@ impl Story {
         };
         node.replication.role = if role == "primary" {
             let attached = replicas.split(',').filter(|name| !name.is_empty());
-            let attached = attached.map(|name| look::Attached {
-                address: address(name),
-                offset: Offset(offset),
-                online: true,
+            let attached = attached.map(|attached| {
+                // `b@7` has acknowledged 7, `b` everything.
+                let (name, acknowledged) = match attached.split_once('@') {
+                    Some((name, acknowledged)) => (name, acknowledged.parse()?),
+                    None => (attached, offset),
+                };
+                Ok(look::Attached {
+                    address: address(name),
+                    offset: Offset(acknowledged),
+                    online: true,
+                })
             });
             look::Role::Primary {
-                replicas: attached.collect(),
+                replicas: attached.collect::<Result<_, std::num::ParseIntError>>()?,
                 good_replicas: None,
             }
         } else {
@@ -370,6 +425,16 @@ impl Story {
         self.drain();
     }
 
+    fn ask(&mut self, request: &Request) {
+        let now = Instant::after_start(self.now);
+        let engine = self.engine.as_mut().expect("the story starts with `start`");
+        if let Err(refusal) = engine.request(now, request) {
+            let code = refusal.code();
+            writeln!(self.output, "refused, {code}: {refusal}").unwrap();
+        }
+        self.drain();
+    }
+
     fn drain(&mut self) {
         loop {
             let engine = self.engine.as_mut().expect("the story starts with `start`");
@@ -393,99 +458,6 @@ impl Story {
         let engine = self.engine.as_ref().expect("the story starts with `start`");
         let place = usize::try_from(id.0).unwrap();
         engine.status().nodes[place].address.host().to_owned()
-    }
-
-    fn carry_out(&mut self, action: Action) -> Option<Outcome> {
-        match action.deed {
-            Deed::Watch { .. } | Deed::Unwatch { .. } | Deed::Pace(_) | Deed::Close { .. } => None,
-            Deed::Read => {
-                let record = self.stored.clone().map(Box::new);
-                Some(Outcome::Done(Done::Read {
-                    record,
-                    revision: self.revision,
-                }))
-            }
-            Deed::Write { record, expect } => {
-                let word = format!("{:?}", record.phase);
-                let word = word.split(' ').next().unwrap().to_lowercase();
-                writeln!(self.output, "> write epoch {} {word}", record.epoch).unwrap();
-                if self.unanswered.contains("write") {
-                    return None;
-                }
-                if expect != self.revision {
-                    return Some(Outcome::Failed(Failed::Conflict));
-                }
-                self.revision = self.revision.next();
-                self.stored = Some(*record);
-                Some(Outcome::Done(Done::Written(self.revision)))
-            }
-            Deed::Open { node } => self.on(node, "open", |_| Done::Opened),
-            Deed::Fence { node } => self.on(node, "fence", |_| Done::Fenced),
-            Deed::Persist { node, gates } => self.on(node, "persist", |node| {
-                gates.map_or(Done::Accepted, |gates| set_gates(node, gates))
-            }),
-            Deed::SetGates { node, gates } => {
-                let is_shut = gates == look::Gates::SHUT;
-                let what = if is_shut { "shut" } else { "open-gates" };
-                self.on(node, what, |node| set_gates(node, gates))
-            }
-            Deed::CutLink { node } => self.on(node, "cut-link", |_| Done::Accepted),
-            Deed::Inspect { node } => {
-                self.on(node, "inspect", |node| Done::Inspected(report(node)))
-            }
-            Deed::Seal { node, shut, .. } => {
-                let what = if shut { "shut-and-seal" } else { "seal" };
-                self.on(node, what, |node| seal(node, shut))
-            }
-            Deed::Attach { node, primary } => {
-                let stream = self
-                    .nodes
-                    .get(primary.host())
-                    .map(|node| node.replication.id);
-                self.on(node, "attach", |node| {
-                    follow(node, primary, true);
-                    node.replication.id = stream.unwrap_or(node.replication.id);
-                    Done::Accepted
-                })
-            }
-            Deed::Promote { node } => {
-                self.promotions += 1;
-                let id = replid(["B", "C", "D", "E", "F"][(self.promotions - 1) % 5]);
-                self.on(node, "promote", |node| {
-                    let fork = (node.replication.id, node.replication.offset);
-                    node.replication.previous = Some(fork);
-                    node.replication.id = id;
-                    node.replication.role = look::Role::Primary {
-                        replicas: Vec::new(),
-                        good_replicas: None,
-                    };
-                    Done::Promoted(report(node))
-                })
-            }
-        }
-    }
-
-    fn on(
-        &mut self,
-        id: NodeId,
-        what: &str,
-        change: impl FnOnce(&mut Node) -> Done,
-    ) -> Option<Outcome> {
-        let name = self.name_of(id);
-        let silent = matches!(what, "open" | "fence" | "inspect") || self.silent_actions;
-        let unanswered = self.unanswered.contains(&format!("{what}:{name}"));
-        let node = self.nodes.get_mut(&name)?;
-        if !node.up {
-            return Some(Outcome::Failed(Failed::NotReached));
-        }
-        if !silent {
-            writeln!(self.output, "> {what} {name}").unwrap();
-        }
-        if unanswered || (node.mute && what != "open") {
-            None
-        } else {
-            Some(Outcome::Done(change(node)))
-        }
     }
 
     fn tell_record(&mut self) {

@@ -1,7 +1,10 @@
-//! The nodes of a story, and what commands change in them.
+//! What the words of a story stand for.
+
+use std::error::Error;
+use std::time::Duration;
 
 use rcm_core::action::{Done, Report};
-use rcm_core::id::{Address, RunId};
+use rcm_core::id::{Address, ReplicationId, RunId};
 use rcm_core::observation as look;
 use rcm_core::record::Member;
 
@@ -21,12 +24,23 @@ impl Node {
     }
 }
 
-pub(crate) fn seal(node: &mut Node, shut: bool) -> Done {
-    if shut {
-        set_gates(node, look::Gates::SHUT);
+pub(crate) fn replid(name: &str) -> ReplicationId {
+    let text = name
+        .bytes()
+        .fold(0_u64, |id, byte| id << 8 | u64::from(byte));
+    ReplicationId::from_number(text << (64 - 8 * name.len().min(8)))
+}
+
+pub(crate) fn address(name: &str) -> Address {
+    if name == "tombstone" {
+        Address::tombstone()
+    } else {
+        Address::new(name, 6379)
     }
-    follow(node, Address::tombstone(), false);
-    Done::Sealed(report(node))
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, Box<dyn Error>> {
+    Ok(humantime::parse_duration(text)?)
 }
 
 /// Whether a member of a strict group votes.
@@ -36,6 +50,14 @@ pub(crate) fn vote(member: &Member) -> &'static str {
         Some(seat) if seat.voter.is_some() && seat.voter == member.run_id => " votes",
         Some(_) => " has no vote",
     }
+}
+
+pub(crate) fn seal(node: &mut Node, shut: bool) -> Done {
+    if shut {
+        set_gates(node, look::Gates::SHUT);
+    }
+    follow(node, Address::tombstone(), false);
+    Done::Sealed(report(node))
 }
 
 pub(crate) fn set_gates(node: &mut Node, gates: look::Gates) -> Done {

@@ -1,0 +1,359 @@
+//! A switchover: the primary's writes wait until its successor holds everything, then it is sealed.
+//!
+//! Both are alive, so nothing has to be lost. A pause can expire, so the position that counts is the
+//! one in the reply to the seal: only when the sealed primary holds no more than its successor is the
+//! successor announced. From there on it is a failover like any other.
+//!
+//! Before the seal the primary simply goes on. A seal that was not answered may have been executed or
+//! not: the epoch is claimed again, which ends it, and the primary is looked at, for as long as nothing
+//! proves that it is lost. Nobody else is sealed meanwhile, so whatever it turns out to be, it goes on
+//! or hands over.
+
+mod steps;
+mod turn;
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::action::{Deed, Done, Outcome, Report};
+use crate::event::Setback;
+use crate::id::{ActionId, NodeId};
+use crate::lineage::Position;
+use crate::plan::grip::{Grip, Superseded, Target};
+use crate::plan::{Outbox, World};
+use crate::policy::Policy;
+use crate::record::Record;
+use crate::rule::{Rule, Stage};
+use crate::time::Instant;
+use crate::verdict::Verdict;
+use crate::view::Node;
+
+/// A switchover until its successor is announced.
+#[derive(Clone, Debug)]
+pub(super) struct Handover {
+    primary: Target,
+    successor: Target,
+    began: Instant,
+    step: Step,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Getting hold of both: to pause the primary, or to see what became of a seal.
+    Gripping {
+        primary: Grip,
+        successor: Grip,
+        doubted: bool,
+    },
+    Pausing {
+        pause: ActionId,
+        since: Instant,
+    },
+    CatchingUp {
+        paused: Report,
+        look: Look,
+    },
+    Sealing {
+        seal: ActionId,
+        held: Report,
+    },
+    /// The primary was not reached when it was to be looked at.
+    Away {
+        again: Instant,
+    },
+    Examining(ActionId),
+    Comparing {
+        sealed: Report,
+        look: Look,
+    },
+}
+
+/// Looking at the successor until it holds enough, or its time is over.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    next: Next,
+    until: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Answer(ActionId),
+    AskAt(Instant),
+}
+
+/// What follows from an outcome, or from time that has passed.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Nothing yet.
+    Wait,
+    /// The next step has begun, by this rule.
+    Next(Rule),
+    /// The successor holds what the sealed primary holds.
+    Announce {
+        sealed: Box<Report>,
+        held: Box<Report>,
+    },
+    /// The primary is not sealed, and goes on.
+    GiveUp(Setback),
+    /// Whether the primary is sealed is not known.
+    Doubt,
+    /// The primary is sealed, and the successor cannot follow it.
+    FallBack(Setback),
+    /// The primary, which may be sealed, is lost.
+    Lost(Verdict),
+    /// The record is newer than the plan.
+    Superseded(Superseded),
+}
+
+/// How often the successor is asked how far it is.
+const ASK_EVERY: Duration = Duration::from_millis(1);
+
+impl Handover {
+    /// Begins by getting hold of both. `doubted`: a seal was sent to the primary and not answered.
+    pub(super) fn begin(
+        primary: Target,
+        successor: Target,
+        doubted: bool,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Self {
+        let step = Step::Gripping {
+            primary: Grip::begin(primary, world, out),
+            successor: Grip::begin(successor, world, out),
+            doubted,
+        };
+        Self {
+            primary,
+            successor,
+            began: world.now,
+            step,
+        }
+    }
+
+    /// Whom it has got hold of.
+    pub(super) const fn nodes(&self) -> [NodeId; 2] {
+        [self.primary.node, self.successor.node]
+    }
+
+    pub(super) const fn stage(&self) -> Stage {
+        match self.step {
+            Step::Gripping { doubted: false, .. } | Step::Pausing { .. } => Stage::Pausing,
+            Step::CatchingUp { .. } => Stage::CatchingUp,
+            Step::Gripping { doubted: true, .. } | Step::Away { .. } | Step::Examining(_) => {
+                Stage::Examining
+            }
+            Step::Sealing { .. } | Step::Comparing { .. } => Stage::Sealing,
+        }
+    }
+
+    /// When the primary was asked to let writes wait, until it answers.
+    pub(super) const fn pausing_since(&self) -> Option<Instant> {
+        match self.step {
+            Step::Pausing { since, .. } => Some(since),
+            Step::Gripping { .. }
+            | Step::CatchingUp { .. }
+            | Step::Sealing { .. }
+            | Step::Away { .. }
+            | Step::Examining(_)
+            | Step::Comparing { .. } => None,
+        }
+    }
+
+    /// Whether the writes of the primary may be waiting.
+    pub(super) const fn may_have_paused(&self) -> bool {
+        !matches!(self.step, Step::Gripping { doubted: false, .. })
+    }
+
+    pub(super) const fn next_deadline(&self) -> Option<Instant> {
+        match &self.step {
+            Step::CatchingUp { look, .. } | Step::Comparing { look, .. } => Some(match look.next {
+                Next::AskAt(at) => at,
+                Next::Answer(_) => look.until,
+            }),
+            Step::Away { again } => Some(*again),
+            Step::Gripping { .. }
+            | Step::Pausing { .. }
+            | Step::Sealing { .. }
+            | Step::Examining(_) => None,
+        }
+    }
+
+    /// A pause ends when it ends, whether we could hear or not; only who is compared gets more time.
+    pub(super) fn postpone(&mut self, by: Duration) {
+        if let Step::Comparing { look, .. } = &mut self.step {
+            look.until = look.until + by;
+        }
+    }
+
+    /// Takes the outcome of an action in.
+    pub(super) fn step(
+        &mut self,
+        id: ActionId,
+        outcome: Outcome,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        match &mut self.step {
+            Step::Gripping {
+                primary, successor, ..
+            } => {
+                let (grip, target) = if primary.awaits() == Some(id) {
+                    (primary, self.primary)
+                } else if successor.awaits() == Some(id) {
+                    (successor, self.successor)
+                } else {
+                    return Turn::Wait;
+                };
+                match grip.step(target, &outcome, world, out) {
+                    Err(superseded) => return Turn::Superseded(superseded),
+                    Ok(stepped) => *grip = stepped,
+                }
+                self.after_grip(world, out)
+            }
+            Step::Pausing { pause, since } if *pause == id => {
+                let since = *since;
+                self.after_pause(outcome, since, record, world, out)
+            }
+            Step::CatchingUp { paused, look } if look.awaits(id) => {
+                let Outcome::Done(Done::Inspected(held)) = outcome else {
+                    return Turn::GiveUp(Setback::SuccessorLost);
+                };
+                if look.until <= world.now {
+                    return Turn::GiveUp(behind(&held, paused));
+                }
+                if !holds(&held, paused) {
+                    *look = look.again(world.now);
+                    return Turn::Wait;
+                }
+                self.seal(held, record, world, out)
+            }
+            Step::Sealing { seal, held } if *seal == id => {
+                let held = held.clone();
+                self.after_seal(outcome, held, record, world, out)
+            }
+            Step::Examining(examined) if *examined == id => {
+                self.after_examination(outcome, record, world, out)
+            }
+            Step::Comparing { sealed, look } if look.awaits(id) => {
+                let Outcome::Done(Done::Inspected(held)) = outcome else {
+                    return Turn::FallBack(Setback::SuccessorLost);
+                };
+                if holds(&held, sealed) {
+                    return Turn::announce(sealed.clone(), held);
+                }
+                if held.replication.link_up() {
+                    *look = look.again(world.now);
+                    return Turn::Wait;
+                }
+                Turn::FallBack(behind(&held, sealed))
+            }
+            Step::Pausing { .. }
+            | Step::CatchingUp { .. }
+            | Step::Sealing { .. }
+            | Step::Away { .. }
+            | Step::Examining(_)
+            | Step::Comparing { .. } => Turn::Wait,
+        }
+    }
+
+    /// Lets time pass.
+    pub(super) fn tick(&mut self, record: &Record, world: World<'_>, out: &mut Outbox) -> Turn {
+        let now = world.now;
+        match &self.step {
+            Step::Gripping { doubted: false, .. }
+            | Step::Pausing { .. }
+            | Step::CatchingUp { .. }
+                if !self.primary_is_well(world) =>
+            {
+                Turn::GiveUp(Setback::PrimaryLost)
+            }
+            Step::CatchingUp { paused, look } if look.until <= now => {
+                Turn::GiveUp(self.successor_behind(paused, world))
+            }
+            Step::Comparing { sealed, look } if look.until <= now => {
+                Turn::FallBack(self.successor_behind(sealed, world))
+            }
+            Step::CatchingUp { look, .. } | Step::Comparing { look, .. } if look.is_due(now) => {
+                let until = look.until;
+                let asked = self.look(until, world, out);
+                if let Step::CatchingUp { look, .. } | Step::Comparing { look, .. } = &mut self.step
+                {
+                    *look = asked;
+                }
+                Turn::Wait
+            }
+            Step::Gripping { doubted: true, .. } | Step::Away { .. } | Step::Examining(_) => {
+                self.tick_doubted(record, world, out)
+            }
+            Step::Gripping { .. }
+            | Step::Pausing { .. }
+            | Step::CatchingUp { .. }
+            | Step::Sealing { .. }
+            | Step::Comparing { .. } => Turn::Wait,
+        }
+    }
+
+    fn act(&self, within: Duration, deed: Deed, world: World<'_>, out: &mut Outbox) -> ActionId {
+        out.act(world.now, self.primary.epoch, within, deed)
+    }
+
+    fn look(&self, until: Instant, world: World<'_>, out: &mut Outbox) -> Look {
+        let node = self.successor.node;
+        let inspect = self.act(Policy::ACTION_WITHIN, Deed::Inspect { node }, world, out);
+        Look {
+            next: Next::Answer(inspect),
+            until,
+        }
+    }
+
+    fn primary_is_well(&self, world: World<'_>) -> bool {
+        let primary = world.view.get(self.primary.node);
+        primary.is_some_and(Node::is_primary)
+    }
+
+    /// How far the successor was when it was looked at last.
+    fn successor_behind(&self, primary: &Report, world: World<'_>) -> Setback {
+        let held = world.view.get(self.successor.node).and_then(Node::offset);
+        let held = held.map(|(offset, _)| offset).unwrap_or_default();
+        let bytes = primary.replication.offset.ahead_of(held);
+        Setback::Behind { bytes }
+    }
+}
+
+impl Turn {
+    fn announce(sealed: Report, held: Report) -> Self {
+        Self::Announce {
+            sealed: Box::new(sealed),
+            held: Box::new(held),
+        }
+    }
+}
+
+impl Look {
+    fn awaits(self, id: ActionId) -> bool {
+        matches!(self.next, Next::Answer(answer) if answer == id)
+    }
+
+    /// What an answer is that tells of a node which holds too little: ask again.
+    fn again(self, now: Instant) -> Self {
+        let next = Next::AskAt(now + ASK_EVERY);
+        Self { next, ..self }
+    }
+
+    fn is_due(self, now: Instant) -> bool {
+        matches!(self.next, Next::AskAt(at) if at <= now)
+    }
+}
+
+/// Whether a node holds all that another holds of the same stream.
+fn holds(own: &Report, other: &Report) -> bool {
+    let own = Position::from(&own.replication);
+    let other = Position::from(&other.replication);
+    own.id == other.id && own.offset >= other.offset
+}
+
+fn behind(own: &Report, other: &Report) -> Setback {
+    let bytes = other.replication.offset.ahead_of(own.replication.offset);
+    Setback::Behind { bytes }
+}

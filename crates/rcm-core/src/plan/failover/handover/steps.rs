@@ -1,0 +1,205 @@
+//! What each answer leads to.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use super::{Handover, Step, Turn, holds};
+use crate::action::{Deed, Done, Failed, Outcome, Report};
+use crate::event::{Kind, Setback};
+use crate::mutant::Mutant;
+use crate::plan::failover::diagnosed_lost;
+use crate::plan::grip::Grip;
+use crate::plan::{Outbox, World};
+use crate::policy::Policy;
+use crate::record::Record;
+use crate::rule::Rule;
+use crate::time::Instant;
+use crate::verdict::Verdict;
+
+/// How often a primary that may be sealed is tried again.
+const REACH_AGAIN: Duration = Duration::from_millis(100);
+
+impl Handover {
+    pub(super) fn after_grip(&mut self, world: World<'_>, out: &mut Outbox) -> Turn {
+        let Step::Gripping {
+            primary,
+            successor,
+            doubted,
+        } = self.step
+        else {
+            return Turn::Wait;
+        };
+        let node = self.primary.node;
+        match (doubted, primary, successor) {
+            (false, Grip::Slipped, _) => Turn::GiveUp(Setback::PrimaryLost),
+            (false, _, Grip::Slipped) => Turn::GiveUp(Setback::SuccessorLost),
+            (false, Grip::Firm, Grip::Firm) => {
+                let within = Policy::PAUSE_WITHIN;
+                let pause = self.act(within, Deed::Pause { node, within }, world, out);
+                let since = world.now;
+                self.step = Step::Pausing { pause, since };
+                Turn::Wait
+            }
+            (true, Grip::Slipped, _) => {
+                let again = world.now + REACH_AGAIN;
+                self.step = Step::Away { again };
+                Turn::Wait
+            }
+            // A successor that slipped will not answer when it is asked.
+            (true, Grip::Firm, Grip::Firm | Grip::Slipped) => {
+                let within = Policy::ACTION_WITHIN;
+                let examined = self.act(within, Deed::Inspect { node }, world, out);
+                self.step = Step::Examining(examined);
+                Turn::Wait
+            }
+            (_, Grip::Opening(_) | Grip::Confirming(_) | Grip::Fencing(_) | Grip::Firm, _) => {
+                Turn::Wait
+            }
+        }
+    }
+
+    pub(super) fn after_pause(
+        &mut self,
+        outcome: Outcome,
+        since: Instant,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        let paused = match outcome {
+            Outcome::Done(Done::Paused(report))
+                if report.replication.is_primary()
+                    && Some(report.run_id) == record.primary.run_id =>
+            {
+                report
+            }
+            Outcome::Failed(Failed::Refused(text)) => {
+                return Turn::GiveUp(Setback::Refused { text });
+            }
+            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {
+                return Turn::GiveUp(Setback::PrimaryLost);
+            }
+        };
+        let kind = Kind::WritesPaused {
+            node: record.primary.address.clone(),
+            offset: paused.replication.offset,
+        };
+        out.tell_rule(world.now, Rule::S120, kind);
+        // The pause began when it was sent, at the earliest.
+        let look = self.look(since + Policy::CATCH_UP_WITHIN, world, out);
+        self.step = Step::CatchingUp { paused, look };
+        Turn::Next(Rule::S120)
+    }
+
+    pub(super) fn seal(
+        &mut self,
+        held: Report,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        let deed = Deed::Seal {
+            node: self.primary.node,
+            evict: true,
+            shut: record.is_strict(),
+        };
+        let seal = self.act(Policy::HANDOVER_SEALED_WITHIN, deed, world, out);
+        self.step = Step::Sealing { seal, held };
+        Turn::Next(Rule::S130)
+    }
+
+    pub(super) fn after_seal(
+        &mut self,
+        outcome: Outcome,
+        held: Report,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        match outcome {
+            Outcome::Done(Done::Sealed(sealed)) => {
+                out.tell(world.now, self.sealed(&sealed, record, world));
+                if holds(&held, &sealed) || world.lacks(Mutant::HandOverUncompared) {
+                    return Turn::announce(sealed, held);
+                }
+                self.compare(sealed, world, out);
+                Turn::Wait
+            }
+            Outcome::Failed(failed) => {
+                let text = match failed {
+                    Failed::Refused(text) => text,
+                    Failed::NotReached | Failed::Conflict => String::from("the connection ended"),
+                };
+                Turn::GiveUp(Setback::Refused { text })
+            }
+            Outcome::Done(_) | Outcome::Unknown => Turn::Doubt,
+        }
+    }
+
+    /// What the primary sent last may still be on its way.
+    fn compare(&mut self, sealed: Report, world: World<'_>, out: &mut Outbox) {
+        let look = self.look(world.now + Policy::DRAIN_WITHIN, world, out);
+        self.step = Step::Comparing { sealed, look };
+    }
+
+    fn sealed(&self, sealed: &Report, record: &Record, world: World<'_>) -> Kind {
+        Kind::NodeSealed {
+            node: record.primary.address.clone(),
+            offset: sealed.replication.offset,
+            after: world.now.since(self.began),
+        }
+    }
+
+    /// The primary answers on a connection that outlives the one of the unanswered seal.
+    pub(super) fn after_examination(
+        &mut self,
+        outcome: Outcome,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        let Outcome::Done(Done::Inspected(report)) = outcome else {
+            let again = world.now + REACH_AGAIN;
+            self.step = Step::Away { again };
+            return Turn::Wait;
+        };
+        if Some(report.run_id) != record.primary.run_id {
+            return Turn::Lost(Verdict::PrimaryRestarted);
+        }
+        match report.replication.following() {
+            None => Turn::GiveUp(Setback::SealUnanswered),
+            // Of a strict seal that was not answered some gate may have stayed open.
+            Some(following) if following.primary.is_tombstone() && record.is_strict() => {
+                Turn::FallBack(Setback::HalfSealed)
+            }
+            Some(following) if following.primary.is_tombstone() => {
+                let kind = self.sealed(&report, record, world);
+                out.tell_rule(world.now, Rule::S129, kind);
+                self.compare(report, world, out);
+                Turn::Next(Rule::S129)
+            }
+            // Somebody else rules here.
+            Some(_) => Turn::FallBack(Setback::PrimaryLost),
+        }
+    }
+
+    /// The primary may be sealed: it is looked for as long as nothing proves that it is lost.
+    pub(super) fn tick_doubted(
+        &mut self,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        if let Some(verdict) = diagnosed_lost(self.primary.node, record, world) {
+            return Turn::Lost(verdict);
+        }
+        if let Step::Away { again } = self.step
+            && again <= world.now
+        {
+            let began = self.began;
+            *self = Self::begin(self.primary, self.successor, true, world, out);
+            self.began = began;
+        }
+        Turn::Wait
+    }
+}

@@ -1,0 +1,154 @@
+//! The nodes in our hands: sealed all together, counted, and let go if the primary turns out to be well.
+
+use super::{Failover, Incumbent, Progress, State, Superseded, is_ours};
+use crate::action::{Deed, Outcome};
+use crate::event::Kind;
+use crate::id::{ActionId, NodeId};
+use crate::mutant::Mutant;
+use crate::plan::count::{self, Count};
+use crate::plan::hand::Hand;
+use crate::plan::{Outbox, World, voters};
+use crate::record::Phase;
+use crate::rule::Rule;
+use crate::time::Instant;
+use crate::verdict::Verdict;
+
+impl Failover {
+    pub(super) fn seal_all(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
+        let epoch = self.stored.record.epoch;
+        // What a crashed primary sent is all there; what a living one sends has no end.
+        let drain = self.cause == Verdict::PrimaryCrashed;
+        let (leased, lost) = (self.leased, self.lost());
+        let strict = self.stored.record.is_strict();
+        self.held.clear();
+        self.hands = world
+            .view
+            .nodes()
+            .filter(|node| is_ours(node, &self.stored.record))
+            .map(|node| {
+                let hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
+                (node.id, if strict { hand.strictly() } else { hand })
+            })
+            .collect();
+        self.take(rule, State::Sealing { since: world.now });
+    }
+
+    /// The choice is made, but a node that was not reached in time is sealed all the same: the lost
+    /// primary above all.
+    pub(super) fn is_late_hand(&self, id: ActionId) -> bool {
+        let later = !matches!(self.state, State::Sealing { .. } | State::Claiming(_));
+        later && self.hands.values().any(|hand| hand.awaits() == Some(id))
+    }
+
+    pub(super) fn step_late_hand(
+        &mut self,
+        id: ActionId,
+        outcome: Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Progress {
+        let mut hands = self.hands.values_mut();
+        let stepped = hands.find(|hand| hand.awaits() == Some(id));
+        match stepped.map(|hand| hand.step(outcome, world, out)) {
+            Some(Err(Superseded(epoch))) => self.superseded(Some(epoch), world, out),
+            Some(Ok(())) | None => Progress::Running,
+        }
+    }
+
+    pub(super) fn step_hand(
+        &mut self,
+        id: ActionId,
+        outcome: Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Progress {
+        let Some(hand) = self
+            .hands
+            .values_mut()
+            .find(|hand| hand.awaits() == Some(id))
+        else {
+            return Progress::Running;
+        };
+        if let Err(Superseded(epoch)) = hand.step(outcome, world, out) {
+            return self.superseded(Some(epoch), world, out);
+        }
+        let sealed = hand.report().zip(world.view.get(hand.node()));
+        if let Some((report, node)) = sealed {
+            let (node, offset) = (node.address.clone(), report.replication.offset);
+            let after = world.now.since(self.began);
+            out.tell_rule(
+                world.now,
+                Rule::F130,
+                Kind::NodeSealed {
+                    node,
+                    offset,
+                    after,
+                },
+            );
+        }
+        Progress::Running
+    }
+
+    /// Whether too few voters are sealed, and nobody is waited for.
+    pub fn is_blocked(&self, world: World<'_>) -> bool {
+        match self.state {
+            State::Sealing { since } => matches!(self.count(since, world), Count::Blocked(_)),
+            State::Claiming(_)
+            | State::HandingOver(_)
+            | State::Resuming(_)
+            | State::Intending { .. }
+            | State::Promoting { .. }
+            | State::Committing { .. }
+            | State::Opening { .. } => false,
+        }
+    }
+
+    pub(super) fn count(&self, since: Instant, world: World<'_>) -> Count {
+        if self.stored.record.is_strict() {
+            return voters::count(&self.hands, &self.stored.record, since, world);
+        }
+        let incumbent = Incumbent {
+            node: self.incumbent,
+            is_lost: self.is_lost,
+        };
+        count::count(&self.hands, &self.stored.record, incumbent, since, world)
+    }
+
+    pub(super) fn lost(&self) -> Option<NodeId> {
+        self.is_lost.then_some(self.incumbent)
+    }
+
+    /// Abandoning is allowed only before anything is announced, and only when no seal to the
+    /// recorded primary is outstanding: one that was sent may be executed at any later time.
+    pub(super) fn may_abort(&self, world: World<'_>) -> bool {
+        let Some(lost) = self.lost() else {
+            return false;
+        };
+        let recorded = &self.stored.record.primary;
+        let untouched = self
+            .hands
+            .get(&lost)
+            .is_none_or(|hand| !hand.may_be_sealed())
+            || world.lacks(Mutant::AbortAfterSeal);
+        let well = world.view.get(lost).is_some_and(|node| {
+            let looked = node.look.as_ref().map(|look| look.asked_at);
+            looked >= Some(self.began)
+                && node.is_primary()
+                && recorded.run_id.is_some()
+                && node.run_id() == recorded.run_id
+        });
+        untouched
+            && well
+            && !self.may_be_sealed
+            && matches!(self.stored.record.phase, Phase::Claimed { .. })
+    }
+
+    pub(super) fn abort(&mut self, world: World<'_>, out: &mut Outbox) {
+        let node = self.incumbent;
+        self.hands.remove(&node);
+        out.order(self.stored.record.epoch, Deed::Close { node });
+        let primary = self.stored.record.primary.address.clone();
+        out.tell_rule(world.now, Rule::F115, Kind::FailoverAborted { primary });
+        self.settle(Rule::F115, world, out);
+    }
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Does what its second argument says.
+eval "$2"
