@@ -20,7 +20,7 @@ pub struct Trial {
 pub const SEEDS: u64 = 10_000;
 
 /// The rules that hold up strict mode; the others are tried on async groups.
-const STRICT: [Mutant; 11] = [
+const STRICT: [Mutant; 9] = [
     Mutant::NoSeal,
     Mutant::RawOffset,
     Mutant::AmnesiaVotes,
@@ -29,8 +29,6 @@ const STRICT: [Mutant; 11] = [
     Mutant::FeedsAlways,
     Mutant::NoBranch,
     Mutant::TrustWait,
-    Mutant::HandOverUncompared,
-    Mutant::NoFence,
     Mutant::NoConfirm,
 ];
 

@@ -33,7 +33,9 @@ pub(super) fn check(world: &mut World, who: Who, epoch: Epoch) -> Finding {
     }
     let may_lead = |run_id| {
         let node = world.living(run_id);
-        node.is_none_or(|node| world.servers[node].priority > 0)
+        let wanted = node.is_none_or(|node| world.servers[node].priority > 0);
+        // Zero bars nobody from the office that it holds.
+        wanted || record.primary.run_id == Some(run_id)
     };
     let voters = answered
         .iter()
