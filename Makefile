@@ -15,6 +15,7 @@ test: toolchain servers ## all tests, against three versions of real servers
 	@scripts/clients test
 	$(CARGO) test --workspace --doc
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
+	$(CARGO) run --release --package rcm-sim -- --strict --seeds 2000
 	$(CARGO) test --workspace --all-targets
 
 lint: toolchain ## formatting and clippy, warnings are errors
@@ -30,6 +31,7 @@ fix: toolchain ## repair what lint can repair by itself
 
 sim: toolchain ## try the decisions on ten thousand simulated storms
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
+	$(CARGO) run --release --package rcm-sim -- --strict --seeds 2000
 
 bench: toolchain ## measure failovers against Sentinel's, side by side, in 40 minutes
 	@scripts/servers system

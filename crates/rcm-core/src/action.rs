@@ -8,7 +8,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::id::{ActionId, Address, Epoch, NodeId, Revision, RunId};
-use crate::observation::Replication;
+use crate::observation::{Gates, Replication};
 use crate::record::Record;
 use crate::time::Instant;
 
@@ -93,9 +93,11 @@ pub enum Deed {
     Seal {
         /// The node.
         node: NodeId,
-        /// Whether its clients are disconnected: a primary's are, a replica's readers are not. Writes
-        /// that a pause kept waiting go with them.
+        /// Whether its clients are disconnected: a primary's are, a replica's readers are not, except
+        /// in strict mode. Writes that a pause kept waiting go with them.
         evict: bool,
+        /// Whether its gates are shut as well, as in strict mode.
+        shut: bool,
     },
     /// Make the node a primary. Outcome: [`Done::Promoted`].
     Promote {
@@ -109,10 +111,21 @@ pub enum Deed {
         /// Whom it shall follow.
         primary: Address,
     },
+    /// Let through what the gates say (strict mode). Outcome: [`Done::Gated`].
+    SetGates {
+        /// The node.
+        node: NodeId,
+        /// What they let through from now on.
+        gates: Gates,
+    },
     /// Let the node write its role into its own configuration file.
     Persist {
         /// The node.
         node: NodeId,
+        /// Strict mode: its gates are shut while it writes, whatever they let through otherwise,
+        /// so that it never starts with open ones; afterwards they are so again. Outcome:
+        /// [`Done::Gated`].
+        gates: Option<Gates>,
     },
     /// Cut a replica's link to its primary once, to see whether it comes back.
     CutLink {
@@ -144,7 +157,8 @@ impl Deed {
             | Self::Seal { node, .. }
             | Self::Promote { node }
             | Self::Attach { node, .. }
-            | Self::Persist { node }
+            | Self::SetGates { node, .. }
+            | Self::Persist { node, .. }
             | Self::CutLink { node } => Some(*node),
             Self::Pace(_) | Self::Read | Self::Write { .. } => None,
         }
@@ -211,6 +225,8 @@ pub enum Done {
     Sealed(Report),
     /// Promoted, and this is its new lineage.
     Promoted(Report),
+    /// This is what the node lets through.
+    Gated(Gates),
     /// The command was accepted.
     Accepted,
 }

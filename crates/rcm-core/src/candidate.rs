@@ -82,6 +82,8 @@ pub enum Refusal {
     Incomplete,
     /// It restarted and holds less than it had.
     LostItsData,
+    /// Strict mode: this process was not seen to hold all that the primary held.
+    NoVote,
 }
 
 impl Refusal {
@@ -92,6 +94,7 @@ impl Refusal {
             Self::PriorityZero => "has replica-priority 0",
             Self::Incomplete => "is in the middle of a full synchronisation",
             Self::LostItsData => "restarted and holds less than it had",
+            Self::NoVote => "has not caught up since it started",
         }
     }
 }

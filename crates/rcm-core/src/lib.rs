@@ -13,8 +13,8 @@
 //! A module imports only from its left in this list, and a test holds it to that:
 //!
 //! ```text
-//! time rng mutant id policy observation view verdict lineage candidate record lease action rule event
-//! request fencing plan status engine
+//! time rng mutant id policy observation view quorum verdict lineage candidate record lease action
+//! rule event request fencing plan status engine
 //! ```
 #![cfg_attr(not(test), no_std)]
 #![warn(missing_docs)]
@@ -33,6 +33,7 @@ pub mod mutant;
 pub mod observation;
 pub mod plan;
 pub mod policy;
+pub mod quorum;
 pub mod record;
 pub mod request;
 pub mod rng;

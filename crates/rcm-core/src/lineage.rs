@@ -51,6 +51,10 @@ pub struct Edge {
 pub struct Chain {
     head: ReplicationId,
     edges: Vec<Edge>,
+    /// Streams beside the lineage, the youngest last: abandoned ones, and those of nodes that were
+    /// promoted and never committed. Only strict mode remembers them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    branches: Vec<Edge>,
 }
 
 impl Chain {
@@ -63,6 +67,7 @@ impl Chain {
         Self {
             head,
             edges: Vec::new(),
+            branches: Vec::new(),
         }
     }
 
@@ -93,14 +98,63 @@ impl Chain {
         self.cap(id).is_some()
     }
 
+    /// The same chain, with what `older` knows of streams that are not on this one.
+    #[must_use]
+    pub fn remembering(&self, older: &Self) -> Self {
+        let known = older.branches.iter().chain(older.edges.iter().rev());
+        known.copied().fold(self.clone(), Self::with_branch)
+    }
+
+    /// The chain as it is when the branch `id` is in office. What is not known stays as it is.
+    #[must_use]
+    pub fn reaching(&self, id: ReplicationId) -> Self {
+        let mut path = Vec::new();
+        let mut at = id;
+        while !self.contains(at) && path.len() < self.branches.len() {
+            let Some(edge) = self.branches.iter().find(|edge| edge.id == at) else {
+                return self.clone();
+            };
+            path.push(*edge);
+            at = edge.parent;
+        }
+        let path = path.iter().rev();
+        path.fold(self.clone(), |chain, edge| {
+            chain.extended(edge.id, edge.parent, edge.fork)
+        })
+    }
+
+    /// The same chain, with one more stream beside it.
+    #[must_use]
+    pub fn with_branch(mut self, edge: Edge) -> Self {
+        let known = self.branches.iter().any(|known| known.id == edge.id);
+        if !self.contains(edge.id) && !known {
+            self.branches.push(edge);
+            let most = self.branches.len().saturating_sub(Self::MAX_EDGES);
+            self.branches.drain(..most);
+        }
+        self
+    }
+
     /// How long a prefix of the committed history the position holds; `None` when it holds none
     /// that we can name.
     pub fn common_prefix(&self, position: &Position) -> Option<Offset> {
-        let on_chain = |id, offset: Offset| self.cap(id).map(|cap| offset.min(cap));
-        on_chain(position.id, position.offset).or_else(|| {
+        self.prefix_of(position.id, position.offset).or_else(|| {
             let (previous, fork) = position.previous?;
-            on_chain(previous, position.offset.min(fork))
+            self.prefix_of(previous, position.offset.min(fork))
         })
+    }
+
+    /// The prefix that so much of a stream is worth, back along its branch to the chain.
+    fn prefix_of(&self, mut id: ReplicationId, mut offset: Offset) -> Option<Offset> {
+        // A branch leads to the chain or nowhere: never further than there are branches.
+        for _ in 0..=self.branches.len() {
+            if let Some(cap) = self.cap(id) {
+                return Some(offset.min(cap));
+            }
+            let edge = self.branches.iter().find(|edge| edge.id == id)?;
+            (id, offset) = (edge.parent, offset.min(edge.fork));
+        }
+        None
     }
 
     /// Up to which byte the chain runs through `id`; `None` when it does not.
@@ -129,6 +183,7 @@ impl Chain {
         Self {
             head: id,
             edges: older,
+            branches: self.branches.clone(),
         }
     }
 }
@@ -198,6 +253,46 @@ mod tests {
             .extended(C, A, Offset(90));
         assert!(!chain.contains(B));
         assert_eq!(chain.common_prefix(&at(A, 95)), Some(Offset(90)));
+    }
+
+    #[test]
+    fn an_abandoned_stream_is_worth_what_it_shares_with_the_chain_if_it_is_remembered() {
+        let before = Chain::new(A).extended(B, A, Offset(100));
+        let after = before.extended(C, A, Offset(90));
+        // It received everything from the primary of B, so it names no other stream.
+        assert_eq!(after.common_prefix(&at(B, 150)), None);
+        let after = after.remembering(&before);
+        assert_eq!(after.common_prefix(&at(B, 150)), Some(Offset(90)));
+        assert_eq!(after.common_prefix(&at(B, 80)), Some(Offset(80)));
+        // Promoted on top of a stream that was never committed.
+        let orphan = Edge {
+            id: X,
+            parent: B,
+            fork: Offset(85),
+        };
+        let twice = continuing(ReplicationId::from_number(0xE), 300, X, 200);
+        assert_eq!(after.common_prefix(&twice), None);
+        let after = after.with_branch(orphan);
+        assert_eq!(after.common_prefix(&twice), Some(Offset(85)));
+        let reached = after.reaching(X);
+        assert_eq!(reached.common_prefix(&twice), Some(Offset(200)));
+        assert_eq!(reached.common_prefix(&at(B, 150)), Some(Offset(85)));
+    }
+
+    #[test]
+    fn branches_are_few_and_the_youngest_stay() {
+        let mut chain = Chain::new(ReplicationId::from_number(0));
+        for branch in 1..200 {
+            let parent = chain.head();
+            chain = chain.with_branch(Edge {
+                id: ReplicationId::from_number(branch),
+                parent,
+                fork: Offset(branch),
+            });
+        }
+        assert_eq!(chain.branches.len(), Chain::MAX_EDGES);
+        let youngest = at(ReplicationId::from_number(199), 1_000);
+        assert_eq!(chain.common_prefix(&youngest), Some(Offset(199)));
     }
 
     #[test]

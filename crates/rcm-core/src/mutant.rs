@@ -34,6 +34,17 @@ pub enum Mutant {
     GuessedLoss,
     /// An announced promotion is not looked for when a plan is continued.
     ForgetIntent,
+    /// Strict mode: one voter fewer than needed is sealed before somebody is promoted.
+    SmallQuorum,
+    /// Strict mode: a role is written down with the gates as they are, so that a primary starts
+    /// with open ones.
+    OpenOnDisk,
+    /// Strict mode: replicas may attach to a primary that is not in office.
+    FeedsAlways,
+    /// Strict mode: the stream of a node that was promoted and never committed is not remembered.
+    NoBranch,
+    /// Strict mode: clients trust the number that `WAIT` gives, whoever is behind it.
+    TrustWait,
     /// The successor is promoted whatever the primary held when it was sealed.
     HandOverUncompared,
     /// Older hands are not killed.
@@ -54,7 +65,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -69,6 +80,11 @@ impl Mutant {
         Self::AmnesiaVotes,
         Self::GuessedLoss,
         Self::ForgetIntent,
+        Self::SmallQuorum,
+        Self::OpenOnDisk,
+        Self::FeedsAlways,
+        Self::NoBranch,
+        Self::TrustWait,
         Self::HandOverUncompared,
         Self::NoFence,
         Self::NoConfirm,

@@ -126,6 +126,46 @@ pub struct Condition {
     pub min_replicas: u32,
     /// Whether the node holds any key.
     pub empty: bool,
+    /// Whether the user that replicas attach as is on; `None` when that was not asked, as in async
+    /// mode.
+    pub feeds: Option<bool>,
+}
+
+/// What a node lets through in strict mode: writes, and replicas that want its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gates {
+    /// Writes are refused unless so many replicas are attached.
+    pub min_replicas: u32,
+    /// Whether replicas may attach.
+    pub feeds: bool,
+}
+
+impl Gates {
+    /// Nothing passes. That every node is so but the primary in office makes a node that restarts,
+    /// or is promoted by nobody's order, harmless.
+    pub const SHUT: Self = Self {
+        min_replicas: 1_000_000,
+        feeds: false,
+    };
+
+    /// As on a primary in office whose writes so many replicas have to confirm.
+    pub const fn open(ack_replicas: u32) -> Self {
+        Self {
+            min_replicas: ack_replicas,
+            feeds: true,
+        }
+    }
+}
+
+impl Condition {
+    /// What the node lets through, where that was asked.
+    pub fn gates(&self) -> Option<Gates> {
+        let min_replicas = self.min_replicas;
+        self.feeds.map(|feeds| Gates {
+            min_replicas,
+            feeds,
+        })
+    }
 }
 
 /// Connections of monitors and Sentinels that the node has (`CLIENT LIST`).

@@ -17,7 +17,7 @@ pub struct Policy {
     pub silent_after: Duration,
     /// How long a primary may leave a request unanswered while TCP is alive. `None` means the
     /// node's own `busy-reply-threshold` plus 500 ms, because below it a long script cannot be
-    /// told from a hang.
+    /// told from a hang; in strict mode 1 s, because there a wrong failover loses nothing.
     pub hang_after: Option<Duration>,
     /// How often the primary is asked for a sign of life while all is calm.
     pub probe_every: Duration,
@@ -25,6 +25,9 @@ pub struct Policy {
     pub observe: bool,
     /// Whether a node writes its new role into its own configuration file.
     pub persist_roles: bool,
+    /// How many replicas must hold a write before it is acknowledged; zero is async mode. Decides
+    /// for a group that has no record; a group keeps the mode that it began with.
+    pub ack_replicas: u32,
 }
 
 impl Default for Policy {
@@ -36,6 +39,7 @@ impl Default for Policy {
             probe_every: Duration::from_millis(200),
             observe: false,
             persist_roles: true,
+            ack_replicas: 0,
         }
     }
 }
@@ -144,6 +148,8 @@ impl Policy {
     pub const HOLD_OFF_FORGET: Duration = Duration::from_secs(600);
     /// The delay that `hang_after` adds to a node's own `busy-reply-threshold`.
     const BEYOND_BUSY: Duration = Duration::from_millis(500);
+    /// How long a primary may be mute in strict mode.
+    const STRICT_HANG_AFTER: Duration = Duration::from_secs(1);
     /// A stock server's `busy-reply-threshold`.
     const STOCK_BUSY_THRESHOLD: Duration = Duration::from_secs(5);
 
@@ -178,11 +184,13 @@ impl Policy {
 
     /// How long a primary whose `busy-reply-threshold` is `busy_threshold` may be mute.
     pub fn hang_after(&self, busy_threshold: Option<Duration>) -> Duration {
-        self.hang_after.unwrap_or_else(|| {
-            busy_threshold
+        let default = || match self.ack_replicas {
+            0 => busy_threshold
                 .unwrap_or(Self::STOCK_BUSY_THRESHOLD)
-                .saturating_add(Self::BEYOND_BUSY)
-        })
+                .saturating_add(Self::BEYOND_BUSY),
+            _ => Self::STRICT_HANG_AFTER,
+        };
+        self.hang_after.unwrap_or_else(default)
     }
 
     /// The probe interval in force: never more than a quarter of the shortest delay.
@@ -208,6 +216,11 @@ mod tests {
             policy.hang_after(Some(Duration::from_secs(1))).as_millis(),
             1_500
         );
+        let strict = Policy {
+            ack_replicas: 1,
+            ..policy.clone()
+        };
+        assert_eq!(strict.hang_after(None).as_secs(), 1);
         let set = Policy {
             hang_after: Some(Duration::from_secs(2)),
             ..policy

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Address, Epoch, MonitorId, Offset, ReplicationId, RunId};
 use crate::lineage::{Chain, Position};
 use crate::observation::Replication;
+use crate::quorum::Quorum;
 use crate::verdict::Verdict;
 use crate::view::Node;
 
@@ -95,6 +96,19 @@ pub struct Member {
     /// The member that it follows instead of the primary, when it was found so: a chain that the
     /// operator built. A failover dissolves it.
     pub upstream: Option<Address>,
+    /// Its place among those who acknowledge and vote; only in strict mode, and not for nodes that
+    /// may never be promoted. Who has a seat is settled with the first record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<Seat>,
+}
+
+/// A member's place among those who acknowledge and vote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seat {
+    /// The process that was seen to hold all that the primary held. Another one has no vote: what
+    /// it had confirmed may be gone.
+    pub voter: Option<RunId>,
 }
 
 /// What a failover lost.
@@ -150,6 +164,40 @@ impl Record {
     /// Whether a primary is in office and no plan is under way.
     pub const fn is_committed(&self) -> bool {
         matches!(self.phase, Phase::Committed)
+    }
+
+    /// Whether writes are acknowledged only once replicas hold them.
+    pub const fn is_strict(&self) -> bool {
+        self.ack_replicas > 0
+    }
+
+    /// The members that acknowledge and vote.
+    pub fn seated(&self) -> impl Iterator<Item = (&Member, Seat)> {
+        let seated = |member| -> Option<(&Member, Seat)> { Some((member, member.seat?)) };
+        self.members.iter().filter_map(seated)
+    }
+
+    /// How many members make a promise, and how many have to be asked about it; `None` in async
+    /// mode.
+    pub fn quorum(&self) -> Option<Quorum> {
+        Quorum::new(self.seated().count(), self.ack_replicas)
+    }
+
+    /// Whether this process was seen to hold all that the primary held.
+    pub fn has_vote(&self, run_id: RunId) -> bool {
+        self.seated().any(|(_, seat)| seat.voter == Some(run_id))
+    }
+
+    /// Other members, with the seats of this record: nobody gets or loses one.
+    pub fn seat(&self, mut members: Vec<Member>) -> Vec<Member> {
+        for (seated, seat) in self.seated() {
+            let same = |member: &&mut Member| member.address == seated.address;
+            match members.iter_mut().find(same) {
+                Some(member) => member.seat = Some(seat),
+                None => members.push(seated.clone()),
+            }
+        }
+        members
     }
 
     /// The member that listens at `address`.

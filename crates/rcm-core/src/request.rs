@@ -77,6 +77,8 @@ pub enum Unfit {
     NotAttached,
     /// The operator set `replica-priority 0`.
     PriorityZero,
+    /// Strict mode: its process has no vote, or it has no seat.
+    NoVote,
     /// It is too far behind: writes would have to wait for long.
     Lagging,
 }
@@ -137,6 +139,7 @@ impl Unfit {
             Self::NotReached => "does not answer",
             Self::NotAttached => "does not receive the stream from the primary itself",
             Self::PriorityZero => "has replica-priority 0",
+            Self::NoVote => "has no vote (strict mode)",
             Self::Lagging => "is too far behind; let it catch up first",
         }
     }

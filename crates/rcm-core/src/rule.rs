@@ -33,12 +33,16 @@ pub enum Rule {
     F142,
     /// Nobody can be promoted: stay sealed and keep trying.
     F145,
+    /// Strict mode: too few voters are sealed: stay sealed and keep trying.
+    F147,
     /// Announced: promote.
     F150,
     /// The outcome of the promotion is unknown: claim again and look.
     F155,
     /// Promoted: commit.
     F160,
+    /// Strict mode: committed: open the gates of the new primary.
+    F165,
     /// Committed: publish.
     F170,
     /// A switchover was asked for: claim the next epoch.
@@ -82,6 +86,10 @@ pub enum Rule {
     R260,
     /// The old primary was met again: the loss is known exactly, or never will be.
     R270,
+    /// Strict mode: a member has caught up with the primary since it started: it votes again.
+    R280,
+    /// Strict mode: a node's gates are not as they should be: set them.
+    R290,
 }
 
 /// Where a failover, or a switchover, stands.
@@ -110,6 +118,8 @@ pub enum Stage {
     Promoting,
     /// The new primary is being committed.
     Committing,
+    /// The gates of the new primary are being opened.
+    Opening,
 }
 
 /// One edge of the plan: the rule, where it starts and where it leads.
@@ -129,13 +139,16 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F140, Stage::Sealing, Stage::Intending),
     (Rule::F142, Stage::Sealing, Stage::Intending),
     (Rule::F145, Stage::Sealing, Stage::Sealing),
+    (Rule::F147, Stage::Sealing, Stage::Sealing),
     (Rule::F105, Stage::Sealing, Stage::Idle),
     (Rule::F150, Stage::Intending, Stage::Promoting),
     (Rule::F105, Stage::Intending, Stage::Idle),
     (Rule::F155, Stage::Promoting, Stage::Claiming),
     (Rule::F160, Stage::Promoting, Stage::Committing),
     (Rule::F105, Stage::Committing, Stage::Idle),
+    (Rule::F165, Stage::Committing, Stage::Opening),
     (Rule::F170, Stage::Committing, Stage::Idle),
+    (Rule::F170, Stage::Opening, Stage::Idle),
     (Rule::S100, Stage::Idle, Stage::Claiming),
     (Rule::S110, Stage::Claiming, Stage::Approaching),
     (Rule::F105, Stage::Approaching, Stage::Idle),
@@ -167,6 +180,8 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F107, Stage::Intending, Stage::Idle),
     (Rule::F107, Stage::Promoting, Stage::Idle),
     (Rule::F107, Stage::Committing, Stage::Idle),
+    (Rule::F105, Stage::Opening, Stage::Idle),
+    (Rule::F107, Stage::Opening, Stage::Idle),
 ];
 
 impl fmt::Display for Stage {
@@ -183,6 +198,7 @@ impl fmt::Display for Stage {
             Self::Intending => "intending",
             Self::Promoting => "promoting",
             Self::Committing => "committing",
+            Self::Opening => "opening",
         })
     }
 }
@@ -214,7 +230,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(reached.len(), 11);
+        assert_eq!(reached.len(), 12);
         for stage in reached {
             assert!(
                 TRANSITIONS

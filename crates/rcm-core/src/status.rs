@@ -39,6 +39,9 @@ pub struct Status {
     pub halted: bool,
     /// The record can be written; otherwise a failover could not be agreed (`store-unwritable`).
     pub store_writable: bool,
+    /// How many replicas must hold a write before it is acknowledged; zero in async mode.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ack_replicas: u32,
     /// All nodes.
     pub nodes: Vec<NodeStatus>,
 }
@@ -73,6 +76,9 @@ pub struct NodeStatus {
     pub offset: Option<Offset>,
     /// How many bytes it is behind the primary, as last seen.
     pub lag: Option<u64>,
+    /// Strict mode: its confirmation of a write counts.
+    #[serde(skip_serializing_if = "is_false")]
+    pub acknowledges: bool,
 }
 
 /// What a node is to its group.
@@ -151,6 +157,7 @@ impl Status {
             observing: false,
             halted: false,
             store_writable: true,
+            ack_replicas: 0,
             nodes: Vec::new(),
         }
     }
@@ -177,4 +184,14 @@ impl Status {
             .filter(|node| node.role == NodeRole::Replica)
             .count()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }

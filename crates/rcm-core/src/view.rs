@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use crate::id::{Address, NodeId, Offset, RunId};
 use crate::observation::{
-    Condition, Deciders, Failure, Following, Identity, Observation, Replication, Seen,
+    Condition, Deciders, Failure, Following, Gates, Identity, Observation, Replication, Seen,
 };
 use crate::time::Instant;
 
@@ -41,6 +41,8 @@ pub struct Node {
     pub look: Option<Look>,
     /// Things that change slowly.
     pub condition: Option<Condition>,
+    /// What it lets through in strict mode, and when that was asked.
+    pub gates: Option<(Gates, Instant)>,
     /// Who else acts on it, and when that was asked.
     pub deciders: Option<(Deciders, Instant)>,
     /// The process before this one, as it was seen last.
@@ -246,6 +248,7 @@ impl Node {
             former: None,
             look_is_current: false,
             condition: None,
+            gates: None,
             deciders: None,
             answered_at: None,
             trouble: Trouble::default(),
@@ -336,6 +339,13 @@ impl Node {
         }
     }
 
+    /// Takes in what the node lets through, unless more is known than was asked `asked_at`.
+    pub fn note_gates(&mut self, gates: Gates, asked_at: Instant) {
+        if self.gates.is_none_or(|(_, known)| known <= asked_at) {
+            self.gates = Some((gates, asked_at));
+        }
+    }
+
     fn apply(&mut self, observation: Observation) {
         let Observation {
             asked_at,
@@ -359,6 +369,7 @@ impl Node {
                     self.look_is_current = false;
                     self.motion = None;
                     self.condition = None;
+                    self.gates = None;
                 }
                 self.identity = Some(identity);
                 self.deciders = None;
@@ -380,6 +391,9 @@ impl Node {
             Seen::Condition(condition) => {
                 self.lives(at);
                 self.condition = Some(condition);
+                if let Some(gates) = condition.gates() {
+                    self.note_gates(gates, asked_at);
+                }
             }
             Seen::Deciders(deciders) => {
                 self.lives(at);

@@ -2,9 +2,8 @@
 
 use rcm_core::action::{Done, Failed, Outcome};
 use rcm_core::id::{Address, Epoch};
-use rcm_core::observation::{Deciders, Failure, Seen};
+use rcm_core::observation::{Deciders, Failure, Gates, Seen};
 
-use crate::invariants::i5_fenced;
 use crate::node::Place;
 use crate::wire::{Conn, ConnId, NOBODY, Reply, Request, Script};
 use crate::world::World;
@@ -46,6 +45,12 @@ impl World {
                 }
                 return;
             }
+            Request::Batch(write) => {
+                if !busy {
+                    self.on_batch_read(node, write);
+                }
+                return;
+            }
             Request::Continue {
                 replica,
                 process,
@@ -76,7 +81,9 @@ impl World {
                 let replication = self.servers[node].replication(&self.addresses);
                 Reply::Seen(Ok(Seen::Replication(replication)))
             }
-            Request::Condition => Reply::Seen(Ok(Seen::Condition(self.servers[node].condition()))),
+            Request::Condition => Reply::Seen(Ok(Seen::Condition(
+                self.servers[node].condition(self.ack_replicas > 0),
+            ))),
             Request::Clients => {
                 let process = self.servers[node].process;
                 let is_hand = |conn: &Conn| {
@@ -104,8 +111,7 @@ impl World {
             Outcome::Failed(Failed::Refused(text.to_owned()))
         };
         if !loading || !script.is_refused_while_loading() {
-            let finding = i5_fenced::check(self, node, epoch, &script);
-            self.demand(finding);
+            self.check_executed(node, epoch, &script);
         }
         match script {
             Script::Inspect => {
@@ -126,12 +132,21 @@ impl World {
                 self.end_pause(node);
                 Outcome::Done(Done::Accepted)
             }
-            Script::Seal { evict } => {
+            Script::Seal { evict, shut } => {
+                if shut {
+                    self.servers[node].access.seal();
+                }
                 self.follow(node, &Address::tombstone(), true);
+                if shut {
+                    self.drop_replicas_unsent(node);
+                }
                 if evict {
                     self.servers[node].pause = None;
                     // Clients that are killed are not read any more.
-                    let is_client = |request: &Request| matches!(request, Request::Write { .. });
+                    self.evict_clients(node);
+                    let is_client = |request: &Request| {
+                        matches!(request, Request::Write { .. } | Request::Batch(_))
+                    };
                     self.servers[node]
                         .inbox
                         .retain(|(_, request)| !is_client(request));
@@ -150,24 +165,49 @@ impl World {
                 Outcome::Done(Done::Promoted(self.servers[node].report(&self.addresses)))
             }
             Script::Attach(target) => {
+                self.servers[node].access.knows_password = self.ack_replicas > 0;
                 self.follow(node, &target, true);
                 self.note([32, node as u64, 0], |world| {
                     format!("{} is attached to {target}", world.name(node))
                 });
                 Outcome::Done(Done::Accepted)
             }
-            Script::Persist => {
-                let place = &self.servers[node].place;
-                let configured = match place {
-                    Place::Primary => None,
-                    Place::Replica(follow) => Some(follow.target.clone()),
-                };
-                self.servers[node].configured = configured;
-                Outcome::Done(Done::Accepted)
+            Script::SetGates(gates) => {
+                self.servers[node].access.set(gates);
+                self.note([35, node as u64, u64::from(gates.feeds)], |world| {
+                    let what = if gates == Gates::SHUT {
+                        "shut"
+                    } else {
+                        "opened"
+                    };
+                    format!("{} is {what}", world.name(node))
+                });
+                Outcome::Done(Done::Gated(gates))
             }
+            Script::Persist(gates) => self.persist(node, gates),
             Script::Cut => {
                 self.cut_link(node);
                 Outcome::Done(Done::Accepted)
+            }
+        }
+    }
+
+    /// `CONFIG REWRITE`, with the gates shut for that moment if they are to be.
+    fn persist(&mut self, node: usize, gates: Option<Gates>) -> Outcome {
+        let server = &mut self.servers[node];
+        server.configured = match &server.place {
+            Place::Primary => None,
+            Place::Replica(follow) => Some(follow.target.clone()),
+        };
+        if gates.is_some() {
+            server.access.set(Gates::SHUT);
+        }
+        server.born = server.access;
+        match gates {
+            None => Outcome::Done(Done::Accepted),
+            Some(gates) => {
+                server.access.set(gates);
+                Outcome::Done(Done::Gated(gates))
             }
         }
     }

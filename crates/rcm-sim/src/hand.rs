@@ -89,10 +89,11 @@ impl World {
                 Time::try_from(within.as_micros()).unwrap_or(Time::MAX),
             )),
             Deed::Resume { .. } => Some(Script::Resume),
-            Deed::Seal { evict, .. } => Some(Script::Seal { evict }),
+            Deed::Seal { evict, shut, .. } => Some(Script::Seal { evict, shut }),
             Deed::Promote { .. } => Some(Script::Promote),
             Deed::Attach { primary, .. } => Some(Script::Attach(primary)),
-            Deed::Persist { .. } => Some(Script::Persist),
+            Deed::SetGates { gates, .. } => Some(Script::SetGates(gates)),
+            Deed::Persist { gates, .. } => Some(Script::Persist(gates)),
             Deed::Close { .. } => return self.close_hand(who, node),
             Deed::CutLink { .. } => {
                 let serial = self.next_serial();

@@ -49,6 +49,17 @@ impl History {
         tail
     }
 
+    /// Who wrote the byte at this place, counted from one.
+    pub(crate) fn branch_at(&self, place: u64) -> Option<Branch> {
+        let mut end = 0;
+        let mut parts = self.parts.iter();
+        let part = parts.find(|(_, length)| {
+            end += length;
+            end >= place
+        });
+        part.map(|(branch, _)| *branch)
+    }
+
     /// How many bytes the two have in common from the beginning.
     pub(crate) fn common(&self, other: &Self) -> u64 {
         let mut common = 0;

@@ -7,6 +7,7 @@
 //!
 //! Deliberately not here: sockets, files and the adapters. They are tried against real servers.
 
+mod access;
 mod client;
 mod clock;
 mod commands;
@@ -29,6 +30,7 @@ pub mod run;
 pub mod seed;
 pub mod stage;
 pub mod store;
+mod strict;
 pub mod trace;
 mod wire;
 pub mod world;

@@ -8,12 +8,13 @@ use std::time::Instant;
 use clap::Parser;
 use rcm_core::mutant::Mutant;
 use rcm_sim::coverage::Coverage;
-use rcm_sim::mutants::{SEEDS, try_mutant};
+use rcm_sim::mutants::{SEEDS, trials, try_mutant};
 use rcm_sim::run::{Ran, run, shrink};
 use rcm_sim::world::Setup;
 
 /// Tries the failover core in a simulated world.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Options {
     /// How many seeds to run.
     #[arg(long, default_value_t = 10_000)]
@@ -30,6 +31,9 @@ struct Options {
     /// Only these of its faults happen, counted from zero.
     #[arg(long, value_delimiter = ',')]
     only: Option<Vec<usize>>,
+    /// Groups in strict mode.
+    #[arg(long)]
+    strict: bool,
     /// Run with this deliberate defect of the core.
     #[arg(long)]
     mutant: Option<String>,
@@ -92,6 +96,7 @@ fn one(seed: u64, mutant: Option<Mutant>, options: &Options) -> ExitCode {
     let only = options.only.clone();
     let ran = run(&Setup {
         seed,
+        strict: options.strict,
         mutant,
         text: options.trace,
         only,
@@ -117,7 +122,7 @@ fn many(mutant: Option<Mutant>, options: &Options) -> ExitCode {
     let sum = Mutex::new(Sum::default());
     std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
-            scope.spawn(|| work(&next, end, mutant, &sum));
+            scope.spawn(|| work(&next, end, (mutant, options.strict), &sum));
         }
     });
     let mut sum = sum
@@ -128,6 +133,7 @@ fn many(mutant: Option<Mutant>, options: &Options) -> ExitCode {
     for ran in sum.broken.iter().take(TOLD) {
         let setup = Setup {
             seed: ran.seed,
+            strict: options.strict,
             mutant,
             ..Setup::default()
         };
@@ -141,8 +147,9 @@ fn many(mutant: Option<Mutant>, options: &Options) -> ExitCode {
             format!(" --only {}", kept.join(","))
         };
         let defect = mutant.map_or(String::new(), |mutant| format!(" --mutant {mutant:?}"));
+        let strict = if options.strict { " --strict" } else { "" };
         println!(
-            "  cargo run -p rcm-sim --release -- --seed {} --trace{only}{defect}",
+            "  cargo run -p rcm-sim --release -- --seed {} --trace{strict}{only}{defect}",
             ran.seed
         );
     }
@@ -153,7 +160,7 @@ fn many(mutant: Option<Mutant>, options: &Options) -> ExitCode {
     }
 }
 
-fn work(next: &AtomicU64, end: u64, mutant: Option<Mutant>, sum: &Mutex<Sum>) {
+fn work(next: &AtomicU64, end: u64, (mutant, strict): (Option<Mutant>, bool), sum: &Mutex<Sum>) {
     let mut own = Sum::default();
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -162,6 +169,7 @@ fn work(next: &AtomicU64, end: u64, mutant: Option<Mutant>, sum: &Mutex<Sum>) {
         }
         let ran = run(&Setup {
             seed,
+            strict,
             mutant,
             ..Setup::default()
         });
@@ -224,15 +232,16 @@ fn tell(sum: &Sum, seconds: f64) {
 fn mutants(options: &Options) -> ExitCode {
     let seeds = options.seeds.min(SEEDS);
     let next = AtomicU64::new(0);
+    let all = trials();
     let trials = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
             scope.spawn(|| {
                 while let Ok(place) = usize::try_from(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Some(&mutant) = Mutant::ALL.get(place) else {
+                    let Some(&(mutant, strict)) = all.get(place) else {
                         break;
                     };
-                    let trial = try_mutant(mutant, options.from, seeds);
+                    let trial = try_mutant(mutant, strict, options.from, seeds);
                     trials
                         .lock()
                         .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -244,12 +253,13 @@ fn mutants(options: &Options) -> ExitCode {
     let mut trials = trials
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    trials.sort_by_key(|trial| trial.mutant);
+    trials.sort_by_key(|trial| (trial.strict, trial.mutant));
     for trial in &trials {
-        let name = format!("{:?}", trial.mutant);
+        let mode = if trial.strict { "strict " } else { "" };
+        let name = format!("{mode}{:?}", trial.mutant);
         match trial.killed {
-            Some((seed, by)) => println!("{name:<20} killed   by seed {seed}: {by}"),
-            None => println!("{name:<20} SURVIVED {seeds} seeds"),
+            Some((seed, by)) => println!("{name:<25} killed   by seed {seed}: {by}"),
+            None => println!("{name:<25} SURVIVED {seeds} seeds"),
         }
     }
     if trials.iter().all(|trial| trial.killed.is_some()) {

@@ -318,6 +318,7 @@ impl World {
             | Deed::Seal { .. }
             | Deed::Promote { .. }
             | Deed::Attach { .. }
+            | Deed::SetGates { .. }
             | Deed::Persist { .. }
             | Deed::CutLink { .. } => {
                 if let Some(node) = node {

@@ -10,6 +10,8 @@ use crate::world::Setup;
 pub struct Trial {
     /// The mutant.
     pub mutant: Mutant,
+    /// Whether it was tried on strict groups.
+    pub strict: bool,
     /// The seed that killed it, and the promise that it broke.
     pub killed: Option<(u64, &'static str)>,
 }
@@ -17,11 +19,36 @@ pub struct Trial {
 /// Within so many seeds every mutant has to be killed.
 pub const SEEDS: u64 = 10_000;
 
+/// The rules that hold up strict mode; the others are tried on async groups.
+const STRICT: [Mutant; 9] = [
+    Mutant::NoSeal,
+    Mutant::RawOffset,
+    Mutant::AmnesiaVotes,
+    Mutant::SmallQuorum,
+    Mutant::OpenOnDisk,
+    Mutant::FeedsAlways,
+    Mutant::NoBranch,
+    Mutant::TrustWait,
+    Mutant::NoConfirm,
+];
+
+/// Every mutant, and whether it is tried on strict groups. Some rules hold up both modes.
+pub fn trials() -> Vec<(Mutant, bool)> {
+    let only_strict = |mutant: &Mutant| {
+        let strict = Mutant::SmallQuorum..=Mutant::TrustWait;
+        strict.contains(mutant)
+    };
+    let plain = Mutant::ALL.into_iter().filter(|it| !only_strict(it));
+    let plain = plain.map(|mutant| (mutant, false));
+    plain.chain(STRICT.map(|mutant| (mutant, true))).collect()
+}
+
 /// Tries a mutant on seeds until one kills it.
-pub fn try_mutant(mutant: Mutant, from: u64, seeds: u64) -> Trial {
+pub fn try_mutant(mutant: Mutant, strict: bool, from: u64, seeds: u64) -> Trial {
     let killed = (from..from + seeds).find_map(|seed| {
         let setup = Setup {
             seed,
+            strict,
             mutant: Some(mutant),
             ..Setup::default()
         };
@@ -32,5 +59,9 @@ pub fn try_mutant(mutant: Mutant, from: u64, seeds: u64) -> Trial {
         });
         whole.broken.is_none().then_some((seed, broken.invariant))
     });
-    Trial { mutant, killed }
+    Trial {
+        mutant,
+        strict,
+        killed,
+    }
 }

@@ -10,9 +10,11 @@ use rcm_core::action::Report;
 use rcm_core::id::{Address, Offset, ReplicationId, RunId};
 use rcm_core::observation::{Attached, Condition, Following, Identity, Replication, Role};
 
+use crate::access::Access;
 use crate::history::{Branch, History};
 use crate::pause::Pause;
 use crate::replication::Piece;
+use crate::strict::Wait;
 use crate::trace::{S, Time};
 use crate::wire::{ConnId, Request};
 
@@ -102,14 +104,21 @@ pub(crate) struct Server {
     pub(crate) version: Version,
     /// Whether its stream says already which database its writes are for.
     pub(crate) selected: bool,
-    /// `min-replicas-to-write`, and how many it counts.
-    pub(crate) min_replicas: u32,
+    /// How many it counts for its `min-replicas-to-write`.
     pub(crate) good_replicas: u32,
     pub(crate) syncs: Syncs,
     /// What it is loading; its place in the replication changes at the end of that.
     pub(crate) received: Option<Dump>,
     /// The dump on its disk.
     pub(crate) dump: Option<Dump>,
+    /// What it lets through now.
+    pub(crate) access: Access,
+    /// What its configuration file says of that.
+    pub(crate) born: Access,
+    /// Clients that wait for replicas.
+    pub(crate) waits: Vec<Wait>,
+    /// How often all its clients were sent away.
+    pub(crate) evictions: u64,
     pub(crate) pause: Option<Pause>,
     /// How often its replication cron has run.
     pub(crate) cron_runs: u64,
@@ -225,11 +234,14 @@ impl Server {
             configured: None,
             version,
             selected: false,
-            min_replicas: 0,
             good_replicas: 0,
             syncs: Syncs::default(),
             received: None,
             dump: None,
+            access: Access::STOCK,
+            born: Access::STOCK,
+            waits: Vec::new(),
+            evictions: 0,
             pause: None,
             cron_runs: 0,
             ping_every: PING_EVERY,
@@ -292,7 +304,7 @@ impl Server {
             Some("READONLY")
         } else if self.is_loading() {
             Some("LOADING")
-        } else if self.good_replicas < self.min_replicas {
+        } else if self.good_replicas < self.access.min_replicas {
             Some("NOREPLICAS")
         } else {
             None
@@ -352,10 +364,13 @@ impl Server {
         }
     }
 
-    pub(crate) fn condition(&self) -> Condition {
+    /// `strict`: the monitor asks about the user that replicas attach as.
+    pub(crate) fn condition(&self, strict: bool) -> Condition {
+        let gates = self.access.gates();
         Condition {
             empty: !self.history.holds_keys(),
-            min_replicas: self.min_replicas,
+            min_replicas: gates.min_replicas,
+            feeds: strict.then_some(gates.feeds),
             ..Condition::default()
         }
     }
@@ -373,7 +388,7 @@ impl Server {
                         online: fed.online,
                     })
                     .collect(),
-                good_replicas: (self.min_replicas > 0).then_some(self.good_replicas),
+                good_replicas: (self.access.min_replicas > 0).then_some(self.good_replicas),
             },
             Place::Replica(follow) => Role::Replica(Following {
                 primary: follow.target.clone(),

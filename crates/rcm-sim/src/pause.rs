@@ -1,6 +1,7 @@
 //! `CLIENT PAUSE WRITE`: what clients write meanwhile waits in the server.
 
 use crate::node::Process;
+use crate::strict::WriteId;
 use crate::trace::Time;
 use crate::world::{Event, World};
 
@@ -8,8 +9,17 @@ use crate::world::{Event, World};
 #[derive(Clone, Debug)]
 pub(crate) struct Pause {
     until: Time,
-    /// By which client, and how many bytes.
-    waiting: Vec<(usize, u64)>,
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Waiting {
+    Write {
+        client: usize,
+        bytes: u64,
+    },
+    /// Of a client that waits for replicas (strict mode).
+    Batch(WriteId),
 }
 
 impl World {
@@ -29,8 +39,16 @@ impl World {
     /// A write has been read: it is executed, or waits.
     pub(crate) fn on_write(&mut self, node: usize, client: usize, bytes: u64) {
         match &mut self.servers[node].pause {
-            Some(pause) => pause.waiting.push((client, bytes)),
+            Some(pause) => pause.waiting.push(Waiting::Write { client, bytes }),
             None => self.on_client_write(node, client, bytes),
+        }
+    }
+
+    /// The same of a client that waits for replicas.
+    pub(crate) fn on_batch_read(&mut self, node: usize, write: WriteId) {
+        match &mut self.servers[node].pause {
+            Some(pause) => pause.waiting.push(Waiting::Batch(write)),
+            None => self.execute_batch(node, write),
         }
     }
 
@@ -46,8 +64,11 @@ impl World {
                 pause.waiting.len()
             )
         });
-        for (client, bytes) in pause.waiting {
-            self.on_client_write(node, client, bytes);
+        for waiting in pause.waiting {
+            match waiting {
+                Waiting::Write { client, bytes } => self.on_client_write(node, client, bytes),
+                Waiting::Batch(write) => self.execute_batch(node, write),
+            }
         }
     }
 

@@ -75,6 +75,8 @@ impl World {
         server.up = true;
         server.host_up = true;
         server.attached.clear();
+        server.access = server.born;
+        server.waits.clear();
         server.cron_runs = 0;
         server.selected = false;
         server.good_replicas = 0;

@@ -64,7 +64,7 @@ impl Stage {
         let server = &mut self.world.servers[node];
         server.configured = configured;
         server.backlog_size = settings.backlog.unwrap_or(server.backlog_size);
-        server.min_replicas = settings.min_replicas;
+        server.born.min_replicas = settings.min_replicas;
         server.ping_every = settings.ping_every.unwrap_or(u64::MAX);
         self.restart(node);
     }
@@ -140,7 +140,7 @@ impl Stage {
 
     /// Whether it has any key.
     pub fn holds_keys(&self, node: usize) -> bool {
-        !self.world.servers[node].condition().empty
+        !self.world.servers[node].condition(false).empty
     }
 
     /// A client writes so many bytes of stream; the error is the code of the server's answer.
@@ -164,7 +164,10 @@ impl Stage {
 
     /// Somebody sends a primary's seal and does not wait for the answer.
     pub fn send_seal(&mut self, node: usize) {
-        let seal = Script::Seal { evict: true };
+        let seal = Script::Seal {
+            evict: true,
+            shut: false,
+        };
         let request = Request::Act(ActionId(0), Epoch(0), seal);
         self.world.arrive(node, NOBODY, request);
     }

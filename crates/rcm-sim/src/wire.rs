@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 
 use rcm_core::id::{ActionId, Address, Epoch};
-use rcm_core::observation::{Failure, Seen};
+use rcm_core::observation::{Failure, Gates, Seen};
 
 use crate::monitor::{Incarnation, Who};
 use crate::network::{Party, REPEATED_AFTER};
 use crate::node::Process;
+use crate::strict::WriteId;
 use crate::trace::{S, Time};
 use crate::world::{Event, World};
 use rcm_core::action::Outcome;
@@ -86,6 +87,8 @@ pub(crate) enum Request {
         client: usize,
         bytes: u64,
     },
+    /// A client writes and waits for replicas (strict mode).
+    Batch(WriteId),
     /// A replica asks to continue.
     Continue {
         replica: usize,
@@ -101,10 +104,11 @@ pub(crate) enum Script {
     Inspect,
     Pause(Time),
     Resume,
-    Seal { evict: bool },
+    Seal { evict: bool, shut: bool },
     Promote,
     Attach(Address),
-    Persist,
+    SetGates(Gates),
+    Persist(Option<Gates>),
     Cut,
 }
 

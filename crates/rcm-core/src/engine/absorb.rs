@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Engine, Plan, Reading};
-use crate::action::{Deed, Outcome};
+use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
 use crate::id::{Address, Epoch, NodeId, Revision};
 use crate::lease::Lease;
 use crate::mutant::Mutant;
-use crate::observation::{Failure, Identity, Observation, Role, Seen};
+use crate::observation::{Failure, Gates, Identity, Observation, Role, Seen};
 use crate::policy::{Nodes, Policy};
 use crate::view::Node;
 
@@ -91,7 +91,9 @@ impl Engine {
 
     /// An action that told where its node stands is a look like any other.
     pub(super) fn learn(&mut self, node: Option<NodeId>, outcome: &Outcome) {
-        let (Some(id), Some(report)) = (node, outcome.report()) else {
+        let Some(id) = node else { return };
+        self.learn_gates(id, outcome);
+        let Some(report) = outcome.report() else {
             return;
         };
         // A node that a seal met before its link did is the same, too.
@@ -104,6 +106,18 @@ impl Engine {
                 at: self.now,
                 seen: Seen::Replication(report.replication.clone()),
             });
+        }
+    }
+
+    fn learn_gates(&mut self, id: NodeId, outcome: &Outcome) {
+        let gates = match outcome {
+            Outcome::Done(Done::Gated(gates)) => *gates,
+            Outcome::Done(Done::Sealed(_)) if self.is_strict() => Gates::SHUT,
+            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => return,
+        };
+        let now = self.now;
+        if let Some(node) = self.view.get_mut(id) {
+            node.note_gates(gates, now);
         }
     }
 

@@ -215,6 +215,11 @@ impl Engine {
             Beginning::Watch(address) => {
                 self.watch(address, false);
             }
+            Beginning::Adopt(node, _)
+                if self.policy.ack_replicas > 0 && !self.may_be_founded(node) =>
+            {
+                self.set_verdict(Verdict::ColdStart, None, None);
+            }
             Beginning::Adopt(node, how) => self.adopt(node, Rule::R230, how),
         }
     }
@@ -245,7 +250,11 @@ impl Engine {
         };
         // Somebody else's change is in nobody's configuration file for sure.
         record.roles_persisted &= how != Adoption::ChangedByHand;
-        record.members = self.members(node, how, &record);
+        let members = self.members(node, how, &record);
+        record.members = record.seat(members);
+        if self.record().is_none() && self.policy.ack_replicas > 0 {
+            record = self.found(node, record);
+        }
         if self.observing() {
             let revision = self.revision();
             return self.adopted(Stored { record, revision }, rule, how);
@@ -339,6 +348,7 @@ impl Engine {
                     .or_else(|| known.and_then(|member| member.run_id)),
                 offset: seen.unwrap_or_default(),
                 upstream: chained.map(|following| following.primary.clone()),
+                seat: None,
             }
         });
         members.collect()

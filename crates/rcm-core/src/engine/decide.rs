@@ -76,8 +76,13 @@ impl Engine {
             Plan::Failover(failover) => {
                 // Only outcomes end a failover, and those do not come this way.
                 failover.tick(world, out);
+                if failover.is_blocked(self.world()) {
+                    self.set_verdict(Verdict::TooFewVoters, None, None);
+                }
             }
-            Plan::Adoption { writing, .. } | Plan::Note(writing) => {
+            Plan::Adoption { writing, .. }
+            | Plan::Note(writing)
+            | Plan::Qualifying { writing, .. } => {
                 writing.tick(world, out);
             }
         }
@@ -143,12 +148,26 @@ impl Engine {
         if let Some(replica) = wants_witness {
             self.ask_witness(replica);
         }
-        if verdict.calls_for() == Response::FailOver && self.preview(primary).best().is_none() {
-            verdict = Verdict::NoCandidate;
+        let strict = self.is_strict();
+        if strict && verdict == Verdict::Healthy && self.was_renamed(primary) {
+            // Whoever follows it confirms what no later failover would find.
+            verdict = Verdict::ForeignLineage;
+        }
+        let replaces = verdict.calls_for() == Response::FailOver
+            || (strict && verdict == Verdict::ForeignLineage);
+        if replaces && !self.may_be_replaced(primary) {
+            verdict = if strict {
+                Verdict::TooFewVoters
+            } else {
+                Verdict::NoCandidate
+            };
         }
         self.set_verdict(self.besides(verdict), failure, tally);
         if verdict == Verdict::Healthy {
             self.settle_office(primary);
+        } else if strict && matches!(verdict, Verdict::PrimaryRestarted | Verdict::ForeignLineage) {
+            // Whatever it holds, it has no vote.
+            self.replace(primary, verdict);
         } else if verdict == Verdict::PrimaryRestarted {
             self.replace_or_keep(primary);
         } else if verdict == Verdict::PrimaryClaimsReplica {
@@ -227,11 +246,8 @@ impl Engine {
         let settled = since + Policy::ADOPT_AFTER;
         if settled > self.now {
             self.ripens_at = Some(settled);
-        } else if let Some(node) = self
-            .record()
-            .and_then(|record| successor(&self.view, record))
-        {
-            self.adopt(node.id, Rule::R240, Adoption::ChangedByHand);
+        } else if let Some(node) = self.successor() {
+            self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         } else if !outside {
             self.replace(primary, Verdict::PrimaryClaimsReplica);
         }
@@ -282,8 +298,7 @@ impl Engine {
     }
 
     fn replace(&mut self, primary: NodeId, cause: Verdict) {
-        let Some(record) = self.record() else { return };
-        if let Some(node) = successor(&self.view, record).map(|node| node.id) {
+        if let Some(node) = self.successor() {
             return self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         }
         let held = self.lease.held();
@@ -322,6 +337,13 @@ impl Engine {
         let (world, out) = self.split();
         let plan = Failover::begin(held, stored, primary, cause, world, out);
         self.plan = Some(Plan::Failover(Box::new(plan)));
+    }
+
+    /// A change made by hand that may be taken over. In strict mode none: only those who are sealed
+    /// and counted can say what was acknowledged.
+    fn successor(&self) -> Option<NodeId> {
+        let record = self.record().filter(|record| !record.is_strict())?;
+        successor(&self.view, record).map(|node| node.id)
     }
 
     fn tell_would_act(&mut self, primary: NodeId, verdict: Verdict, obstacle: Obstacle) {
@@ -375,10 +397,9 @@ impl Engine {
             eligible && hopeful && node.refuses_us.is_none()
         };
         let contenders = self.view.nodes().filter(may_answer);
-        rank(
-            &record.chain,
-            contenders.filter_map(|node| contender(node, record)),
-        )
+        let contenders = contenders.filter_map(|node| contender(node, record));
+        let votes = |it: &Contender| !record.is_strict() || record.has_vote(it.run_id);
+        rank(&record.chain, contenders.filter(votes))
     }
 
     pub(super) fn set_verdict(

@@ -10,7 +10,7 @@ use crate::id::{NodeId, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::observation::Replication;
-use crate::plan::{Duty, Need};
+use crate::plan::{Duty, Need, WriteDown};
 use crate::policy::Policy;
 use crate::record::{Member, Record};
 use crate::rule::Rule;
@@ -18,7 +18,7 @@ use crate::verdict::{Verdict, Warning};
 use crate::view::Node;
 
 /// What a node needs and when.
-enum Judged {
+pub(super) enum Judged {
     /// Nothing.
     Content,
     /// This, now.
@@ -55,15 +55,29 @@ impl Engine {
         }
         // The least lagging first: it is the next candidate.
         needy.sort_by_key(|(lag, node, _)| (*lag, *node));
-        let epoch = self.epoch();
         for (_, node, need) in needy {
             self.meet_old_primary(node, &need);
+            let work = (need, self.write_down(node));
+            let Some(record) = self.record().cloned() else {
+                break;
+            };
             let (world, out) = self.split();
-            let duty = Duty::begin(held, epoch, node, need, world, out);
+            let duty = Duty::begin(held, &record, node, work, world, out);
             self.duties.insert(node, duty);
         }
         self.note_restored();
+        if self.is_strict() {
+            self.qualify(held);
+        }
         self.note_facts(held);
+    }
+
+    fn write_down(&self, node: NodeId) -> WriteDown {
+        match (self.policy.persist_roles, self.is_strict()) {
+            (true, false) => WriteDown::Role,
+            (true, true) if self.unpersisted.contains(&node) => WriteDown::Sealed,
+            _ => WriteDown::Nothing,
+        }
     }
 
     fn judge_node(&self, node: &Node) -> Judged {
@@ -80,6 +94,9 @@ impl Engine {
         let Some(primary) = self.primary_in_office() else {
             return Judged::Content;
         };
+        if record.is_strict() {
+            return self.judge_strictly(node, primary, record);
+        }
         if node.id == primary.id {
             return self.judge_persistence(node);
         }
@@ -257,8 +274,11 @@ impl Engine {
         }
         let owing = |node: &Node| node.answers() && self.unpersisted.contains(&node.id);
         let refused = |node: &Node| self.not_persistent.contains(&node.id);
-        let written = self.policy.persist_roles
-            && !self.view.nodes().any(|node| owing(node) || refused(node));
+        let written = (self.policy.persist_roles || record.is_strict())
+            && !self
+                .view
+                .nodes()
+                .any(|node| owing(node) || (refused(node) && !record.is_strict()));
         let roles_persisted = record.roles_persisted || written;
         let mut members = record.members.clone();
         for node in self
@@ -300,6 +320,7 @@ impl Engine {
                 warn(Verdict::ForeignLineage);
             }
         }
+        found.extend(self.missing_votes());
         found
     }
 }
@@ -332,6 +353,7 @@ fn note_member(members: &mut Vec<Member>, node: &Node) {
             run_id: node.run_id(),
             offset,
             upstream: None,
+            seat: None,
         }),
     }
 }

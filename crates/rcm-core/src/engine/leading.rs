@@ -63,7 +63,7 @@ impl Engine {
             Some(Plan::Failover(failover)) => failover
                 .known_revision()
                 .is_some_and(|known| self.heard > known),
-            Some(Plan::Adoption { .. } | Plan::Note(_)) => false,
+            Some(Plan::Adoption { .. } | Plan::Note(_) | Plan::Qualifying { .. }) => false,
         }
     }
 
@@ -97,7 +97,10 @@ impl Engine {
                     return self.obey();
                 }
                 // It is writing, and that write tells; or what was read is its own.
-                plan @ (Plan::Failover(_) | Plan::Adoption { .. } | Plan::Note(_)) => {
+                plan @ (Plan::Failover(_)
+                | Plan::Adoption { .. }
+                | Plan::Note(_)
+                | Plan::Qualifying { .. }) => {
                     self.plan = Some(plan);
                     self.store.reading = Reading::Current;
                     return;

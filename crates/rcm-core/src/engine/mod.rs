@@ -18,6 +18,7 @@ mod outcome;
 mod publish;
 mod request;
 mod restart;
+mod strict;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::strict::Yardstick;
 use crate::action::{Action, Outcome, Pace};
 use crate::event::{Adoption, Event, Halt};
 use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision};
@@ -105,6 +107,8 @@ pub struct Engine {
     told_failed: BTreeSet<NodeId>,
     unpersisted: BTreeSet<NodeId>,
     not_persistent: BTreeSet<NodeId>,
+    /// What nodes without a vote have to reach.
+    yardsticks: BTreeMap<NodeId, Yardstick>,
     out: Outbox,
     verdict: Verdict,
     /// The primary in office was lost and has not been seen well since.
@@ -171,6 +175,11 @@ enum Plan {
     },
     /// Facts that change nobody's role.
     Note(Writing),
+    /// These nodes get their votes (strict mode).
+    Qualifying {
+        writing: Writing,
+        nodes: Vec<NodeId>,
+    },
 }
 
 /// When a change of the primary began.
@@ -235,6 +244,7 @@ impl Engine {
             told_failed: BTreeSet::new(),
             unpersisted: BTreeSet::new(),
             not_persistent: BTreeSet::new(),
+            yardsticks: BTreeMap::new(),
             out: Outbox::default(),
             verdict: Verdict::ColdStart,
             primary_lost: false,
@@ -314,7 +324,11 @@ impl Engine {
         }
         let plan = match &self.plan {
             Some(Plan::Failover(failover)) => failover.next_deadline(self.world()),
-            Some(Plan::Adoption { writing, .. } | Plan::Note(writing)) => writing.next_deadline(),
+            Some(
+                Plan::Adoption { writing, .. }
+                | Plan::Note(writing)
+                | Plan::Qualifying { writing, .. },
+            ) => writing.next_deadline(),
             None => None,
         };
         let reading = match self.store.reading {

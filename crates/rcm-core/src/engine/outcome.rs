@@ -7,7 +7,9 @@ use super::{Engine, Plan, Reading, Since, Store};
 use crate::action::{Deed, Done, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, NodeId};
+use crate::observation::Gates;
 use crate::plan::{Duty, DutyEnd, Need, Progress, Stored, Written};
+use crate::policy::Policy;
 use crate::rule::Rule;
 
 /// How long the nodes are looked at often after something was done to them.
@@ -57,6 +59,19 @@ impl Engine {
                     Written::Pending => self.plan = Some(plan),
                     Written::Conflict(_) => self.obey(),
                     Written::Done(stored) => self.adopted(stored, rule, how),
+                }
+            }
+            Plan::Qualifying { writing, nodes } => {
+                let nodes = core::mem::take(nodes);
+                match writing.step(id, outcome, world, out) {
+                    Written::Done(stored) => {
+                        self.know(stored);
+                        self.qualified(&nodes);
+                    }
+                    Written::Pending | Written::Conflict(_) => {
+                        self.note_after = self.now + NOTE_AGAIN;
+                        self.read_record();
+                    }
                 }
             }
             Plan::Note(writing) => match writing.step(id, outcome, world, out) {
@@ -141,7 +156,7 @@ impl Engine {
     /// Roles changed, and the files of the nodes may still say the old ones.
     pub(super) fn owe_persistence(&mut self) {
         let owed = self.record().is_some_and(|record| !record.roles_persisted);
-        if owed && self.policy.persist_roles {
+        if owed && (self.policy.persist_roles || self.is_strict()) {
             self.unpersisted = self.view.nodes().map(|node| node.id).collect();
         }
     }
@@ -182,7 +197,7 @@ impl Engine {
             Need::SealAndAttach(address) | Need::Attach(address) => self
                 .primary_in_office()
                 .is_some_and(|primary| primary.endpoint() == *address),
-            Need::Persist => true,
+            Need::Persist | Need::SetGates(_) => true,
         }
     }
 
@@ -192,6 +207,8 @@ impl Engine {
         };
         match end {
             DutyEnd::Running => {}
+            // A replica of a strict group that learns how to attach is news to nobody.
+            DutyEnd::Sealed(_) if !duty.is_about_a_rival() => {}
             DutyEnd::Sealed(report) => {
                 let diverged_bytes = self.diverged(&report.replication);
                 let kind = Kind::RivalSealed {
@@ -204,16 +221,34 @@ impl Engine {
             DutyEnd::Attached { primary, .. } => {
                 self.told_failed.remove(&id);
                 self.failures.remove(&id);
+                if self.is_strict() {
+                    // Its link has its time to come up before the node is sealed again.
+                    self.retry_at.insert(id, self.now + Policy::REPAIR_AFTER);
+                    self.unpersisted.remove(&id);
+                }
                 let kind = Kind::NodeAttached { node, primary };
                 self.out.tell_rule(self.now, Rule::R210, kind);
             }
-            DutyEnd::Persisted => {
+            DutyEnd::Gated(gates) => {
+                self.failures.remove(&id);
+                let kind = if gates == Gates::SHUT {
+                    Kind::GatesShut { node }
+                } else {
+                    let ack_replicas = gates.min_replicas;
+                    if !self.policy.persist_roles {
+                        self.unpersisted.remove(&id);
+                    }
+                    Kind::GatesOpened { node, ack_replicas }
+                };
+                self.out.tell_rule(self.now, Rule::R290, kind);
+            }
+            DutyEnd::Persisted { .. } => {
                 self.unpersisted.remove(&id);
                 self.not_persistent.remove(&id);
                 self.out
                     .tell_rule(self.now, Rule::R220, Kind::RolePersisted { node });
             }
-            DutyEnd::NotPersisted(text) => {
+            DutyEnd::NotPersisted { text, .. } => {
                 self.unpersisted.remove(&id);
                 self.not_persistent.insert(id);
                 self.out

@@ -18,7 +18,9 @@ impl Engine {
         let record = self.record();
         let stage = match &self.plan {
             Some(Plan::Failover(failover)) => failover.stage(),
-            Some(Plan::Adoption { .. } | Plan::Note(_)) | None => Stage::Idle,
+            Some(Plan::Adoption { .. } | Plan::Note(_) | Plan::Qualifying { .. }) | None => {
+                Stage::Idle
+            }
         };
         self.status = Status {
             group: self.me.group.clone(),
@@ -35,6 +37,7 @@ impl Engine {
             observing: self.observing(),
             halted: self.halted.is_some(),
             store_writable: !self.store_failed,
+            ack_replicas: record.map_or(0, |record| record.ack_replicas),
             nodes: self.view.nodes().map(|node| self.status_of(node)).collect(),
         };
     }
@@ -64,6 +67,10 @@ impl Engine {
             },
             offset,
             lag: ahead.zip(offset).map(|(ahead, own)| ahead.ahead_of(own)),
+            acknowledges: self
+                .record()
+                .and_then(|record| record.member_at(&node.address))
+                .is_some_and(|member| member.seat.is_some()),
         }
     }
 

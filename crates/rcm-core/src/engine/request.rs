@@ -42,7 +42,7 @@ impl Engine {
         if matches!(request, Request::Switchover { .. }) {
             return Err(Refusal::PrimaryNotWell { verdict });
         }
-        if self.preview(primary).best().is_none() {
+        if !self.may_be_replaced(primary) {
             return Err(Refusal::NoCandidate);
         }
         let primary = Incumbent {
@@ -131,6 +131,9 @@ impl Engine {
         };
         if following.priority == 0 {
             return Some(Unfit::PriorityZero);
+        }
+        if self.is_strict() && !self.has_vote(node) {
+            return Some(Unfit::NoVote);
         }
         let offset = |node: &Node| node.offset().map(|(offset, _)| offset);
         let lag = offset(primary).zip(offset(node));

@@ -47,6 +47,9 @@ pub enum Setback {
     PrimaryLost,
     /// The primary did not answer to its seal, and turned out not to be sealed.
     SealUnanswered,
+    /// Strict mode: the primary did not answer to its seal, and is a replica of nobody; whether it lets
+    /// something through is not known.
+    HalfSealed,
     /// The successor was not reached, or does not hold as much.
     SuccessorLost,
     /// The primary refused the command.

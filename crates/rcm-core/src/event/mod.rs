@@ -5,6 +5,7 @@
 
 mod codes;
 mod detail;
+mod severity;
 mod text;
 
 use alloc::string::String;
@@ -222,6 +223,17 @@ pub enum Kind {
         /// Who answered and could not be.
         refused: Vec<Refused>,
     },
+    /// Too few voters are sealed to promote anybody (strict mode).
+    FailoverBlocked {
+        /// How many are sealed.
+        voters: usize,
+        /// How many are needed.
+        needed: usize,
+        /// Members whose vote is missing.
+        missing: Vec<Address>,
+        /// Who answered and has no vote, or may not be promoted.
+        refused: Vec<Refused>,
+    },
     /// The chosen node says that it is a primary.
     NodePromoted {
         /// The node.
@@ -304,6 +316,23 @@ pub enum Kind {
         /// The primary.
         primary: Address,
     },
+    /// The primary in office takes writes and replicas (strict mode).
+    GatesOpened {
+        /// The node.
+        node: Address,
+        /// How many replicas have to confirm a write.
+        ack_replicas: u32,
+    },
+    /// A node that is not in office lets nothing through any more (strict mode).
+    GatesShut {
+        /// The node.
+        node: Address,
+    },
+    /// A member has caught up with the primary since it started: its vote counts (strict mode).
+    VoterQualified {
+        /// The node.
+        node: Address,
+    },
     /// A node wrote its role into its configuration file.
     RolePersisted {
         /// The node.
@@ -357,80 +386,6 @@ pub enum Kind {
     StoreRecovered,
     /// The group is not served.
     Halted(Halt),
-}
-
-impl Kind {
-    /// How much an operator should care.
-    pub const fn severity(&self) -> Severity {
-        if let Self::VerdictChanged {
-            to: Verdict::Healthy,
-            ..
-        } = self
-        {
-            return Severity::Info;
-        }
-        let unexplained = matches!(
-            self,
-            Self::PrimaryAdopted {
-                how: Adoption::RestartedWithoutLineage,
-                ..
-            }
-        );
-        let helpless = matches!(
-            self,
-            Self::VerdictChanged {
-                to: Verdict::NoCandidate,
-                ..
-            }
-        );
-        if unexplained || helpless {
-            return Severity::Error;
-        }
-        match self {
-            Self::FailoverStalled { .. } | Self::StoreFailed { .. } | Self::Halted(_) => {
-                Severity::Error
-            }
-            Self::VerdictChanged { .. }
-            | Self::NodeDown { .. }
-            | Self::SameServer { .. }
-            | Self::WarningRaised { .. }
-            | Self::WouldAct { .. }
-            | Self::FailoverStarted { .. }
-            | Self::FailoverResumed { .. }
-            | Self::SwitchoverAborted { .. }
-            | Self::SwitchoverDoubted { .. }
-            | Self::SwitchoverDerailed { .. }
-            | Self::PrimarySwitched { .. }
-            | Self::FailoverAborted { .. }
-            | Self::Superseded { .. }
-            | Self::FailoverLeft { .. }
-            | Self::PrimaryLearned { .. }
-            | Self::RivalSealed { .. }
-            | Self::RoleNotPersistent { .. }
-            | Self::BringBackFailed { .. }
-            | Self::RivalControllers { .. }
-            | Self::ObserverLate { .. } => Severity::Warning,
-            Self::PrimaryUp { .. }
-            | Self::ReplicaUp { .. }
-            | Self::NodeDiscovered { .. }
-            | Self::NodeForgotten { .. }
-            | Self::WarningCleared { .. }
-            | Self::WitnessAsked { .. }
-            | Self::SwitchoverStarted { .. }
-            | Self::WritesPaused { .. }
-            | Self::NodeSealed { .. }
-            | Self::CandidateChosen { .. }
-            | Self::NodePromoted { .. }
-            | Self::LossAccounted { .. }
-            | Self::LossFinal { .. }
-            | Self::PrimaryAdopted { .. }
-            | Self::NodeAttached { .. }
-            | Self::RolePersisted { .. }
-            | Self::GroupRestored { .. }
-            | Self::RivalControllersGone
-            | Self::StoreRecovered => Severity::Info,
-        }
-    }
 }
 
 fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

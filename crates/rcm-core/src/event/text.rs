@@ -162,6 +162,23 @@ impl fmt::Display for Kind {
                 f.write_str("nobody can be promoted: waiting for a replica that can")?;
                 write_refused(f, refused)
             }
+            Self::FailoverBlocked {
+                voters,
+                needed,
+                missing,
+                refused,
+            } => {
+                write!(
+                    f,
+                    "{} sealed, {needed} needed: nobody can be promoted without losing \
+                     acknowledged writes, waiting for",
+                    Count(*voters, "voter")
+                )?;
+                for (i, node) in missing.iter().enumerate() {
+                    write!(f, "{} {node}", if i == 0 { "" } else { "," })?;
+                }
+                write_refused(f, refused)
+            }
             Self::NodePromoted { node, after } => {
                 write!(f, "promoted {node} after {}", Human(*after))
             }
@@ -251,6 +268,21 @@ impl fmt::Display for Kind {
             Self::NodeAttached { node, primary } => {
                 write!(f, "made {node} a replica of {primary}")
             }
+            Self::GatesOpened { node, ack_replicas } => write!(
+                f,
+                "opened {node} for replicas, and for writes that {} confirm{}",
+                Count(
+                    usize::try_from(*ack_replicas).unwrap_or(usize::MAX),
+                    "replica"
+                ),
+                if *ack_replicas == 1 { "s" } else { "" },
+            ),
+            Self::GatesShut { node } => {
+                write!(f, "{node} is not in office and was open: shut it")
+            }
+            Self::VoterQualified { node } => {
+                write!(f, "{node} holds all that the primary held: its vote counts")
+            }
             Self::RolePersisted { node } => {
                 write!(f, "{node} wrote its role into its configuration file")
             }
@@ -326,6 +358,9 @@ impl fmt::Display for Setback {
             Self::SealUnanswered => {
                 f.write_str("it did not answer to its seal in time, and is not sealed")
             }
+            Self::HalfSealed => {
+                f.write_str("it did not answer to its seal, and may still let something through")
+            }
             Self::SuccessorLost => {
                 f.write_str("the successor was not reached, or does not hold as much")
             }
@@ -398,6 +433,10 @@ const fn remedy(verdict: Verdict) -> &'static str {
         }
         Verdict::RoleNotPersistent => {
             "will start with its old role: give it a configuration file that it may write"
+        }
+        Verdict::TooFewVoters => {
+            "has no vote and is needed: bring it back as it was, with all its memory, or choose a \
+             primary by hand and lose acknowledged writes"
         }
         Verdict::RivalPrimary => {
             "says that it is a primary too: make all but one a replica with REPLICAOF"

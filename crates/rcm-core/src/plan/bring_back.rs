@@ -6,9 +6,13 @@ use alloc::string::String;
 use super::grip::{Grip, Superseded, Target};
 use super::{Outbox, World};
 use crate::action::{Deed, Done, Failed, Outcome, Report};
-use crate::id::{ActionId, Address, Epoch, NodeId};
+use crate::id::{ActionId, Address, NodeId, RunId};
 use crate::lease::Held;
+use crate::mutant::Mutant;
+use crate::observation::Gates;
 use crate::policy::Policy;
+use crate::record::Record;
+use crate::view::Node;
 
 /// What a node needs, to agree with the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,20 @@ pub enum Need {
     Attach(Address),
     /// Its role is final and not written down yet.
     Persist,
+    /// Strict mode: it lets through something else than this.
+    SetGates(Gates),
+}
+
+/// What is to be written into the node's own configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteDown {
+    /// Nothing, unless that is what it needs.
+    Nothing,
+    /// Its role, once it is attached.
+    Role,
+    /// Strict mode: that it is sealed, before it is attached. However often its role changes later,
+    /// it starts sealed and waits for a monitor.
+    Sealed,
 }
 
 /// The work on one node.
@@ -26,7 +44,15 @@ pub enum Need {
 pub struct Duty {
     target: Target,
     need: Need,
-    persist: bool,
+    write_down: WriteDown,
+    /// It said that it was a primary.
+    rival: bool,
+    strict: bool,
+    /// Strict mode: only this process may be opened. It may have restarted since it was last looked
+    /// at, and with less than it had; on one connection it is always the same.
+    only: Option<RunId>,
+    /// Strict mode: what the primary lets through, in case it is this node that writes its role down.
+    in_office: Option<Gates>,
     state: State,
     attached: bool,
 }
@@ -34,9 +60,11 @@ pub struct Duty {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Gripping(Grip),
+    Inspecting(ActionId),
     Sealing(ActionId),
     Attaching(ActionId),
     Persisting(ActionId),
+    Setting(ActionId),
 }
 
 /// Something that came of the work on a node.
@@ -44,7 +72,7 @@ enum State {
 pub enum DutyEnd {
     /// It goes on.
     Running,
-    /// A rival was sealed here; the work goes on.
+    /// The node was sealed here; the work goes on.
     Sealed(Report),
     /// The node was attached to this address; the work goes on if its role is to be written down.
     Attached {
@@ -53,10 +81,20 @@ pub enum DutyEnd {
         /// Nothing is left to be done.
         finished: bool,
     },
-    /// The node wrote its role down.
-    Persisted,
-    /// The node could not write its role down.
-    NotPersisted(String),
+    /// The node wrote down what it should; the work goes on if it is still to be attached.
+    Persisted {
+        /// Nothing is left to be done.
+        finished: bool,
+    },
+    /// The node could not write down what it should.
+    NotPersisted {
+        /// What it said.
+        text: String,
+        /// Nothing is left to be done.
+        finished: bool,
+    },
+    /// The node lets this through.
+    Gated(Gates),
     /// It has to be tried again; the text is empty when the node was not reached.
     Failed(String),
     /// The record has moved on.
@@ -71,10 +109,15 @@ impl DutyEnd {
             | Self::Sealed(_)
             | Self::Attached {
                 finished: false, ..
+            }
+            | Self::Persisted { finished: false }
+            | Self::NotPersisted {
+                finished: false, ..
             } => false,
             Self::Attached { finished: true, .. }
-            | Self::Persisted
-            | Self::NotPersisted(_)
+            | Self::Persisted { finished: true }
+            | Self::NotPersisted { finished: true, .. }
+            | Self::Gated(_)
             | Self::Failed(_)
             | Self::Superseded => true,
         }
@@ -85,18 +128,30 @@ impl Duty {
     /// Begins by getting hold of the node.
     pub fn begin(
         leased: Held,
-        epoch: Epoch,
+        record: &Record,
         node: NodeId,
-        need: Need,
+        (need, write_down): (Need, WriteDown),
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
-        let target = Target::new(world, node, epoch, leased, out);
+        let target = Target::new(world, node, record.epoch, leased, out);
         let state = State::Gripping(Grip::begin(target, world, out));
+        let strict = record.is_strict();
+        let shuts = strict && !world.lacks(Mutant::OpenOnDisk);
+        let in_office = shuts.then(|| Gates::open(record.ack_replicas));
+        let opens = match &need {
+            Need::Persist => strict,
+            Need::SetGates(gates) => *gates != Gates::SHUT,
+            Need::SealAndAttach(_) | Need::Attach(_) => false,
+        };
         Self {
             target,
             need,
-            persist: world.policy.persist_roles,
+            only: record.primary.run_id.filter(|_| opens),
+            write_down,
+            rival: world.view.get(node).is_some_and(Node::is_primary),
+            strict,
+            in_office,
             state,
             attached: false,
         }
@@ -106,7 +161,11 @@ impl Duty {
     pub const fn awaits(&self) -> Option<ActionId> {
         match self.state {
             State::Gripping(grip) => grip.awaits(),
-            State::Sealing(id) | State::Attaching(id) | State::Persisting(id) => Some(id),
+            State::Inspecting(id)
+            | State::Sealing(id)
+            | State::Attaching(id)
+            | State::Persisting(id)
+            | State::Setting(id) => Some(id),
         }
     }
 
@@ -115,10 +174,22 @@ impl Duty {
         &self.need
     }
 
+    /// Whether it is about a node that said that it was a primary.
+    pub const fn is_about_a_rival(&self) -> bool {
+        self.rival
+    }
+
     /// Whether attaching the node still lies ahead.
     pub const fn will_attach(&self) -> bool {
-        let before = matches!(self.state, State::Gripping(_) | State::Sealing(_));
-        before && !matches!(self.need, Need::Persist)
+        let under_way = matches!(self.state, State::Attaching(_));
+        !self.attached && !under_way && self.attaches_to().is_some()
+    }
+
+    const fn attaches_to(&self) -> Option<&Address> {
+        match &self.need {
+            Need::SealAndAttach(primary) | Need::Attach(primary) => Some(primary),
+            Need::Persist | Need::SetGates(_) => None,
+        }
     }
 
     /// Whether the node has been attached already.
@@ -138,67 +209,111 @@ impl Duty {
                 }
                 DutyEnd::Running
             }
+            (State::Inspecting(_), Outcome::Done(Done::Inspected(report))) => {
+                if Some(report.run_id) != self.only || !report.replication.is_primary() {
+                    return DutyEnd::Failed(String::new());
+                }
+                self.only = None;
+                self.state = self.first_step(world, out);
+                DutyEnd::Running
+            }
             (State::Sealing(_), Outcome::Done(Done::Sealed(report))) => {
-                if let Need::SealAndAttach(primary) = self.need.clone() {
-                    self.state = self.attach(primary, world, out);
+                if let Some(primary) = self.attaches_to().cloned() {
+                    self.state = self.before_attaching(primary, world, out);
                 }
                 DutyEnd::Sealed(report)
             }
             (State::Attaching(_), Outcome::Done(_)) => {
                 self.attached = true;
-                if self.persist {
+                let goes_on = self.write_down == WriteDown::Role;
+                if goes_on {
                     self.state = self.persist(world, out);
                 }
-                let (Need::SealAndAttach(primary) | Need::Attach(primary)) = self.need.clone()
-                else {
-                    return DutyEnd::Running;
-                };
-                DutyEnd::Attached {
-                    primary,
-                    finished: !self.persist,
+                match self.attaches_to().cloned() {
+                    Some(primary) => DutyEnd::Attached {
+                        primary,
+                        finished: !goes_on,
+                    },
+                    None => DutyEnd::Running,
                 }
             }
-            (State::Persisting(_), Outcome::Done(_)) => DutyEnd::Persisted,
+            (State::Persisting(_), Outcome::Done(_)) => {
+                let finished = self.after_persisting(world, out);
+                DutyEnd::Persisted { finished }
+            }
             (State::Persisting(_), Outcome::Failed(Failed::Refused(text))) => {
-                DutyEnd::NotPersisted(text)
+                let finished = self.after_persisting(world, out);
+                DutyEnd::NotPersisted { text, finished }
             }
+            (State::Setting(_), Outcome::Done(Done::Gated(gates))) => DutyEnd::Gated(gates),
             (_, Outcome::Failed(Failed::Refused(text))) => DutyEnd::Failed(text),
-            (State::Sealing(_) | State::Attaching(_) | State::Persisting(_), _) => {
-                DutyEnd::Failed(String::new())
-            }
+            (
+                State::Inspecting(_)
+                | State::Sealing(_)
+                | State::Attaching(_)
+                | State::Persisting(_)
+                | State::Setting(_),
+                _,
+            ) => DutyEnd::Failed(String::new()),
         }
     }
 
     fn first_step(&self, world: World<'_>, out: &mut Outbox) -> State {
+        let node = self.target.node;
+        if self.only.is_some() {
+            return State::Inspecting(self.act(Deed::Inspect { node }, world, out));
+        }
         match self.need.clone() {
             Need::SealAndAttach(_) => {
+                let shut = self.strict;
                 let deed = Deed::Seal {
-                    node: self.target.node,
+                    node,
                     evict: true,
+                    shut,
                 };
                 State::Sealing(self.act(deed, world, out))
             }
-            Need::Attach(primary) => self.attach(primary, world, out),
+            Need::Attach(primary) => self.before_attaching(primary, world, out),
             Need::Persist => self.persist(world, out),
+            Need::SetGates(gates) => {
+                State::Setting(self.act(Deed::SetGates { node, gates }, world, out))
+            }
         }
     }
 
+    /// The node is sealed and about to be attached.
+    fn before_attaching(&self, primary: Address, world: World<'_>, out: &mut Outbox) -> State {
+        if self.write_down == WriteDown::Sealed {
+            self.persist(world, out)
+        } else {
+            self.attach(primary, world, out)
+        }
+    }
+
+    /// Says whether nothing is left to be done.
+    fn after_persisting(&mut self, world: World<'_>, out: &mut Outbox) -> bool {
+        let attaches_to = self.attaches_to().filter(|_| !self.attached).cloned();
+        let finished = attaches_to.is_none();
+        if let Some(primary) = attaches_to {
+            self.state = self.attach(primary, world, out);
+        }
+        finished
+    }
+
     fn attach(&self, primary: Address, world: World<'_>, out: &mut Outbox) -> State {
-        let deed = Deed::Attach {
-            node: self.target.node,
-            primary,
-        };
-        State::Attaching(self.act(deed, world, out))
+        let node = self.target.node;
+        State::Attaching(self.act(Deed::Attach { node, primary }, world, out))
     }
 
     fn persist(&self, world: World<'_>, out: &mut Outbox) -> State {
-        State::Persisting(self.act(
-            Deed::Persist {
-                node: self.target.node,
-            },
-            world,
-            out,
-        ))
+        let node = self.target.node;
+        let gates = match self.need {
+            Need::Persist => self.in_office,
+            Need::SealAndAttach(_) | Need::Attach(_) | Need::SetGates(_) => {
+                self.in_office.map(|_| Gates::SHUT)
+            }
+        };
+        State::Persisting(self.act(Deed::Persist { node, gates }, world, out))
     }
 
     fn act(&self, deed: Deed, world: World<'_>, out: &mut Outbox) -> ActionId {

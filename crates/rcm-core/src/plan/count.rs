@@ -12,6 +12,7 @@ use crate::mutant::Mutant;
 use crate::plan::World;
 use crate::plan::failover::Incumbent;
 use crate::plan::hand::Hand;
+use crate::plan::voters::Shortage;
 use crate::policy::Policy;
 use crate::record::Record;
 use crate::time::Instant;
@@ -28,6 +29,17 @@ pub(super) enum Count {
     Ready(Ranking, Vec<Address>),
     /// Nobody's data can be traced back; this is the node that was in office.
     ColdStart(Ranking),
+    /// Strict mode: too few voters are sealed, and nobody is waited for.
+    Blocked(Shortage),
+}
+
+/// Until when those who answered shortly before the claim are waited for.
+pub(super) fn awaited(hands: &BTreeMap<NodeId, Hand>, world: World<'_>) -> Option<Instant> {
+    let expected = hands.values().filter(|hand| hand.expected);
+    expected
+        .filter_map(Hand::waited_for_until)
+        .filter(|&at| at > world.now)
+        .min()
 }
 
 /// Counts and ranks the nodes in the hands of a failover that began sealing at `since`.
@@ -51,12 +63,7 @@ pub(super) fn count(
             .candidates
             .sort_by_key(|candidate| core::cmp::Reverse(offset(candidate)));
     }
-    let expected = hands.values().filter(|hand| hand.expected);
-    let waiting = expected
-        .filter_map(Hand::waited_for_until)
-        .filter(|&at| at > world.now)
-        .min();
-    if let Some(until) = waiting {
+    if let Some(until) = awaited(hands, world) {
         return Count::Waiting(until);
     }
     let Some(best) = ranking.best() else {

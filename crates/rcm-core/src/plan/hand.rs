@@ -25,6 +25,8 @@ pub(super) struct Hand {
     began: Instant,
     /// Its clients are disconnected with the seal.
     evict: bool,
+    /// Its gates are shut with the seal.
+    shut: bool,
     /// Whether it is given time to apply what it has received.
     drain: bool,
     /// How far it had come when it was asked last; asked twice without progress, it is done.
@@ -88,6 +90,7 @@ impl Hand {
             began: world.now,
             // Whom a fence would end on the lost primary is ended by its seal.
             evict: is_lost || following.is_none(),
+            shut: false,
             // It may still hold what an earlier primary sent.
             drain: drain
                 && !world.lacks(Mutant::NoDrain)
@@ -101,6 +104,14 @@ impl Hand {
             drained_to: None,
             met: None,
         }
+    }
+
+    /// The same in strict mode: no client may survive an epoch, also none of a replica, which may be
+    /// in office again later.
+    pub(super) const fn strictly(mut self) -> Self {
+        self.evict = true;
+        self.shut = true;
+        self
     }
 
     pub(super) const fn node(&self) -> NodeId {
@@ -284,6 +295,7 @@ impl Hand {
             Deed::Seal {
                 node,
                 evict: self.evict,
+                shut: self.shut,
             }
         };
         let seal = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);

@@ -11,8 +11,9 @@ mod failover;
 mod grip;
 mod hand;
 mod outbox;
+mod voters;
 
-pub use bring_back::{Duty, DutyEnd, Need};
+pub use bring_back::{Duty, DutyEnd, Need, WriteDown};
 pub use claim::{Stored, Writing, Written};
 pub use failover::{Failover, Incumbent, Progress};
 pub use outbox::Outbox;

@@ -33,7 +33,10 @@ struct Awaited {
 impl Outbox {
     /// Orders an action and awaits its outcome for at most `within`.
     pub fn act(&mut self, now: Instant, epoch: Epoch, within: Duration, deed: Deed) -> ActionId {
-        if let Deed::Seal { node, evict: true } = deed {
+        if let Deed::Seal {
+            node, evict: true, ..
+        } = deed
+        {
             self.evicted.insert(node, now);
         }
         let awaited = Awaited {

@@ -51,6 +51,8 @@ pub enum Verdict {
     ForeignLineage,
     /// The primary is lost and no replica may take over.
     NoCandidate,
+    /// The primary is lost and too few voters are left to say what was acknowledged (strict mode).
+    TooFewVoters,
     /// There is no agreed primary yet.
     ColdStart,
     /// Too few monitors agree with each other to act.
@@ -78,7 +80,7 @@ pub enum Response {
 
 impl Verdict {
     /// Every verdict, in the order of the documentation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Healthy,
         Self::PrimarySuspected,
         Self::PrimaryCrashed,
@@ -95,6 +97,7 @@ impl Verdict {
         Self::NodeRefusesUs,
         Self::ForeignLineage,
         Self::NoCandidate,
+        Self::TooFewVoters,
         Self::ColdStart,
         Self::MonitorsWithoutQuorum,
         Self::ObserverLate,
@@ -122,6 +125,7 @@ impl Verdict {
             Self::NodeRefusesUs => "node-refuses-us",
             Self::ForeignLineage => "foreign-lineage",
             Self::NoCandidate => "no-candidate",
+            Self::TooFewVoters => "too-few-voters",
             Self::ColdStart => "cold-start",
             Self::MonitorsWithoutQuorum => "monitors-without-quorum",
             Self::ObserverLate => "observer-late",
@@ -149,6 +153,7 @@ impl Verdict {
             | Self::NodeRefusesUs
             | Self::ForeignLineage
             | Self::NoCandidate
+            | Self::TooFewVoters
             | Self::ColdStart
             | Self::MonitorsWithoutQuorum
             | Self::ObserverLate

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::time::Duration;
 
-use rcm_core::action::Report;
+use rcm_core::action::{Done, Report};
 use rcm_core::id::{Address, ReplicationId, RunId};
 use rcm_core::observation as look;
+use rcm_core::record::Member;
 
 #[derive(Clone)]
 pub(crate) struct Node {
@@ -40,6 +41,29 @@ pub(crate) fn address(name: &str) -> Address {
 
 pub(crate) fn duration(text: &str) -> Result<Duration, Box<dyn Error>> {
     Ok(humantime::parse_duration(text)?)
+}
+
+/// Whether a member of a strict group votes.
+pub(crate) fn vote(member: &Member) -> &'static str {
+    match member.seat {
+        None => "",
+        Some(seat) if seat.voter.is_some() && seat.voter == member.run_id => " votes",
+        Some(_) => " has no vote",
+    }
+}
+
+pub(crate) fn seal(node: &mut Node, shut: bool) -> Done {
+    if shut {
+        set_gates(node, look::Gates::SHUT);
+    }
+    follow(node, Address::tombstone(), false);
+    Done::Sealed(report(node))
+}
+
+pub(crate) fn set_gates(node: &mut Node, gates: look::Gates) -> Done {
+    node.condition.min_replicas = gates.min_replicas;
+    node.condition.feeds = Some(gates.feeds);
+    Done::Gated(gates)
 }
 
 pub(crate) fn report(node: &Node) -> Report {

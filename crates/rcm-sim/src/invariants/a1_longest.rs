@@ -69,11 +69,12 @@ fn check_sealed(world: &World, sealed: &BTreeSet<RunId>, chosen: usize) -> Findi
             let name = world.name(node);
             return broken(NAME, format!("{name} was counted and is not sealed"));
         }
-        let traceable = world.store.record.as_ref().is_some_and(|record| {
+        let compared = world.store.record.as_ref().is_some_and(|record| {
             let position = Position::from(&server.replication(&world.addresses));
-            record.chain.common_prefix(&position).is_some()
+            let votes = !record.is_strict() || record.has_vote(run_id);
+            votes && record.chain.common_prefix(&position).is_some()
         });
-        let eligible = traceable
+        let eligible = compared
             && !holds_less_than_recorded(world, node)
             && server.priority > 0
             && !server.is_loading()

@@ -25,8 +25,10 @@ pub(super) fn check(world: &World, node: usize, epoch: Epoch) -> Finding {
 }
 
 pub(super) fn check_resumed(world: &mut World, who: Who) -> Finding {
+    // In strict mode nothing is rolled forward: an announced node is sealed and ranked with the others.
+    let rolls_forward = !world.is_strict();
     let own = world.truth.of(who);
-    if own.announced_before && !own.looked_for_announced {
+    if rolls_forward && own.announced_before && !own.looked_for_announced {
         return broken(
             NAME,
             "somebody else is chosen and the announced node was not looked at".to_owned(),

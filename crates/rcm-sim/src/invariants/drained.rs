@@ -26,6 +26,11 @@ pub(super) fn check(world: &mut World, who: Who, node: usize) -> Finding {
     if cause != Some(Verdict::PrimaryCrashed) || !early {
         return Ok(());
     }
+    let record = world.store.record.as_ref();
+    if record.is_some_and(rcm_core::record::Record::is_committed) {
+        // The choice is made: nothing is compared any more.
+        return Ok(());
+    }
     let server = &world.servers[node];
     let runs = server.up && !server.stopped && server.script.is_none() && server.link_is_up();
     let waiting = world.received_and_not_applied(node);

@@ -7,7 +7,7 @@
 use rcm_core::lineage::Position;
 use rcm_core::status::Status;
 
-use super::{Finding, broken};
+use super::{Finding, broken, strict_rest};
 use crate::node::Server;
 use crate::world::World;
 
@@ -50,6 +50,9 @@ pub(crate) fn is_left_to_the_operator(world: &World) -> bool {
     let Some(record) = &world.store.record else {
         return false;
     };
+    if record.is_strict() {
+        return strict_rest::is_left_to_the_operator(world, record);
+    }
     let may_lead = |server: &&Server| server.up && (server.priority > 0 || server.is_primary());
     let living = world.servers.iter().filter(may_lead);
     let mut positions = living.map(|server| Position::from(&server.replication(&world.addresses)));

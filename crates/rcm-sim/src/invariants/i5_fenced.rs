@@ -12,12 +12,14 @@ use crate::world::World;
 const NAME: &str = "I5 no deposed monitor changes a node";
 
 /// A command is executed.
-pub(crate) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Script) -> Finding {
+pub(super) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Script) -> Finding {
     let process = world.servers[node].process;
     let highest = world.truth.ruled.entry(process).or_default();
     let (changes, decides) = match script {
         Script::Seal { .. } => (true, true),
-        Script::Promote | Script::Attach(_) | Script::Persist => (true, false),
+        Script::Promote | Script::Attach(_) | Script::SetGates(_) | Script::Persist(_) => {
+            (true, false)
+        }
         Script::Fence(_) => (false, true),
         Script::Inspect | Script::Pause(_) | Script::Resume | Script::Cut => (false, false),
     };

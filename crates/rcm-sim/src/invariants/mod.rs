@@ -11,29 +11,40 @@ mod a6_abort;
 mod drained;
 pub(crate) mod full_sync;
 mod i10_status;
+mod i11_order;
 mod i12_no_false_alarm;
 pub(crate) mod i13_liveness;
 mod i14_bounds;
+mod i1_acknowledged;
 mod i2_epochs;
-pub(crate) mod i5_fenced;
+mod i3_released;
+mod i4_voters;
+mod i5_fenced;
+mod i6_one_open;
 mod i7_edge;
+mod i7_lineage;
+pub(crate) mod i8_source;
+mod i9_outcomes;
 mod lease;
 mod lossless;
 pub(crate) mod prefix;
+mod strict_rest;
 mod truth;
 
 use std::fmt;
 
 use rcm_core::action::{Action, Deed};
 use rcm_core::event::{Event, Kind};
-use rcm_core::id::RunId;
+use rcm_core::id::{Epoch, RunId};
 use rcm_core::record::{Phase, Record};
-use rcm_core::rule::Stage;
+use rcm_core::rule::{Rule, Stage};
 use rcm_core::time::Instant;
 
 pub(crate) use truth::Truth;
 
 use crate::monitor::Who;
+use crate::strict::WriteId;
+use crate::wire::Script;
 use crate::world::World;
 
 /// A promise that was not kept.
@@ -62,7 +73,25 @@ impl World {
     /// A record is about to be stored.
     pub(crate) fn check_stored(&mut self, record: &Record) {
         self.demand(i2_epochs::check(self, record).and_then(|()| i7_edge::check(self, record)));
+        self.demand(i7_lineage::check(self.store.record.as_ref(), record));
         self.truth.record_stored(record);
+        self.demand(i1_acknowledged::check(self, record));
+    }
+
+    /// A client believes that its write will not be lost.
+    pub(crate) fn check_acknowledged(&mut self, write: WriteId) {
+        let finding =
+            i3_released::check(self, write).and_then(|()| i1_acknowledged::check_stored(self));
+        self.demand(finding);
+    }
+
+    /// A node executes a command.
+    pub(crate) fn check_executed(&mut self, node: usize, epoch: Epoch, script: &Script) {
+        let mut finding = i5_fenced::check(self, node, epoch, script);
+        if let Script::SetGates(gates) = script {
+            finding = finding.and_then(|()| i6_one_open::check(self, node, epoch, *gates));
+        }
+        self.demand(finding);
     }
 
     /// The engine has taken something in.
@@ -97,8 +126,11 @@ impl World {
                 self.truth.of(who).looked_for_announced = true;
                 Ok(())
             }
-            Kind::CandidateChosen { node, .. } => a3_announced::check_resumed(self, who)
-                .and_then(|()| a1_longest::check(self, who, node, event.rule)),
+            Kind::CandidateChosen { node, .. } => {
+                self.truth.of(who).hands_over = event.rule == Some(Rule::S140);
+                a3_announced::check_resumed(self, who)
+                    .and_then(|()| a1_longest::check(self, who, node, event.rule))
+            }
             Kind::SwitchoverStarted { .. } => {
                 self.truth.switchover_started(who);
                 self.coverage.count("switchovers");
@@ -175,6 +207,7 @@ impl World {
                 let process = self.servers[node].process;
                 self.truth.of(who).promoted = Some((node, process));
                 a3_announced::check(self, node, action.epoch)
+                    .and_then(|()| i4_voters::check(self, who, action.epoch))
             }
             (Deed::Seal { .. }, Some(node)) => {
                 self.truth.of(who).orphan.take_if(|orphan| *orphan == node);
@@ -190,12 +223,16 @@ impl World {
     pub(crate) fn settled(&self) -> Finding {
         i13_liveness::check(self)?;
         a2_one_primary::check(self)?;
-        i10_status::check_at_rest(self)
+        i10_status::check_at_rest(self)?;
+        strict_rest::check(self)
     }
 
     /// The run is over.
     pub(crate) fn finish(&mut self) {
-        let finding = a5_loss::check_known(self);
+        let finding = a5_loss::check_known(self)
+            .and_then(|()| i1_acknowledged::check_stored(self))
+            .and_then(|()| i9_outcomes::check(self))
+            .and_then(|()| i11_order::check(self));
         self.demand(finding);
     }
 }

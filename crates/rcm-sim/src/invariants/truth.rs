@@ -29,6 +29,8 @@ pub(crate) struct Truth {
     pub(super) announced: BTreeSet<(Epoch, Address)>,
     /// Who was ever committed, by epoch, and which stream.
     pub(super) committed: BTreeMap<Epoch, (Address, ReplicationId)>,
+    /// The same, by process.
+    pub(super) led: BTreeMap<Epoch, (RunId, ReplicationId)>,
     pub(super) switched: BTreeSet<Epoch>,
     /// The highest epoch that has ruled a process, by a fence or a seal.
     pub(super) ruled: BTreeMap<Process, Epoch>,
@@ -45,6 +47,8 @@ pub(crate) struct Own {
     /// The claim found a promotion that had been announced before.
     pub(super) announced_before: bool,
     pub(super) looked_for_announced: bool,
+    /// The choice is that of a switchover.
+    pub(super) hands_over: bool,
     /// Whom it has promoted and not committed yet.
     pub(super) promoted: Option<(usize, Process)>,
     /// Whom it has promoted, and somebody else was committed.
@@ -68,7 +72,8 @@ impl Truth {
             Phase::Committed => {
                 let committed = (record.primary.address.clone(), record.chain.head());
                 self.committed.insert(record.epoch, committed);
-                if record.primary.run_id.is_some() {
+                if let Some(run_id) = record.primary.run_id {
+                    self.led.insert(record.epoch, (run_id, record.chain.head()));
                     if self.office != record.primary.run_id {
                         self.office_before = self.office;
                     }

@@ -6,6 +6,7 @@ mod draw;
 mod heal;
 mod inflict;
 mod plot;
+mod promise;
 
 use rcm_core::action::Deed;
 use rcm_core::record::Phase;
@@ -53,6 +54,7 @@ pub enum Step {
     Attach,
     Persist,
     Cut,
+    Gates,
 }
 
 /// With whom a fault happens.
@@ -222,6 +224,7 @@ impl Step {
             Deed::Seal { .. } => Self::Seal,
             Deed::Promote { .. } => Self::Promote,
             Deed::Attach { .. } => Self::Attach,
+            Deed::SetGates { .. } => Self::Gates,
             Deed::Persist { .. } => Self::Persist,
             Deed::CutLink { .. } => Self::Cut,
             Deed::Watch { .. }

@@ -1,6 +1,7 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
 use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned, ways};
+use super::promise::promise;
 use super::{Fault, Size, Step, What, When, Whom, Whose};
 use crate::seed::Rng;
 use crate::store::Trouble;
@@ -21,6 +22,8 @@ pub enum Plot {
     ByHand,
     /// Somebody asks for a switchover.
     Planned,
+    /// What strict mode has to withstand.
+    Promise,
 }
 
 const STEPS: [Step; 10] = [
@@ -38,8 +41,11 @@ const STEPS: [Step; 10] = [
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 #[expect(clippy::too_many_lines, reason = "a table of plots")]
-pub(crate) fn plan(seed: u64, size: Size) -> (Plot, Vec<Fault>) {
+pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, 2);
+    if strict && rng.percent(60) {
+        return (Plot::Promise, promise(&mut rng, size));
+    }
     let plot = match rng.range(0, 99) {
         0..10 => Plot::Calm,
         10..25 => Plot::Alone,
@@ -268,6 +274,7 @@ pub(crate) fn plan(seed: u64, size: Size) -> (Plot, Vec<Fault>) {
                 });
             }
         }
+        Plot::Promise => faults = promise(rng, size),
         Plot::ByHand => {
             let what = by_hand(rng, size);
             faults.push(Fault {

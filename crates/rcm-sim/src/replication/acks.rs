@@ -45,6 +45,7 @@ impl World {
         fed.online = true;
         self.count_good_replicas(primary);
         self.send_held(id);
+        self.answer_waits(primary);
     }
 
     /// The replica has acknowledged its data set: what was written meanwhile follows.

@@ -71,7 +71,7 @@ impl World {
     }
 
     /// The same, by a command: what the commands just before it have added goes with it.
-    pub(super) fn drop_replicas_unsent(&mut self, node: usize) {
+    pub(crate) fn drop_replicas_unsent(&mut self, node: usize) {
         for id in self.servers[node].attached.keys() {
             if let Some(stream) = self.streams.get_mut(id)
                 && stream.unsent.0 == self.now
@@ -98,7 +98,7 @@ impl World {
 
     /// The replica closes its end; its primary lists it until it hears of that.
     pub(super) fn leave(&mut self, id: StreamId) {
-        let delay = self.net.delay(&mut self.rng);
+        let delay = self.until_heard_of();
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.left = true;
             stream.wire.clear();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Item, LATER, Piece, Stream};
-use crate::invariants::{full_sync, prefix};
+use crate::invariants::{full_sync, i8_source, prefix};
 use crate::network::Party;
 use crate::node::{Fed, LinkState, Process, StreamId};
 use crate::trace::MS;
@@ -24,6 +24,7 @@ impl World {
         }
         let server = &self.servers[node];
         let feeds = server.is_primary() || server.link_is_up();
+        let feeds = feeds && server.access.feeds(self.servers[replica].access);
         if !feeds || server.is_loading() || node == replica {
             return self.attempt_failed(replica);
         }
@@ -31,6 +32,7 @@ impl World {
         if !partial {
             self.begin_full(node);
         }
+        self.demand(i8_source::check(self, node));
         let asking = &self.servers[replica];
         let asks = asking.follow().is_some_and(|follow| follow.remembers);
         let offset = asking.offset;

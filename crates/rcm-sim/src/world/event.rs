@@ -10,6 +10,7 @@ use crate::monitor::{Incarnation, Who};
 use crate::nemesis::{Disk, Subject};
 use crate::node::{Process, StreamId};
 use crate::store::Asked;
+use crate::strict;
 use crate::trace::Time;
 use crate::wire::ConnId;
 
@@ -89,6 +90,8 @@ pub(crate) enum Event {
         node: usize,
         process: Process,
     },
+    /// Something that happens only in strict worlds.
+    Strict(strict::Event),
     Heal,
     Check,
 }

@@ -50,6 +50,7 @@ impl World {
             Event::PauseOver { node, process } => self.on_pause_over(node, process),
             Event::Wake { node, process } => self.on_wake(node, process),
             Event::ScriptEnds { node, process } => self.on_script_ends(node, process),
+            Event::Strict(event) => self.happen_strictly(event),
             Event::Heal => {
                 self.heal();
                 self.schedule(self.now + S, Event::Check);

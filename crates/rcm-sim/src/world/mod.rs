@@ -23,6 +23,7 @@ use crate::node::{Process, Server, StreamId};
 use crate::replication::Stream;
 use crate::seed::Rng;
 use crate::store::Store;
+use crate::strict::{self, Ledger};
 use crate::trace::{S, Time, Trace};
 use crate::wire::{Conn, ConnId};
 
@@ -60,6 +61,8 @@ pub(crate) struct World {
     /// Where the failover of the engine that is at work stood before its last input.
     pub(crate) stage_before: Stage,
     pub(crate) clients: Vec<Client>,
+    pub(crate) strict_clients: Vec<strict::Client>,
+    pub(crate) ledger: Ledger,
     pub(crate) writes_end: Time,
     pub(crate) plot: Plot,
     pub(crate) faults: Vec<Fault>,
@@ -69,6 +72,8 @@ pub(crate) struct World {
     heal_at: Time,
     settled_since: Option<Time>,
     finished: bool,
+    /// How many replicas have to confirm a write; zero in async mode.
+    pub(crate) ack_replicas: u32,
     pub(crate) mutant: Option<Mutant>,
     pub(crate) truth: Truth,
     pub(crate) coverage: Coverage,

@@ -20,6 +20,7 @@ use crate::node::{Follow, LinkState, Place, Server, Version};
 use crate::replication::Piece;
 use crate::seed::Rng;
 use crate::store::Store;
+use crate::strict::{self, Ledger};
 use crate::trace::{MS, S, Time, Trace};
 
 /// How a seed is run.
@@ -27,6 +28,8 @@ use crate::trace::{MS, S, Time, Trace};
 pub struct Setup {
     /// The seed.
     pub seed: u64,
+    /// A group in strict mode instead of async mode.
+    pub strict: bool,
     /// A deliberate defect of the core.
     pub mutant: Option<Mutant>,
     /// Whether the trace is kept as text.
@@ -41,19 +44,27 @@ const UNREST: (Time, Time) = (2 * S, 8 * S);
 impl World {
     pub(crate) fn new(setup: &Setup) -> Self {
         let mut rng = Rng::new(setup.seed, 1);
-        let count = rng.pick(&[2, 3, 3, 3, 3, 4, 5]);
+        let mut count = rng.pick(&[2, 3, 3, 3, 3, 4, 5]);
+        let mut ack_replicas = 0;
+        if setup.strict {
+            (count, ack_replicas) = strict::group(setup.seed);
+        }
         let size = Size {
             nodes: count,
             monitors: rng.pick(&[1, 1, 2, 3, 3]),
         };
-        let (plot, mut faults) = plan(setup.seed, size);
+        let (plot, mut faults) = plan(setup.seed, size, setup.strict);
         if let Some(only) = &setup.only {
             let kept = |(place, fault)| only.contains(&place).then_some(fault);
             faults = faults.into_iter().enumerate().filter_map(kept).collect();
         }
-        let policy = policy(&mut rng, plot);
+        let policy = policy(&mut rng, plot, ack_replicas);
         let addresses = addresses(count);
-        let listed = if rng.percent(10) { 1 } else { count };
+        let listed = if rng.percent(10) && !setup.strict {
+            1
+        } else {
+            count
+        };
         let net = Network::new(&mut rng);
         let lease_time = rng.pick(&[S, 2 * S, 3 * S]);
         let monitors = monitors(&mut rng, size.monitors, &policy);
@@ -80,6 +91,8 @@ impl World {
             lease_time,
             stage_before: Stage::Idle,
             clients: Vec::new(),
+            strict_clients: Vec::new(),
+            ledger: Ledger::default(),
             writes_end: 0,
             plot,
             faults,
@@ -89,6 +102,7 @@ impl World {
             heal_at: 0,
             settled_since: None,
             finished: false,
+            ack_replicas,
             mutant: setup.mutant,
             truth: Truth::default(),
             coverage: Coverage::default(),
@@ -154,6 +168,25 @@ impl World {
             let at = 300 * MS + self.rng.range(0, 200 * MS) * u64::from(!self.is_alone());
             self.schedule(at, Event::StartMonitor(who));
         }
+        let last = self.schedule_faults();
+        let unrest = if self.plot == Plot::Calm {
+            (6 * S, 7 * S)
+        } else {
+            UNREST
+        };
+        self.heal_at = last.max(3 * S) + self.rng.range(unrest.0, unrest.1);
+        self.writes_end = self.heal_at + BOUND + 10 * S;
+        self.schedule(self.heal_at, Event::Heal);
+        if self.is_strict() {
+            self.prepare();
+            self.add_strict_clients();
+        } else {
+            self.add_clients();
+        }
+    }
+
+    /// Says when the last of them happens, as far as that is known.
+    fn schedule_faults(&mut self) -> Time {
         let mut last = 0;
         for place in 0..self.faults.len() {
             match self.faults[place].when {
@@ -170,15 +203,7 @@ impl World {
                 When::After(..) => last = last.max(6 * S),
             }
         }
-        let unrest = if self.plot == Plot::Calm {
-            (6 * S, 7 * S)
-        } else {
-            UNREST
-        };
-        self.heal_at = last.max(3 * S) + self.rng.range(unrest.0, unrest.1);
-        self.writes_end = self.heal_at + BOUND + 10 * S;
-        self.schedule(self.heal_at, Event::Heal);
-        self.add_clients();
+        last
     }
 }
 
@@ -201,8 +226,9 @@ fn addresses(count: usize) -> Vec<Address> {
         .collect()
 }
 
-fn policy(rng: &mut Rng, plot: Plot) -> Policy {
+fn policy(rng: &mut Rng, plot: Plot, ack_replicas: u32) -> Policy {
     let mut policy = Policy {
+        ack_replicas,
         persist_roles: rng.percent(70),
         ..Policy::default()
     };
@@ -210,6 +236,9 @@ fn policy(rng: &mut Rng, plot: Plot) -> Policy {
         policy.crash_after = Duration::from_millis(rng.pick(&[0, 0, 0, 400]));
         let hang_after = rng.pick(&[None, Some(500), Some(1_000)]);
         policy.hang_after = hang_after.map(Duration::from_millis);
+    } else if ack_replicas > 0 {
+        // Otherwise a long script is a hang.
+        policy.hang_after = Some(Duration::from_secs(6));
     }
     policy
 }

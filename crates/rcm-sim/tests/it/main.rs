@@ -13,13 +13,22 @@ const KEPT: [u64; 48] = [
     344_379, 437_518, 602_759, 641_471,
 ];
 
+/// The same of strict groups.
+const KEPT_STRICT: [u64; 4] = [209, 21_548, 119_391, 151_198];
+
 fn check(seed: u64) {
+    check_in(false, seed);
+}
+
+fn check_in(strict: bool, seed: u64) {
     let ran = run(&Setup {
         seed,
+        strict,
         ..Setup::default()
     });
     if let Some(broken) = ran.broken {
-        panic!("{broken}\n  cargo run -p rcm-sim --release -- --seed {seed} --trace");
+        let strict = if strict { " --strict" } else { "" };
+        panic!("{broken}\n  cargo run -p rcm-sim --release -- --seed {seed} --trace{strict}");
     }
 }
 
@@ -29,24 +38,57 @@ fn every_promise_is_kept_on_the_first_seeds() {
 }
 
 #[test]
+fn every_promise_is_kept_by_strict_groups_on_the_first_seeds() {
+    (0..60).for_each(|seed| check_in(true, seed));
+}
+
+#[test]
+fn strict_groups_acknowledge_and_fail_over() {
+    let counts = |seed| {
+        let setup = Setup {
+            seed,
+            strict: true,
+            ..Setup::default()
+        };
+        run(&setup).coverage.counts
+    };
+    let counts: Vec<_> = (0..15).map(counts).collect();
+    let seen = |what| {
+        counts
+            .iter()
+            .filter_map(|counts| counts.get(what))
+            .sum::<u64>()
+    };
+    assert!(seen("acknowledged writes") > 1_000);
+    assert!(seen("switches") > 5);
+}
+
+#[test]
 fn seeds_that_once_broke_a_promise_do_not_any_more() {
     KEPT.into_iter().for_each(check);
+    for seed in KEPT_STRICT {
+        check_in(true, seed);
+    }
 }
 
 /// I15.
 #[test]
 fn the_same_seed_takes_the_same_steps() {
-    let hash = |seed| {
+    let hash = |strict, seed| {
         let ran = run(&Setup {
             seed,
+            strict,
             ..Setup::default()
         });
         (ran.hash, ran.simulated, ran.handled)
     };
     for seed in 0..40 {
-        assert_eq!(hash(seed), hash(seed), "seed {seed}");
+        assert_eq!(hash(false, seed), hash(false, seed), "seed {seed}");
     }
-    assert_ne!(hash(1), hash(2));
+    for seed in 0..8 {
+        assert_eq!(hash(true, seed), hash(true, seed), "strict, seed {seed}");
+    }
+    assert_ne!(hash(false, 1), hash(false, 2));
 }
 
 #[test]
@@ -67,8 +109,8 @@ fn a_trace_does_not_change_what_it_tells_of() {
 #[test]
 fn broken_cores_are_noticed() {
     use Mutant::{
-        AttachToAnybody, DeafFollower, GuessedLoss, Impatient, NoEdge, NoLease, NoSeal,
-        PromoteBeforeIntend, SameEpoch,
+        AmnesiaVotes, AttachToAnybody, DeafFollower, GuessedLoss, Impatient, NoBranch, NoEdge,
+        NoLease, NoSeal, PromoteBeforeIntend, SameEpoch, SmallQuorum,
     };
     for mutant in [
         NoSeal,
@@ -81,10 +123,17 @@ fn broken_cores_are_noticed() {
         SameEpoch,
         GuessedLoss,
     ] {
-        let trial = try_mutant(mutant, 0, 50);
+        let trial = try_mutant(mutant, false, 0, 50);
         assert!(
             trial.killed.is_some(),
             "{mutant:?} was not noticed in 50 seeds"
+        );
+    }
+    for mutant in [AmnesiaVotes, NoBranch, SmallQuorum] {
+        let trial = try_mutant(mutant, true, 0, 60);
+        assert!(
+            trial.killed.is_some(),
+            "{mutant:?} was not noticed in 60 seeds"
         );
     }
 }

@@ -64,6 +64,7 @@ impl Settings {
             probe_every: self.probe_every.unwrap_or(default.probe_every),
             observe: self.observe.unwrap_or(default.observe),
             persist_roles: self.persist_roles.unwrap_or(default.persist_roles),
+            ack_replicas: default.ack_replicas,
         }
         .validated()
         .map_err(|error| error.to_string())?;

@@ -110,7 +110,8 @@ impl Executor {
             | Deed::Seal { node, .. }
             | Deed::Promote { node }
             | Deed::Attach { node, .. }
-            | Deed::Persist { node }
+            | Deed::SetGates { node, .. }
+            | Deed::Persist { node, .. }
             | Deed::CutLink { node } => {
                 let node = *node;
                 self.forget_pause(node);

@@ -165,7 +165,8 @@ impl Gate {
             | Stage::Sealing
             | Stage::Intending
             | Stage::Promoting
-            | Stage::Committing => false,
+            | Stage::Committing
+            | Stage::Opening => false,
         };
         let is_lost = status.verdict.calls_for() == Response::FailOver
             || matches!(status.verdict, Verdict::NoCandidate | Verdict::ColdStart);

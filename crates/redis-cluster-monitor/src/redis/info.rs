@@ -116,6 +116,7 @@ pub fn parse_condition(
         cannot_persist: save_failed || append_failed,
         out_of_memory: is_out_of_memory(memory),
         min_replicas: 0,
+        feeds: None,
         empty: !fields(keyspace).any(|(name, _)| is_numbered("db", name)),
     }
 }

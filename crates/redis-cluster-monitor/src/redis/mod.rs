@@ -24,4 +24,4 @@ pub use command::{Commands, Replicate};
 pub use hand::Hands;
 pub use link::Link;
 pub use memory::{Heard, Memory};
-pub use settings::Settings;
+pub use settings::{REPLICATION_USER, Settings};

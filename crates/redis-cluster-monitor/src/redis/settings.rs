@@ -4,7 +4,10 @@ use rcm_core::fencing::Owner;
 use rcm_core::policy::Policy;
 
 use super::Commands;
-use crate::config::Credentials;
+use crate::config::{Credentials, Secret};
+
+/// Strict mode: the user that replicas attach as. It is on only on the primary in office.
+pub const REPLICATION_USER: &str = "rcm-repl";
 
 /// How the nodes of one group are talked to.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub struct Settings {
     pub commands: Commands,
     /// Whose connections these are: their names on the nodes carry it.
     pub owner: Owner,
+    /// Strict mode: what replicas attach with, as the user [`REPLICATION_USER`].
+    pub replication: Option<Secret>,
     /// How often to look, and whether the monitor only looks.
     pub policy: Policy,
 }

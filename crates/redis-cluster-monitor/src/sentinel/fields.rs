@@ -192,7 +192,7 @@ pub(super) const fn failover_state(stage: Stage) -> Option<&'static str> {
         | Stage::Sealing => Some("select_slave"),
         Stage::Intending => Some("send_slaveof_noone"),
         Stage::Promoting => Some("wait_promotion"),
-        Stage::Committing => Some("update_config"),
+        Stage::Committing | Stage::Opening => Some("update_config"),
     }
 }
 

@@ -77,6 +77,7 @@ impl Herald {
         std::mem::take(&mut self.out)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     fn note(&mut self, kind: &Kind, status: &Status) {
         match kind {
             Kind::VerdictChanged { to, .. } if to.means_lost() => self.judge(true),
@@ -104,7 +105,9 @@ impl Herald {
             Kind::PrimaryAdopted { primary, .. } | Kind::PrimaryLearned { primary, .. } => {
                 self.switch(&self.announced(primary, status), status);
             }
-            Kind::FailoverStalled { .. } => self.tell_of_primary("-failover-abort-no-good-slave"),
+            Kind::FailoverStalled { .. } | Kind::FailoverBlocked { .. } => {
+                self.tell_of_primary("-failover-abort-no-good-slave");
+            }
             Kind::SwitchoverAborted { .. } => {
                 self.tell_of_primary("-failover-abort-slave-timeout");
             }
@@ -135,6 +138,9 @@ impl Herald {
             | Kind::NodeSealed { .. }
             | Kind::LossAccounted { .. }
             | Kind::LossFinal { .. }
+            | Kind::GatesOpened { .. }
+            | Kind::GatesShut { .. }
+            | Kind::VoterQualified { .. }
             | Kind::RolePersisted { .. }
             | Kind::RoleNotPersistent { .. }
             | Kind::BringBackFailed { .. }

@@ -11,6 +11,7 @@ fn address(port: u16) -> Address {
 
 fn node(port: u16, role: NodeRole, down: bool) -> NodeStatus {
     NodeStatus {
+        acknowledges: false,
         address: address(port),
         ip: None,
         listed: true,

@@ -24,6 +24,7 @@ pub(super) fn node(port: u16, upstream: Option<u16>) -> NodeStatus {
         priority: 90,
     };
     NodeStatus {
+        acknowledges: false,
         address: Address::new("node.example.net", port),
         ip: "10.0.0.1".parse().ok(),
         listed: true,

@@ -66,6 +66,7 @@ mod tests {
             down: failure.is_some(),
             offset: None,
             lag: None,
+            acknowledges: false,
         }
     }
 

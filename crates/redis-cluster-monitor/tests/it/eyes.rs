@@ -50,6 +50,7 @@ pub(crate) fn settings() -> Settings {
             group: "mymaster".parse().unwrap(),
             monitor: "m1".parse().unwrap(),
         },
+        replication: None,
         policy: Policy::default(),
     }
 }

@@ -26,7 +26,7 @@ on_every_version! {
     a_renamed_command_is_used
 }
 
-const NODE: NodeId = NodeId(1);
+pub(crate) const NODE: NodeId = NodeId(1);
 const EPOCH: Epoch = Epoch(5);
 const OPEN: Deed = Deed::Open {
     node: NODE,
@@ -38,7 +38,7 @@ const BLIND: Deed = Deed::Open {
 };
 
 /// Hands on one node, and their outcomes.
-struct Hand {
+pub(crate) struct Hand {
     hands: Hands,
     clock: Clock,
     address: Address,
@@ -48,7 +48,7 @@ struct Hand {
 }
 
 impl Hand {
-    fn new(address: Address, settings: Settings) -> Self {
+    pub(crate) fn new(address: Address, settings: Settings) -> Self {
         let clock = Clock::start();
         let (sender, outcomes) = unbounded_channel();
         Self {
@@ -62,7 +62,7 @@ impl Hand {
     }
 
     /// An open connection to a server.
-    async fn on(server: &Server) -> Self {
+    pub(crate) async fn on(server: &Server) -> Self {
         let mut hand = Self::new(address(server), settings());
         assert_eq!(hand.open().await, Outcome::Done(Done::Opened));
         hand
@@ -87,32 +87,39 @@ impl Hand {
         next.await.expect("no outcome").unwrap()
     }
 
-    async fn act(&mut self, deed: Deed) -> Outcome {
+    pub(crate) async fn act(&mut self, deed: Deed) -> Outcome {
         let id = self.begin(EPOCH, deed, self.clock.now() + SOON);
         let (done, outcome) = self.outcome().await;
         assert_eq!(done, id);
         outcome
     }
 
-    async fn open(&mut self) -> Outcome {
+    pub(crate) async fn open(&mut self) -> Outcome {
         self.act(OPEN).await
     }
 
     async fn seal(&mut self, evict: bool) -> Report {
-        match self.act(Deed::Seal { node: NODE, evict }).await {
+        match self
+            .act(Deed::Seal {
+                node: NODE,
+                evict,
+                shut: false,
+            })
+            .await
+        {
             Outcome::Done(Done::Sealed(report)) => report,
             other => panic!("not sealed: {other:?}"),
         }
     }
 
-    async fn promote(&mut self) -> Report {
+    pub(crate) async fn promote(&mut self) -> Report {
         match self.act(Deed::Promote { node: NODE }).await {
             Outcome::Done(Done::Promoted(report)) => report,
             other => panic!("not promoted: {other:?}"),
         }
     }
 
-    async fn attach(&mut self, primary: Address) -> Outcome {
+    pub(crate) async fn attach(&mut self, primary: Address) -> Outcome {
         self.act(Deed::Attach {
             node: NODE,
             primary,
@@ -259,7 +266,15 @@ async fn a_stopped_node_is_sealed_when_it_wakes(version: Version) -> Result {
     let look = hand.begin(EPOCH, Deed::Inspect { node: NODE }, soon);
     let later = soon + Duration::from_millis(100);
     let evict = true;
-    let seal = hand.begin(EPOCH, Deed::Seal { node: NODE, evict }, later);
+    let seal = hand.begin(
+        EPOCH,
+        Deed::Seal {
+            node: NODE,
+            evict,
+            shut: false,
+        },
+        later,
+    );
     assert_eq!(hand.outcome().await, (look, Outcome::Unknown));
     assert!(hand.clock.now() >= soon);
     assert_eq!(hand.outcome().await, (seal, Outcome::Unknown));
@@ -293,13 +308,23 @@ async fn a_role_is_persisted_if_there_is_a_file(version: Version) -> Result {
     let mut hand = Hand::on(&server).await;
     let attached = hand.attach(address(&primary)).await;
     assert_eq!(attached, Outcome::Done(Done::Accepted));
-    let persisted = hand.act(Deed::Persist { node: NODE }).await;
+    let persisted = hand
+        .act(Deed::Persist {
+            node: NODE,
+            gates: None,
+        })
+        .await;
     assert_eq!(persisted, Outcome::Done(Done::Accepted));
     let file = std::fs::read_to_string(server.config_file()).unwrap();
     assert!(file.contains(&format!("replicaof 127.0.0.1 {}", primary.port())));
 
     let mut hand = Hand::on(&primary).await;
-    let refused = hand.act(Deed::Persist { node: NODE }).await;
+    let refused = hand
+        .act(Deed::Persist {
+            node: NODE,
+            gates: None,
+        })
+        .await;
     assert!(matches!(refused, Outcome::Failed(Failed::Refused(_))));
     Ok(())
 }
@@ -368,6 +393,7 @@ fn a_connection_that_ends_leaves_the_outcome_open() {
         let deadline = hand.clock.now() + SOON;
         let seal = Deed::Seal {
             node: NODE,
+            shut: false,
             evict: true,
         };
         let sealed = hand.begin(EPOCH, seal.clone(), deadline);
@@ -417,7 +443,13 @@ fn a_loading_node_refuses_the_seal_and_says_that_it_loads() {
         assert!(report.replication.loading);
         assert_eq!(report.replication.offset, Offset(0));
         let evict = true;
-        let refused = hand.act(Deed::Seal { node: NODE, evict }).await;
+        let refused = hand
+            .act(Deed::Seal {
+                node: NODE,
+                evict,
+                shut: false,
+            })
+            .await;
         assert!(
             matches!(&refused, Outcome::Failed(Failed::Refused(text)) if text.starts_with("LOADING")),
             "{refused:?}"
@@ -463,7 +495,13 @@ fn a_user_who_may_not_be_named_may_not_act() {
             "{fenced:?}"
         );
         let evict = true;
-        let sealed = hand.act(Deed::Seal { node: NODE, evict }).await;
+        let sealed = hand
+            .act(Deed::Seal {
+                node: NODE,
+                evict,
+                shut: false,
+            })
+            .await;
         assert!(
             matches!(sealed, Outcome::Failed(Failed::Refused(_))),
             "{sealed:?}"

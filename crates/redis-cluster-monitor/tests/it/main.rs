@@ -11,6 +11,7 @@ mod clients;
 mod door;
 mod eyes;
 mod failover;
+mod gates;
 mod hand;
 mod link;
 mod local;

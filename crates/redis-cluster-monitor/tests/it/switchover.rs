@@ -54,6 +54,7 @@ impl Watched {
         let clock = Clock::start();
         let settings = Settings {
             credentials: None,
+            replication: None,
             commands: Commands::default(),
             owner,
             policy: policy.clone(),

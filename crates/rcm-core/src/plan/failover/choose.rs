@@ -8,9 +8,10 @@ use crate::action::Deed;
 use crate::candidate::Candidate;
 use crate::event::Kind;
 use crate::id::Offset;
-use crate::lineage::Position;
+use crate::lineage::{Chain, Edge, Position};
 use crate::mutant::Mutant;
 use crate::plan::count::{self, Count};
+use crate::plan::voters::Shortage;
 use crate::plan::{Outbox, World, Writing};
 use crate::record::{Intent, Loss, Phase, Record};
 use crate::rule::Rule;
@@ -27,6 +28,7 @@ impl Failover {
                 }
                 return;
             }
+            Count::Blocked(shortage) => return self.tell_blocked(shortage, world, out),
             Count::Ready(ranking, missing) => (Rule::F140, ranking, missing),
             Count::ColdStart(ranking) => (Rule::F142, ranking, Vec::new()),
         };
@@ -70,6 +72,7 @@ impl Failover {
         let record = Record {
             phase,
             loss,
+            chain: self.chain_with_chosen(best.position(), world),
             ..self.stored.record.clone()
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
@@ -80,6 +83,42 @@ impl Failover {
                 node: best.node(),
             },
         );
+    }
+
+    /// The chosen node may carry a stream that was never committed. Its promotion hides what that
+    /// stream continued, so strict mode, which does not roll forward, writes it down before.
+    fn chain_with_chosen(&self, chosen: Position, world: World<'_>) -> Chain {
+        let record = &self.stored.record;
+        let chain = record.chain.clone();
+        match chosen.previous {
+            Some((parent, fork)) if record.is_strict() && !world.lacks(Mutant::NoBranch) => chain
+                .with_branch(Edge {
+                    id: chosen.id,
+                    parent,
+                    fork,
+                }),
+            _ => chain,
+        }
+    }
+
+    fn tell_blocked(&mut self, shortage: Shortage, world: World<'_>, out: &mut Outbox) {
+        if core::mem::replace(&mut self.told_stalled, true) {
+            return;
+        }
+        let refused = count::refused(&shortage.ranking, world);
+        let Shortage {
+            voters,
+            needed,
+            missing,
+            ..
+        } = shortage;
+        let kind = Kind::FailoverBlocked {
+            voters,
+            needed,
+            missing,
+            refused,
+        };
+        out.tell_rule(world.now, Rule::F147, kind);
     }
 
     /// What choosing this node loses, as far as the last look at the old primary tells.

@@ -50,6 +50,7 @@ fn newcomers(record: &Record, world: World<'_>) -> impl Iterator<Item = Member> 
             .and_then(|seen| record.chain.common_prefix(&Position::from(seen)))
             .unwrap_or_default(),
         upstream: None,
+        seat: None,
     })
 }
 

@@ -110,6 +110,10 @@ enum State {
         /// The node that goes into office, when it was promoted for that.
         promoted: Option<NodeId>,
     },
+    Opening {
+        stored: Stored,
+        open: ActionId,
+    },
 }
 
 /// How a failover stands.
@@ -224,17 +228,19 @@ impl Failover {
             State::Intending { .. } => Stage::Intending,
             State::Promoting { .. } => Stage::Promoting,
             State::Committing { .. } => Stage::Committing,
+            State::Opening { .. } => Stage::Opening,
         }
     }
 
     /// The revision of the record as the plan knows it; `None` while it is writing itself.
     pub const fn known_revision(&self) -> Option<Revision> {
-        match self.state {
+        match &self.state {
             State::Claiming(_) | State::Intending { .. } | State::Committing { .. } => None,
             State::HandingOver(_)
             | State::Resuming(_)
             | State::Sealing { .. }
             | State::Promoting { .. } => Some(self.stored.revision),
+            State::Opening { stored, .. } => Some(stored.revision),
         }
     }
 
@@ -246,12 +252,15 @@ impl Failover {
             | State::Intending { writing, .. } => writing.next_deadline(),
             State::HandingOver(handover) => handover.next_deadline(),
             State::Resuming(resuming) => Some(resuming.until),
-            State::Promoting { .. } => None,
+            State::Promoting { .. } | State::Opening { .. } => None,
             State::Sealing { since } => {
                 let hands = self.hands.values().filter_map(Hand::next_deadline).min();
                 match self.count(*since, world) {
                     Count::Waiting(until) => Some(hands.map_or(until, |at| at.min(until))),
-                    Count::Nobody(_) | Count::Ready(..) | Count::ColdStart(_) => hands,
+                    Count::Nobody(_)
+                    | Count::Ready(..)
+                    | Count::ColdStart(_)
+                    | Count::Blocked(_) => hands,
                 }
             }
         }
@@ -288,7 +297,8 @@ impl Failover {
                 let written = writing.step(id, outcome, world, out);
                 self.after_commit(written, world, out)
             }
-            State::Promoting { .. } => Progress::Running,
+            State::Opening { open, .. } if *open == id => self.after_open(&outcome, world, out),
+            State::Promoting { .. } | State::Opening { .. } => Progress::Running,
         };
         match progress {
             Progress::Running => self.tick(world, out),
@@ -306,7 +316,8 @@ impl Failover {
             State::Claiming(_)
             | State::Intending { .. }
             | State::Promoting { .. }
-            | State::Committing { .. } => {}
+            | State::Committing { .. }
+            | State::Opening { .. } => {}
         }
     }
 
@@ -316,7 +327,7 @@ impl Failover {
             State::Claiming(writing)
             | State::Committing { writing, .. }
             | State::Intending { writing, .. } => writing.tick(world, out),
-            State::Promoting { .. } => {}
+            State::Promoting { .. } | State::Opening { .. } => {}
             State::HandingOver(_) => return self.tick_handover(world, out),
             State::Resuming(resuming) => {
                 if resuming.until <= world.now {
@@ -348,19 +359,26 @@ impl Failover {
         }
         let announced = match &self.stored.record.phase {
             Phase::Promoting { .. } if world.lacks(Mutant::ForgetIntent) => None,
+            // A node that was promoted and not committed has acknowledged nothing in strict mode, and
+            // those who were sealed for it may be sealed no more: all are sealed and ranked again.
+            Phase::Promoting { .. } if self.stored.record.is_strict() => None,
             Phase::Promoting { intent, .. } => Some(intent.clone()),
             Phase::Claimed { .. } | Phase::Committed => None,
         };
+        let is_announced = matches!(self.stored.record.phase, Phase::Promoting { .. });
         let node = announced.and_then(|intent| {
             let node = world.view.at_address(&intent.address)?;
             Some((node.id, intent))
         });
         match (node, self.course) {
             (Some((node, intent)), _) => self.look_at_announced(node, intent, world, out),
-            (None, Course::Planned { successor, doubted }) => {
+            (None, Course::Planned { successor, doubted }) if !is_announced => {
                 self.hand_over(successor, doubted, world, out);
             }
-            (None, Course::Unplanned) => self.seal_all(Rule::F110, world, out),
+            (None, Course::Planned { .. } | Course::Unplanned) => {
+                self.course = Course::Unplanned;
+                self.seal_all(Rule::F110, world, out);
+            }
         }
         Progress::Running
     }
@@ -406,7 +424,8 @@ impl Failover {
             | State::HandingOver(_)
             | State::Sealing { .. }
             | State::Intending { .. }
-            | State::Promoting { .. } => None,
+            | State::Promoting { .. }
+            | State::Opening { .. } => None,
         };
         let held = self.held.iter().copied();
         let besides = held.chain(besides.filter(|node| !self.held.contains(node)));

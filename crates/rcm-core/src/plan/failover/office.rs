@@ -10,6 +10,7 @@ use crate::event::Kind;
 use crate::id::NodeId;
 use crate::lineage::{Chain, Position};
 use crate::mutant::Mutant;
+use crate::observation::Gates;
 use crate::plan::hand::Hand;
 use crate::plan::{Outbox, Stored, World, Writing, Written};
 use crate::policy::Policy;
@@ -18,6 +19,8 @@ use crate::rule::Rule;
 
 /// How long a promotion may stay unanswered.
 pub(super) const PROMOTE_WITHIN: Duration = Duration::from_millis(500);
+/// How long the opening of a new primary may stay unanswered.
+const OPEN_WITHIN: Duration = Duration::from_millis(500);
 
 impl Failover {
     pub(super) fn after_intent(
@@ -47,6 +50,16 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) {
+        let feeds = world.lacks(Mutant::FeedsAlways);
+        if self.stored.record.is_strict() && (feeds || self.is_planned()) {
+            // The successor of a switchover was not sealed. What is sent first is done first.
+            let gates = Gates {
+                feeds,
+                ..Gates::SHUT
+            };
+            let deed = Deed::SetGates { node, gates };
+            out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
+        }
         let deed = Deed::Promote { node };
         let promote = out.act(world.now, self.stored.record.epoch, PROMOTE_WITHIN, deed);
         self.take(rule, State::Promoting { intent, promote });
@@ -97,16 +110,17 @@ impl Failover {
             .previous
             .filter(|(parent, _)| *parent == intent.parent);
         let fork = forked.map_or(intent.fork, |(_, fork)| fork);
-        let committed = &self.stored.record.chain;
-        // The chosen node may continue a stream that was never committed: its edge comes first.
-        let chain = intent.via.map_or_else(
-            || committed.clone(),
-            |(parent, fork)| committed.extended(intent.parent, parent, fork),
-        );
+        let chain = self.chain_through(intent);
         let chain = if world.lacks(Mutant::NoEdge) {
             Chain::new(report.replication.id)
         } else {
             chain.extended(report.replication.id, intent.parent, fork)
+        };
+        let strict = self.stored.record.is_strict();
+        let chain = if strict {
+            chain.remembering(&self.stored.record.chain)
+        } else {
+            chain
         };
         let record = Record {
             phase: Phase::Committed,
@@ -114,14 +128,28 @@ impl Failover {
                 address: intent.address.clone(),
                 run_id: Some(intent.run_id),
             },
-            members: self.members(&chain, world),
+            members: self.stored.record.seat(self.members(&chain, world)),
             chain,
-            roles_persisted: false,
+            // In strict mode what is written down says sealed, and stays true.
+            roles_persisted: strict && self.stored.record.roles_persisted,
             ..self.stored.record.clone()
         };
         let writing = Writing::begin(record, self.stored.revision, world, out);
         let promoted = world.view.at_address(&intent.address).map(|node| node.id);
         self.take(rule, State::Committing { writing, promoted });
+    }
+
+    /// The committed chain, led to the stream of the chosen node: that may continue one that was
+    /// never committed, whose edge comes first then.
+    fn chain_through(&self, intent: &Intent) -> Chain {
+        let committed = &self.stored.record.chain;
+        if self.stored.record.is_strict() {
+            return committed.reaching(intent.parent);
+        }
+        intent.via.map_or_else(
+            || committed.clone(),
+            |(parent, fork)| committed.extended(intent.parent, parent, fork),
+        )
     }
 
     fn members(&self, chain: &Chain, world: World<'_>) -> Vec<Member> {
@@ -141,6 +169,7 @@ impl Failover {
                     .or_else(|| known.and_then(|member| member.run_id)),
                 offset: prefix.unwrap_or_default(),
                 upstream: None,
+                seat: None,
             }
         })
         .collect()
@@ -158,15 +187,62 @@ impl Failover {
                 self.disown(found.as_ref(), world, out);
                 self.superseded(epoch_of(found), world, out)
             }
-            Written::Done(stored) => {
-                // A seal that was sent and not answered stays: it is executed when the node wakes.
-                let hands = self.hands.values().filter(|hand| !hand.is_outstanding());
-                for node in hands.map(Hand::node).chain(self.held.iter().copied()) {
-                    out.order(stored.record.epoch, Deed::Close { node });
+            Written::Done(stored) => match self.promoted(&stored) {
+                Some(node) => {
+                    self.open(node, stored, world, out);
+                    Progress::Running
                 }
-                Progress::Committed(Box::new(stored))
-            }
+                None => self.finish(stored, out),
+            },
         }
+    }
+
+    /// The node that this plan has put into office with its gates shut.
+    fn promoted(&self, stored: &Stored) -> Option<NodeId> {
+        let State::Committing { promoted, .. } = self.state else {
+            return None;
+        };
+        promoted.filter(|_| stored.record.is_strict())
+    }
+
+    /// Only a committed primary takes writes and replicas: what an uncommitted one acknowledged,
+    /// nobody would look for.
+    fn open(&mut self, node: NodeId, stored: Stored, world: World<'_>, out: &mut Outbox) {
+        let gates = Gates::open(stored.record.ack_replicas);
+        let deed = Deed::SetGates { node, gates };
+        let open = out.act(world.now, stored.record.epoch, OPEN_WITHIN, deed);
+        self.take(Rule::F165, State::Opening { stored, open });
+    }
+
+    /// Opened or not, the office has changed hands; a primary that is still shut is opened by a
+    /// standing duty.
+    pub(super) fn after_open(
+        &mut self,
+        outcome: &Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Progress {
+        let State::Opening { stored, .. } = &self.state else {
+            return Progress::Running;
+        };
+        let stored = stored.clone();
+        if let Outcome::Done(_) = outcome {
+            let kind = Kind::GatesOpened {
+                node: stored.record.primary.address.clone(),
+                ack_replicas: stored.record.ack_replicas,
+            };
+            out.tell_rule(world.now, Rule::F165, kind);
+        }
+        self.finish(stored, out)
+    }
+
+    fn finish(&self, stored: Stored, out: &mut Outbox) -> Progress {
+        // A seal that was sent and not answered stays: it is executed when the node wakes.
+        let hands = self.hands.values().filter(|hand| !hand.is_outstanding());
+        for node in hands.map(Hand::node).chain(self.held.iter().copied()) {
+            out.order(stored.record.epoch, Deed::Close { node });
+        }
+        Progress::Committed(Box::new(stored))
     }
 
     /// A newer record rules, and the node that was promoted here must not stay a primary beside
@@ -182,14 +258,20 @@ impl Failover {
             | State::HandingOver(_)
             | State::Resuming(_)
             | State::Sealing { .. }
-            | State::Intending { .. } => return,
+            | State::Intending { .. }
+            | State::Opening { .. } => return,
         };
         let kept = found.is_some_and(|found| match &found.record.phase {
             Phase::Promoting { intent, .. } => Some(intent.run_id) == run_id,
             Phase::Claimed { .. } | Phase::Committed => found.record.primary.run_id == run_id,
         });
         if let Some(node) = promoted.filter(|_| !kept && !world.lacks(Mutant::KeepOrphan)) {
-            let (epoch, deed) = (self.stored.record.epoch, Deed::Seal { node, evict: true });
+            let epoch = self.stored.record.epoch;
+            let deed = Deed::Seal {
+                node,
+                evict: true,
+                shut: self.stored.record.is_strict(),
+            };
             out.act(world.now, epoch, Policy::ACTION_WITHIN, deed);
         }
     }

@@ -7,7 +7,7 @@ use crate::id::{ActionId, NodeId};
 use crate::mutant::Mutant;
 use crate::plan::count::{self, Count};
 use crate::plan::hand::Hand;
-use crate::plan::{Outbox, World};
+use crate::plan::{Outbox, World, voters};
 use crate::record::Phase;
 use crate::rule::Rule;
 use crate::time::Instant;
@@ -19,6 +19,7 @@ impl Failover {
         // What a crashed primary sent is all there; what a living one sends has no end.
         let drain = self.cause == Verdict::PrimaryCrashed;
         let (leased, lost) = (self.leased, self.lost());
+        let strict = self.stored.record.is_strict();
         self.held.clear();
         self.hands = world
             .view
@@ -26,7 +27,7 @@ impl Failover {
             .filter(|node| is_ours(node, &self.stored.record))
             .map(|node| {
                 let hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
-                (node.id, hand)
+                (node.id, if strict { hand.strictly() } else { hand })
             })
             .collect();
         self.take(rule, State::Sealing { since: world.now });
@@ -88,7 +89,24 @@ impl Failover {
         Progress::Running
     }
 
+    /// Whether too few voters are sealed, and nobody is waited for.
+    pub fn is_blocked(&self, world: World<'_>) -> bool {
+        match self.state {
+            State::Sealing { since } => matches!(self.count(since, world), Count::Blocked(_)),
+            State::Claiming(_)
+            | State::HandingOver(_)
+            | State::Resuming(_)
+            | State::Intending { .. }
+            | State::Promoting { .. }
+            | State::Committing { .. }
+            | State::Opening { .. } => false,
+        }
+    }
+
     pub(super) fn count(&self, since: Instant, world: World<'_>) -> Count {
+        if self.stored.record.is_strict() {
+            return voters::count(&self.hands, &self.stored.record, since, world);
+        }
         let incumbent = Incumbent {
             node: self.incumbent,
             is_lost: self.is_lost,

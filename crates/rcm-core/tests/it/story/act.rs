@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use rcm_core::action::{Action, Deed, Done, Failed, Outcome};
-use rcm_core::id::{Address, NodeId, Offset};
+use rcm_core::id::{NodeId, Offset};
 use rcm_core::observation as look;
 use rcm_core::record::Record;
 
 use super::Story;
-use crate::words::{Node, follow, replid, report};
+use crate::words::{Node, follow, replid, report, seal, set_gates};
 
 impl Story {
     pub(super) fn carry_out(&mut self, action: Action) -> Option<Outcome> {
@@ -39,17 +39,22 @@ impl Story {
                 self.on(node, what, |_| Done::Opened)
             }
             Deed::Fence { node } => self.on(node, "fence", |_| Done::Fenced),
-            Deed::Persist { node } => self.on(node, "persist", |_| Done::Accepted),
+            Deed::Persist { node, gates } => self.on(node, "persist", |node| {
+                gates.map_or(Done::Accepted, |gates| set_gates(node, gates))
+            }),
+            Deed::SetGates { node, gates } => {
+                self.on(node, gates_in_words(gates), |node| set_gates(node, gates))
+            }
             Deed::CutLink { node } => self.on(node, "cut-link", |_| Done::Accepted),
             Deed::Inspect { node } => {
                 self.on(node, "inspect", |node| Done::Inspected(report(node)))
             }
             Deed::Pause { node, .. } => self.on(node, "pause", |node| Done::Paused(report(node))),
             Deed::Resume { node } => self.on(node, "resume", |_| Done::Accepted),
-            Deed::Seal { node, .. } => self.on(node, "seal", |node| {
-                follow(node, Address::tombstone(), false);
-                Done::Sealed(report(node))
-            }),
+            Deed::Seal { node, shut, .. } => {
+                let what = if shut { "shut-and-seal" } else { "seal" };
+                self.on(node, what, |node| seal(node, shut))
+            }
             Deed::Attach { node, primary } => {
                 let stream = self
                     .nodes
@@ -117,5 +122,13 @@ impl Story {
         } else {
             Some(Outcome::Done(change(node)))
         }
+    }
+}
+
+fn gates_in_words(gates: look::Gates) -> &'static str {
+    if gates == look::Gates::SHUT {
+        "shut"
+    } else {
+        "open-gates"
     }
 }

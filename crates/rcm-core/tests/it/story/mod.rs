@@ -21,7 +21,7 @@ use rcm_core::request::Request;
 use rcm_core::time::Instant;
 use rcm_core::verdict::Verdict;
 
-use crate::words::{Node, address, duration, replid};
+use crate::words::{Node, address, duration, replid, set_gates, vote};
 
 #[derive(Default)]
 pub(crate) struct Story {
@@ -43,6 +43,8 @@ pub(crate) struct Story {
     promotions: usize,
     /// How long ago a look was asked for.
     look_ago: Duration,
+    /// Nodes are asked about their gates.
+    strict: bool,
     output: String,
 }
 
@@ -146,6 +148,7 @@ impl Story {
         if let Some(text) = args.lookup("hang_after") {
             policy.hang_after = Some(duration(&text.value)?);
         }
+        policy.ack_replicas = args.lookup_parse("ack_replicas")?.unwrap_or(0);
         policy.observe = args.lookup_parse("observe")?.unwrap_or(false);
         policy.persist_roles = args.lookup_parse("persist")?.unwrap_or(false);
         Ok(policy)
@@ -153,6 +156,7 @@ impl Story {
 
     fn start(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<(), Box<dyn Error>> {
         let policy = Self::policy(args)?;
+        self.strict = policy.ack_replicas > 0;
         let listed: Option<usize> = args.lookup_parse("listed")?;
         let names = Self::names(args);
         for (name, number) in names.iter().zip(1..) {
@@ -166,7 +170,10 @@ impl Story {
                 },
                 loading: false,
             };
-            let condition = look::Condition::default();
+            let condition = look::Condition {
+                feeds: self.strict.then_some(true),
+                ..look::Condition::default()
+            };
             let node = Node {
                 number,
                 process: 0,
@@ -265,6 +272,15 @@ impl Story {
         node.mute = false;
         node.process = process;
         node.condition.empty = args.lookup_parse("empty")?.unwrap_or(false);
+        if let Some(gates) = args.lookup("gates") {
+            set_gates(
+                node,
+                match gates.value.as_str() {
+                    "shut" => look::Gates::SHUT,
+                    number => look::Gates::open(number.parse()?),
+                },
+            );
+        }
         node.replication.id = replid(&id);
         node.replication.offset = Offset(offset);
         node.replication.loading = args.lookup_parse("loading")?.unwrap_or(false);
@@ -452,7 +468,7 @@ impl Story {
                 let members: Vec<_> = record
                     .members
                     .iter()
-                    .map(|m| format!("{}@{}", m.address.host(), m.offset))
+                    .map(|m| format!("{}@{}{}", m.address.host(), m.offset, vote(m)))
                     .collect();
                 writeln!(
                     self.output,
@@ -478,7 +494,12 @@ impl Story {
                 look::Role::Primary { .. } => "primary".to_owned(),
                 look::Role::Replica(following) => format!("replica of {}", following.primary),
             };
-            writeln!(self.output, "{name} {role}").unwrap();
+            let gates = match node.condition.gates() {
+                None => "",
+                Some(look::Gates::SHUT) => ", shut",
+                Some(_) => ", open",
+            };
+            writeln!(self.output, "{name} {role}{gates}").unwrap();
         }
     }
 

@@ -92,6 +92,7 @@ fn watch(stage: &Stage, shared: &Shared) -> anyhow::Result<Handle> {
         credentials: None,
         commands,
         owner,
+        replication: None,
         policy: policy.clone(),
     };
     let nodes = Nodes::new(nodes.collect())?;

@@ -145,6 +145,7 @@ fn setup(group: Group, shared: &Shared) -> Setup {
         credentials,
         commands,
         owner,
+        replication: None,
         policy: policy.clone(),
     };
     Setup {

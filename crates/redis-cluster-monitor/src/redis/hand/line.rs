@@ -12,7 +12,7 @@ use super::Pending;
 use super::script::Script;
 use crate::redis::connection::Connection;
 use crate::redis::refusal::Refusal;
-use crate::redis::{Commands, Replicate};
+use crate::redis::{Replicate, Settings};
 
 /// An open connection.
 pub(super) struct Line {
@@ -70,14 +70,14 @@ impl Line {
         &mut self,
         script: Script,
         outcome: Pending,
-        commands: &Commands,
+        settings: &Settings,
         which: Replicate,
     ) {
-        let replies = script.push(commands, which, &mut self.connection);
+        let replies = script.push(settings, which, &mut self.connection);
         let after = script.ends_pause().then_some(Script::Resume);
         let more = after
             .as_ref()
-            .map(|after| after.push(commands, which, &mut self.connection));
+            .map(|after| after.push(settings, which, &mut self.connection));
         self.wait_for(Some(outcome), What::Run { script, which }, replies);
         if let Some((script, replies)) = after.zip(more) {
             self.wait_for(None, What::Run { script, which }, replies);

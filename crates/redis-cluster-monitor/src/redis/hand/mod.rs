@@ -8,6 +8,7 @@
 //! closing has none. An action is only called failed if it is certain that it was not done.
 
 mod cut;
+mod gates;
 mod line;
 mod reach;
 mod script;
@@ -68,10 +69,13 @@ impl Hands {
             Deed::Inspect { node } => (node, Task::Run(script::Script::Inspect)),
             Deed::Pause { node, within } => (node, Task::Run(script::Script::Pause { within })),
             Deed::Resume { node } => (node, Task::Run(script::Script::Resume)),
-            Deed::Seal { node, evict } => (node, Task::Run(script::Script::Seal { evict })),
+            Deed::Seal { node, evict, shut } => {
+                (node, Task::Run(script::Script::Seal { evict, shut }))
+            }
             Deed::Promote { node } => (node, Task::Run(script::Script::Promote)),
             Deed::Attach { node, primary } => (node, Task::Run(script::Script::Attach { primary })),
-            Deed::Persist { node } => (node, Task::Run(script::Script::Persist)),
+            Deed::SetGates { node, gates } => (node, Task::Run(script::Script::SetGates(gates))),
+            Deed::Persist { node, gates } => (node, Task::Run(script::Script::Persist { gates })),
             Deed::CutLink { node: _ } => {
                 let settings = Arc::clone(&self.settings);
                 tokio::spawn(cut::cut(settings, self.clock, address, epoch, outcome));

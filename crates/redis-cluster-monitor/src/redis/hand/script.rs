@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use rcm_core::action::{Done, Failed, Outcome, Report};
 use rcm_core::id::Address;
+use rcm_core::observation::Gates;
 use rcm_resp::Frame;
 
+use super::gates::{self, Words};
 use crate::redis::connection::Connection;
-use crate::redis::{Commands, Replicate, info};
+use crate::redis::{Commands, Replicate, Settings, info};
 
 /// What is sent in one piece for one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,73 +20,140 @@ pub(super) enum Script {
     Inspect,
     Pause { within: Duration },
     Resume,
-    Seal { evict: bool },
+    Seal { evict: bool, shut: bool },
     Promote,
     Attach { primary: Address },
-    Persist,
+    SetGates(Gates),
+    Persist { gates: Option<Gates> },
 }
 
 impl Script {
     /// Adds the commands to what is sent next; says how many replies will come.
     pub(super) fn push(
         &self,
-        commands: &Commands,
+        settings: &Settings,
         which: Replicate,
         connection: &mut Connection,
     ) -> usize {
-        let replicate = commands.replicate(which);
-        let (info, client) = (commands.name("INFO"), commands.name("CLIENT"));
-        let (multi, exec) = (commands.name("MULTI"), commands.name("EXEC"));
-        let tombstone;
-        let (host, port) = match self {
+        let queued = self.commands(settings, which);
+        let transaction = self.is_transaction();
+        let commands = &settings.commands;
+        if transaction {
+            connection.push([commands.name("MULTI")]);
+        }
+        for command in &queued {
+            connection.push(command);
+        }
+        if transaction {
+            connection.push([commands.name("EXEC")]);
+        }
+        queued.len() + 2 * usize::from(transaction)
+    }
+
+    /// Why it cannot be sent.
+    pub(super) fn obstacle(&self, settings: &Settings) -> Option<&'static str> {
+        let opens = match self {
+            Self::SetGates(gates)
+            | Self::Persist {
+                gates: Some(gates), ..
+            } => *gates != Gates::SHUT,
+            Self::Inspect
+            | Self::Pause { .. }
+            | Self::Resume
+            | Self::Seal { .. }
+            | Self::Promote
+            | Self::Attach { .. }
+            | Self::Persist { gates: None } => false,
+        };
+        let missing = opens && settings.replication.is_none();
+        missing.then_some("no password for replicas is set")
+    }
+
+    fn commands(&self, settings: &Settings, which: Replicate) -> Vec<Words> {
+        let commands = &settings.commands;
+        let (info, config) = (commands.name("INFO"), commands.name("CONFIG"));
+        let client = commands.name("CLIENT");
+        let replicate = |host: &str, port: &str| words(&[commands.replicate(which), host, port]);
+        let follow = |whom: &Address| replicate(whom.host(), &whom.port().to_string());
+        let mut all = Vec::new();
+        match self {
             Self::Inspect => {
-                for section in ["server", "persistence", "replication"] {
-                    connection.push([info, section]);
+                all.extend(["server", "persistence", "replication"].map(|it| words(&[info, it])));
+                return all;
+            }
+            Self::Promote => all.push(replicate("NO", "ONE")),
+            Self::Seal { shut, .. } => {
+                if *shut {
+                    all.extend(gates::shut(commands));
+                    all.extend(gates::no_credentials(commands));
                 }
-                return 3;
+                all.push(follow(&Address::tombstone()));
             }
             Self::Pause { within } => {
                 let time = within.as_millis().to_string();
-                connection.push([client, "PAUSE", &time, "WRITE"]);
-                // Asked after the pause, it is where the node stays.
-                connection.push([info, "server"]);
-                connection.push([info, "replication"]);
-                return 3;
+                all.push(words(&[client, "PAUSE", &time, "WRITE"]));
             }
-            Self::Resume => {
-                connection.push([client, "UNPAUSE"]);
-                return 1;
+            Self::Resume => all.push(words(&[client, "UNPAUSE"])),
+            Self::Attach { primary } => {
+                if let Some(password) = &settings.replication {
+                    all.extend(gates::credentials(commands, password));
+                }
+                all.push(follow(primary));
             }
-            Self::Persist => {
-                connection.push([commands.name("CONFIG"), "REWRITE"]);
-                return 1;
+            Self::SetGates(gates) => all.extend(set_gates(settings, *gates)),
+            Self::Persist { gates } => {
+                all.extend(gates.iter().flat_map(|_| gates::shut(commands)));
+                all.push(words(&[config, "REWRITE"]));
+                let open = gates.filter(|gates| *gates != Gates::SHUT);
+                all.extend(open.iter().flat_map(|gates| set_gates(settings, *gates)));
             }
-            Self::Promote => ("NO", "ONE".to_owned()),
-            Self::Seal { .. } => {
-                tombstone = Address::tombstone();
-                (tombstone.host(), tombstone.port().to_string())
-            }
-            Self::Attach { primary } => (primary.host(), primary.port().to_string()),
-        };
-        connection.push([multi]);
-        connection.push([replicate, host, &port]);
-        if self.evicts() {
-            connection.push([client, "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-            connection.push([client, "KILL", "TYPE", "pubsub"]);
         }
+        all.extend(self.evictions(commands));
         if self.reports() {
-            connection.push([info, "server"]);
-            connection.push([info, "replication"]);
+            all.extend(["server", "replication"].map(|it| words(&[info, it])));
         }
-        connection.push([exec]);
-        self.queued() + 2
+        all
+    }
+
+    /// Who has to leave.
+    fn evictions(&self, commands: &Commands) -> Vec<Words> {
+        let Self::Seal { evict, shut } = self else {
+            return Vec::new();
+        };
+        let client = commands.name("CLIENT");
+        let mut kills = Vec::new();
+        if *evict {
+            kills.push(words(&[client, "KILL", "TYPE", "normal", "SKIPME", "yes"]));
+            kills.push(words(&[client, "KILL", "TYPE", "pubsub"]));
+        }
+        if *shut {
+            kills.push(words(&[client, "KILL", "TYPE", "replica"]));
+        }
+        kills
+    }
+
+    const fn is_transaction(&self) -> bool {
+        match self {
+            Self::Inspect | Self::Pause { .. } | Self::Resume | Self::Persist { gates: None } => {
+                false
+            }
+            Self::Seal { .. }
+            | Self::Promote
+            | Self::Attach { .. }
+            | Self::SetGates(_)
+            | Self::Persist { gates: Some(_) } => true,
+        }
     }
 
     /// Whether the node is told to follow somebody, or nobody.
     pub(super) const fn replicates(&self) -> bool {
         match self {
             Self::Seal { .. } | Self::Promote | Self::Attach { .. } => true,
-            Self::Inspect | Self::Pause { .. } | Self::Resume | Self::Persist => false,
+            Self::Inspect
+            | Self::Pause { .. }
+            | Self::Resume
+            | Self::SetGates(_)
+            | Self::Persist { .. } => false,
         }
     }
 
@@ -93,10 +162,15 @@ impl Script {
         match self {
             Self::Inspect => judge_inspection(&replies),
             Self::Pause { .. } => judge_pause(&replies),
-            Self::Resume | Self::Persist => match replies.first().and_then(Frame::as_error) {
-                Some(text) => refused(&text),
-                None => Outcome::Done(Done::Accepted),
-            },
+            Self::Resume | Self::Persist { gates: None } => {
+                match replies.first().and_then(Frame::as_error) {
+                    Some(text) => refused(&text),
+                    None => Outcome::Done(Done::Accepted),
+                }
+            }
+            Self::SetGates(gates) | Self::Persist { gates: Some(gates) } => {
+                judge_gates(replies, *gates)
+            }
             Self::Seal { .. } | Self::Promote | Self::Attach { .. } => self.judge_change(replies),
         }
     }
@@ -106,14 +180,21 @@ impl Script {
             Ok(results) => results,
             Err(text) => return refused(&text),
         };
-        // The first is the one that matters: everything after it only looks, or evicts.
-        match results.first() {
+        // The command to follow is the one that matters; everything after it only looks, or evicts.
+        let mut results_until_then = results.iter();
+        let before = results_until_then.by_ref().take(self.before(results.len()));
+        // Without what comes before it the node may still feed somebody, or not attach.
+        let spoiled = before.filter_map(Frame::as_error).count() > 0;
+        match results_until_then.next() {
             None => return Outcome::Unknown,
-            Some(first) => {
-                if let Some(text) = first.as_error() {
+            Some(follow) => {
+                if let Some(text) = follow.as_error() {
                     return refused(&text);
                 }
             }
+        }
+        if spoiled {
+            return Outcome::Unknown;
         }
         let report = match results.as_slice() {
             [.., server, replication] if self.reports() => report(server, replication, false),
@@ -130,30 +211,60 @@ impl Script {
                 | Self::Inspect
                 | Self::Pause { .. }
                 | Self::Resume
-                | Self::Persist,
+                | Self::SetGates(_)
+                | Self::Persist { .. },
                 _,
             ) => Outcome::Unknown,
         }
     }
 
-    /// How many commands stand between `MULTI` and `EXEC`.
-    fn queued(&self) -> usize {
-        1 + 2 * usize::from(self.evicts()) + 2 * usize::from(self.reports())
+    /// How many commands come before the one that tells whom to follow, of `all`.
+    const fn before(&self, all: usize) -> usize {
+        match self {
+            Self::Seal { shut: true, .. } => gates::SHUT + gates::CREDENTIALS,
+            Self::Attach { .. } => all.saturating_sub(1),
+            Self::Seal { shut: false, .. }
+            | Self::Inspect
+            | Self::Pause { .. }
+            | Self::Resume
+            | Self::Promote
+            | Self::SetGates(_)
+            | Self::Persist { .. } => 0,
+        }
     }
 
     /// Whether a pause is ended after it. The writes that waited have gone with their clients, and the
     /// stream of a new primary would wait like them. Whoever may not do that may still seal, so it
     /// is no part of the transaction, and its reply says nothing about the seal.
     pub(super) const fn ends_pause(&self) -> bool {
-        self.evicts()
+        matches!(self, Self::Seal { evict: true, .. })
     }
 
-    const fn evicts(&self) -> bool {
-        matches!(self, Self::Seal { evict: true })
-    }
-
+    /// Whether the node is asked afterwards where it stands: after a pause it is where it stays.
     const fn reports(&self) -> bool {
-        matches!(self, Self::Seal { .. } | Self::Promote)
+        matches!(self, Self::Pause { .. } | Self::Seal { .. } | Self::Promote)
+    }
+}
+
+fn words(words: &[&str]) -> Words {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn set_gates(settings: &Settings, gates: Gates) -> Vec<Words> {
+    match &settings.replication {
+        Some(password) if gates != Gates::SHUT => gates::open(&settings.commands, password, gates),
+        _ => gates::shut(&settings.commands).to_vec(),
+    }
+}
+
+/// All or nothing: a gate that is half open is set again.
+fn judge_gates(replies: Vec<Frame>, gates: Gates) -> Outcome {
+    match executed(replies) {
+        Ok(results) => match results.iter().find_map(Frame::as_error) {
+            Some(text) => refused(&text),
+            None => Outcome::Done(Done::Gated(gates)),
+        },
+        Err(text) => refused(&text),
     }
 }
 

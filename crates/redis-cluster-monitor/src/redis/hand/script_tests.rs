@@ -23,7 +23,10 @@ fn is_refused(outcome: &Outcome, with: &str) -> bool {
     matches!(outcome, Outcome::Failed(Failed::Refused(text)) if text.contains(with))
 }
 
-const SEAL: Script = Script::Seal { evict: true };
+const SEAL: Script = Script::Seal {
+    evict: true,
+    shut: false,
+};
 
 #[test]
 fn a_seal_says_where_the_node_stands() {
@@ -83,6 +86,42 @@ fn an_inspection_that_is_refused_changes_nothing() {
     assert!(report.replication.loading);
     let refused = Script::Inspect.judge(vec![server(), Frame::Null, Frame::error("NOPERM")]);
     assert!(is_refused(&refused, "NOPERM"));
+}
+
+#[test]
+fn a_strict_seal_counts_only_if_every_gate_was_shut() {
+    let strict = Script::Seal {
+        evict: true,
+        shut: true,
+    };
+    let results = |gate: Frame| {
+        let mut results = vec![gate];
+        results.extend((0..4).map(|_| Frame::ok()));
+        results.push(Frame::ok());
+        results.extend((0..3).map(|_| Frame::Integer(0)));
+        results.extend([server(), replication()]);
+        queued(Frame::Array(results), 11)
+    };
+    assert!(matches!(
+        strict.judge(results(Frame::ok())),
+        Outcome::Done(Done::Sealed(_))
+    ));
+    let half = strict.judge(results(Frame::error("NOPERM")));
+    assert_eq!(half, Outcome::Unknown);
+}
+
+#[test]
+fn gates_that_are_half_open_are_not_open() {
+    let open = Script::SetGates(Gates::open(1));
+    let results = |last| queued(Frame::Array(vec![Frame::ok(), Frame::ok(), last]), 3);
+    assert_eq!(
+        open.judge(results(Frame::ok())),
+        Outcome::Done(Done::Gated(Gates::open(1)))
+    );
+    assert!(is_refused(
+        &open.judge(results(Frame::error("NOPERM"))),
+        "NOPERM"
+    ));
 }
 
 #[test]

@@ -147,11 +147,16 @@ impl Worker {
         if let Some(text) = &line.refused {
             return job.outcome.refused(text.as_str());
         }
-        let commands = &self.settings.commands;
         match job.task {
-            Task::Run(script) => line.run(script, job.outcome, commands, self.which),
+            Task::Run(script) => {
+                if let Some(obstacle) = script.obstacle(&self.settings) {
+                    return job.outcome.refused(obstacle);
+                }
+                line.run(script, job.outcome, &self.settings, self.which);
+            }
             Task::Fence => {
-                line.connection.push([commands.name("CLIENT"), "LIST"]);
+                let client = self.settings.commands.name("CLIENT");
+                line.connection.push([client, "LIST"]);
                 let epoch = job.epoch;
                 line.wait_for(Some(job.outcome), What::Fence { epoch, round: 1 }, 1);
             }
@@ -245,7 +250,7 @@ impl Worker {
         let Some(line) = &mut self.line else {
             return outcome.not_reached();
         };
-        line.run(script, outcome, &self.settings.commands, self.which);
+        line.run(script, outcome, &self.settings, self.which);
     }
 
     /// Looks at the list of clients, ends older hands, and asks for the list again.

@@ -1,8 +1,8 @@
 //! What a link asks a node.
 
-use crate::redis::Settings;
 use crate::redis::connection::Connection;
 use crate::redis::memory::Section;
+use crate::redis::{REPLICATION_USER, Settings};
 
 /// One request. The order of the variants is the order of a first conversation: who the node is
 /// comes before how it is, and that before everything that can wait.
@@ -29,6 +29,8 @@ pub(super) enum Ask {
     MinReplicas,
     StopWrites,
     SavePoints,
+    /// `ACL GETUSER` of the user that replicas attach as (strict mode).
+    ReplicationUser,
     /// `INFO persistence`, `memory`, `keyspace`: the last one completes the condition.
     Persistence,
     Memory,
@@ -85,7 +87,8 @@ impl Ask {
             | Self::StopWrites
             | Self::SavePoints
             | Self::ClientList
-            | Self::Sentinels => None,
+            | Self::Sentinels
+            | Self::ReplicationUser => None,
         }
     }
 
@@ -101,6 +104,9 @@ impl Ask {
             Self::MinReplicas => get("min-replicas-to-write"),
             Self::StopWrites => get("stop-writes-on-bgsave-error"),
             Self::SavePoints => get("save"),
+            Self::ReplicationUser => {
+                connection.push([commands.name("ACL"), "GETUSER", REPLICATION_USER]);
+            }
             Self::Auth => {
                 connection.push_auth(settings);
             }

@@ -41,6 +41,7 @@ pub(super) struct Reading {
     can_replicate: bool,
     busy_threshold: Option<Duration>,
     min_replicas: u32,
+    feeds: Option<bool>,
     saving: Saving,
     persistence: Bytes,
     memory: Bytes,
@@ -101,6 +102,7 @@ impl Reading {
             can_replicate: true,
             busy_threshold: None,
             min_replicas: 0,
+            feeds: None,
             saving: Saving {
                 stops_writes: true,
                 is_wanted: true,
@@ -139,6 +141,7 @@ impl Reading {
             Ask::SavePoints => {
                 self.saving.is_wanted = setting(reply).is_none_or(|is| !is.is_empty());
             }
+            Ask::ReplicationUser => self.feeds = Some(is_on(reply)),
             Ask::Persistence => {
                 self.persistence = bytes(&reply);
                 self.role.is_loading =
@@ -189,9 +192,10 @@ impl Reading {
         );
         // They are slices of a buffer that is better used again.
         (self.persistence, self.memory) = (Bytes::new(), Bytes::new());
-        let min_replicas = self.min_replicas;
+        let (min_replicas, feeds) = (self.min_replicas, self.feeds);
         Heard::seen(Seen::Condition(rcm_core::observation::Condition {
             min_replicas,
+            feeds,
             ..condition
         }))
     }
@@ -273,6 +277,16 @@ fn text(reply: &Frame) -> Cow<'_, str> {
 fn setting(reply: Frame) -> Option<String> {
     let (_, value) = reply.into_map()?.pop()?;
     value.as_str().map(str::to_owned)
+}
+
+/// Whether a user may be used, by the answer to `ACL GETUSER`. One that does not exist may not.
+fn is_on(reply: Frame) -> bool {
+    let fields = reply.into_map().unwrap_or_default();
+    let mut flags = fields
+        .into_iter()
+        .filter(|(name, _)| name.as_str() == Some("flags"));
+    let flags = flags.next().and_then(|(_, flags)| flags.into_array());
+    flags.is_some_and(|flags| flags.iter().any(|flag| flag.as_str() == Some("on")))
 }
 
 #[cfg(test)]

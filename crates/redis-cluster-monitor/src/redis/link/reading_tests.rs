@@ -15,6 +15,7 @@ fn reading() -> Reading {
             group: "mymaster".parse().unwrap(),
             monitor: "m1".parse().unwrap(),
         },
+        replication: None,
         policy: Policy::default(),
     }))
 }
@@ -171,6 +172,7 @@ fn a_condition_is_told_when_its_last_part_is_there() {
         out_of_memory: false,
         min_replicas: 2,
         empty: false,
+        feeds: None,
     };
     assert_eq!(heard.seen, Some(Seen::Condition(condition)));
 }

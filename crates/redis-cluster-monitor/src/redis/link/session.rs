@@ -72,7 +72,7 @@ impl Session {
             probe_every: settings.policy.probe_every(),
             settings,
             teller,
-            asked: VecDeque::with_capacity(Ask::IDENTITY.len() + Ask::CONDITION.len() + 2),
+            asked: VecDeque::with_capacity(Ask::IDENTITY.len() + Ask::CONDITION.len() + 3),
             answered: false,
             is_mute: false,
             pace: Pace::Calm,
@@ -144,7 +144,7 @@ impl Session {
         }
         self.ask(Ask::Name, now);
         self.ask_all(&Ask::IDENTITY, now);
-        self.ask_all(&Ask::CONDITION, now);
+        self.ask_condition(now);
         self.connection.flush();
         self.schedule(now);
         self.next_condition = Clock::next_multiple(now, CONDITION_EVERY);
@@ -153,6 +153,13 @@ impl Session {
     fn ask(&mut self, ask: Ask, now: Instant) {
         ask.push(&self.settings, &mut self.connection);
         self.asked.push_back((ask, now));
+    }
+
+    fn ask_condition(&mut self, now: Instant) {
+        if self.settings.policy.ack_replicas > 0 {
+            self.ask(Ask::ReplicationUser, now);
+        }
+        self.ask_all(&Ask::CONDITION, now);
     }
 
     fn ask_all(&mut self, asks: &[Ask], now: Instant) {
@@ -234,7 +241,7 @@ impl Session {
         }
         if self.next_condition <= now {
             if may_ask {
-                self.ask_all(&Ask::CONDITION, now);
+                self.ask_condition(now);
             }
             let every = if self.reading.has_rivals {
                 CONDITION_WITH_RIVALS

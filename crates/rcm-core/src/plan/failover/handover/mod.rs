@@ -243,7 +243,7 @@ impl Handover {
                     *look = look.again(world.now);
                     return Turn::Wait;
                 }
-                self.seal(held, world, out)
+                self.seal(held, record, world, out)
             }
             Step::Sealing { seal, held } if *seal == id => {
                 let held = held.clone();

@@ -112,10 +112,17 @@ impl Handover {
         Turn::Next(Rule::S120)
     }
 
-    pub(super) fn seal(&mut self, held: Report, world: World<'_>, out: &mut Outbox) -> Turn {
+    pub(super) fn seal(
+        &mut self,
+        held: Report,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
         let deed = Deed::Seal {
             node: self.primary.node,
             evict: true,
+            shut: record.is_strict(),
         };
         let seal = self.act(Policy::HANDOVER_SEALED_WITHIN, deed, world, out);
         self.step = Step::Sealing { seal, held };
@@ -182,6 +189,10 @@ impl Handover {
         }
         match report.replication.following() {
             None => Turn::GiveUp(Setback::SealUnanswered),
+            // Of a strict seal that was not answered some gate may have stayed open.
+            Some(following) if following.primary.is_tombstone() && record.is_strict() => {
+                Turn::FallBack(Setback::HalfSealed)
+            }
             Some(following) if following.primary.is_tombstone() => {
                 let kind = self.sealed(&report, record, world);
                 out.tell_rule(world.now, Rule::S129, kind);

@@ -117,7 +117,9 @@ impl Failover {
         let ranking = rank(&record.chain, contenders.into_iter().flatten());
         let longest = ranking.best().map(|best| best.prefix());
         let is_good = |candidate: &Candidate| {
-            Some(candidate.prefix()) == longest || world.lacks(Mutant::HandOverUncompared)
+            let may = !record.is_strict() || record.has_vote(candidate.run_id());
+            let is_longest = Some(candidate.prefix()) == longest;
+            may && (is_longest || world.lacks(Mutant::HandOverUncompared))
         };
         let candidates = ranking.candidates.iter().copied();
         let mut candidates = candidates.filter(|candidate| candidate.node() == successor);
