@@ -83,12 +83,13 @@ impl Appointed {
         reached.blocking_recv().unwrap();
     }
 
-    /// Puts another primary into office.
+    /// Puts another primary into office, which ends every plan.
     fn appoint(&self, primary: &Server) {
         self.publish(|status| {
             status.epoch = status.epoch.next();
             status.primary = Some(address(&primary.address()));
             status.verdict = Verdict::Healthy;
+            status.stage = Stage::Idle;
         });
     }
 
