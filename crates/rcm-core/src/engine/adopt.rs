@@ -282,6 +282,10 @@ impl Engine {
             how,
         };
         self.out.tell_rule(self.now, rule, kind);
+        if how == Adoption::ChangedByHand {
+            let demoted = self.primary_node().map(|node| node.id);
+            (self.stepped_down, self.crowded) = (demoted, demoted);
+        }
         self.enter_office(stored);
     }
 

@@ -125,6 +125,10 @@ impl Engine {
         let long_broken = broken_for.is_some_and(|time| time >= Policy::REPAIR_AFTER);
         let whom = follows(&self.view, primary, following, &look.replication);
         if whom == Follows::Primary {
+            if self.crowded == Some(node.id) {
+                // Its clients believe that they talk to the primary.
+                return Judged::Needs(Need::SealAndAttach(primary.endpoint()));
+            }
             return self.judge_persistence(node);
         }
         let stray_for = self.now.since(self.stray_since(node));

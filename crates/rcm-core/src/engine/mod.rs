@@ -126,6 +126,8 @@ pub struct Engine {
     restoring: Option<Since>,
     /// Who was in office before, as long as this engine has seen the change.
     stepped_down: Option<NodeId>,
+    /// Who was demoted by somebody else, and still has the clients of a primary.
+    crowded: Option<NodeId>,
     pace: Pace,
     brisk_until: Instant,
     halted: Option<Halt>,
@@ -257,6 +259,7 @@ impl Engine {
             hold_off: HoldOff::default(),
             restoring: None,
             stepped_down: None,
+            crowded: None,
             pace: Pace::Calm,
             brisk_until: now,
             halted: None,

@@ -207,6 +207,7 @@ impl Engine {
         };
         match end {
             DutyEnd::Running => {}
+            DutyEnd::Sealed(_) if self.crowded == Some(id) => self.crowded = None,
             // A replica of a strict group that learns how to attach is news to nobody.
             DutyEnd::Sealed(_) if !duty.is_about_a_rival() => {}
             DutyEnd::Sealed(report) => {

@@ -12,6 +12,7 @@ use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
 use crate::time::Instant;
+use crate::view::Node;
 
 /// One node in the hands of a failover.
 #[derive(Clone, Debug)]
@@ -199,7 +200,7 @@ impl Hand {
         let restarted = self.report().is_some_and(|report| {
             let node = world.view.get(self.target.node);
             // What is older than the seal has not met the process that was sealed.
-            let met = node.and_then(super::super::view::Node::run_id);
+            let met = node.and_then(Node::run_id);
             met != Some(report.run_id) && met != self.met
         });
         if world.lacks(Mutant::Impatient) && matches!(self.state, State::Sealing { .. }) {
@@ -253,12 +254,16 @@ impl Hand {
                 }
             }
             (
-                State::Sealing { .. },
+                &State::Sealing { since, .. },
                 Outcome::Done(Done::Sealed(report) | Done::Inspected(report)),
             ) => {
                 let node = world.view.get(self.target.node);
-                self.met = node.and_then(super::super::view::Node::run_id);
-                self.state = State::Sealed(report);
+                self.met = node.and_then(Node::run_id);
+                self.state = if node.is_some_and(|node| is_gone(&report, since, node)) {
+                    State::Unreached { since: world.now }
+                } else {
+                    State::Sealed(report)
+                };
             }
             (State::Sealing { .. }, Outcome::Unknown) => {
                 self.unanswered = true;
@@ -307,7 +312,7 @@ impl Hand {
 
     fn answers(&self, world: World<'_>) -> bool {
         let node = world.view.get(self.target.node);
-        node.is_some_and(super::super::view::Node::answers)
+        node.is_some_and(Node::answers)
     }
 
     fn drain_is_over(&self, world: World<'_>) -> bool {
@@ -321,4 +326,11 @@ impl Hand {
             node.replication().is_some_and(|seen| !seen.link_up())
         })
     }
+}
+
+/// Whether another process than the sealed one answered a look that was asked after the seal was sent.
+/// The connection of the seal is older than that look, so the sealed process is the older one.
+fn is_gone(sealed: &Report, since: Instant, node: &Node) -> bool {
+    let newer = node.look.as_ref().is_some_and(|look| look.asked_at > since);
+    newer && node.run_id() != Some(sealed.run_id)
 }

@@ -9,14 +9,17 @@ use crate::world::World;
 
 const NAME: &str = "I12 no failover without evidence";
 
-/// A node is to be sealed. Where nothing else happens than a handover by hand, nobody is: it is
-/// adopted as it is. In strict mode nothing is adopted that was not counted.
+/// A node is to be sealed. Where nothing else happens than a handover by hand, nobody is but the node
+/// that handed over, once that is adopted, to disconnect its clients. In strict mode nothing is adopted
+/// that was not counted.
 pub(super) fn check_handover(world: &World, node: usize) -> Finding {
     let only = world
         .faults
         .iter()
         .all(|fault| fault.what == What::HandedOver);
-    if world.plot == Plot::ByHand && only && !world.is_strict() {
+    let server = &world.servers[node];
+    let stepped_down = !server.is_primary() && world.truth.office_before == Some(server.run_id());
+    if world.plot == Plot::ByHand && only && !world.is_strict() && !stepped_down {
         let name = world.name(node);
         return broken(
             NAME,

@@ -206,6 +206,28 @@ fn a_change_made_by_hand_while_nobody_looked_is_adopted() {
 }
 
 #[test]
+fn a_handover_by_hand_ends_the_connections_of_the_old_primary() {
+    check((|| {
+        let watched = Watched::start(Version::System)?;
+        let mut old = watched.group.nodes()[0].client()?;
+        old.text(&["SET", "key", "value"])?;
+        watched.wait_until_whole(0)?;
+        let port = watched.group.addresses()[1].port().to_string();
+        let words = ["FAILOVER", "TO", "127.0.0.1", &port, "TIMEOUT", "5000"];
+        watched.group.nodes()[0].text(&words)?;
+        watched.monitor.wait_for_nth("primary-adopted", 2)?;
+        let ended = wait_for(SOON, "the end of an old connection", || {
+            old.text(&["GET", "key"]).is_err()
+        });
+        watched.monitor.explain(ended)?;
+        watched.wait_until_whole(1)?;
+        assert_eq!(watched.get(0, "key")?, "value");
+        assert_eq!(watched.monitor.told("rival-sealed").len(), 0);
+        Ok(())
+    })());
+}
+
+#[test]
 fn a_replica_that_somebody_promoted_or_repointed_is_brought_back() {
     check((|| {
         let watched = Watched::start(Version::System)?;
