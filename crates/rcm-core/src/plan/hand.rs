@@ -332,5 +332,5 @@ impl Hand {
 /// The connection of the seal is older than that look, so the sealed process is the older one.
 fn is_gone(sealed: &Report, since: Instant, node: &Node) -> bool {
     let newer = node.look.as_ref().is_some_and(|look| look.asked_at > since);
-    newer && node.run_id() != Some(sealed.run_id)
+    newer && node.run_id().is_some_and(|met| met != sealed.run_id)
 }

@@ -1,4 +1,4 @@
-//! What each command does. Which ones there are is in [`table`](super::table).
+//! What each command does. Which ones there are is in [`super::table`].
 
 mod about;
 mod connection;
