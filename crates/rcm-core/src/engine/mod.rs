@@ -346,7 +346,8 @@ impl Engine {
             .min();
         let due = [
             self.out.next_deadline(),
-            plan,
+            // While the record is read again a plan waits for that.
+            plan.filter(|&at| at > self.now),
             reading,
             retry,
             // What is ripe already waits for something else to happen.

@@ -24,6 +24,10 @@ pub(super) fn check(world: &mut World, who: Who, chosen: &Address, rule: Option<
     };
     let sealed = world.truth.of(who).sealed.clone();
     check_chosen(world, who, chosen, rule)?;
+    if rule != Some(Rule::S140) && !sealed.contains(&world.servers[chosen].run_id()) {
+        // The process that was counted died at the last moment. Its successor is not promoted.
+        return Ok(());
+    }
     check_sealed(world, &sealed, chosen)
 }
 

@@ -180,6 +180,13 @@ async fn stopped_primary() -> Result {
     let proxy = in_front_of(&watched, &settings);
     let mut client = Wire::connect(proxy.address());
     assert_eq!(client.ask("SET key before"), "OK");
+    for replica in &watched.group.nodes()[1..] {
+        wait_for(SOON, "the write on a replica", || {
+            replica
+                .text(&["GET", "key"])
+                .is_ok_and(|value| value == "before")
+        })?;
+    }
     watched.group.nodes_mut()[0].pause()?;
     client.send("SET key lost");
     client.send("GET key");
