@@ -61,7 +61,10 @@ fn table(lines: &[Line]) -> String {
     }
     let runs = lines.iter().map(|line| line.repetition).max().unwrap_or(0);
     let rows = rows.join(" |\n| ");
-    format!("| {rows} |\n\nMedians of {runs}.\n{}", place(lines))
+    format!(
+        "| {rows} |\n\nMedians of {runs}; an empty cell was not measured.\n{}",
+        place(lines)
+    )
 }
 
 /// Where and with what; `bench/results` has the rest.
