@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use crate::id::{ActionId, Address, Epoch, NodeId, Revision, RunId};
 use crate::observation::{Gates, Replication};
+use crate::opinion::Opinion;
 use crate::record::Record;
 use crate::time::Instant;
 
@@ -26,7 +27,7 @@ pub struct Action {
 }
 
 /// What to do. Each of them has exactly one outcome, except [`Deed::Watch`], [`Deed::Unwatch`],
-/// [`Deed::Pace`] and [`Deed::Close`], which have none.
+/// [`Deed::Pace`], [`Deed::Close`], [`Deed::Tell`] and [`Deed::Resign`], which have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Look at a node from now on, and report what is seen.
@@ -132,6 +133,14 @@ pub enum Deed {
         /// The node.
         node: NodeId,
     },
+    /// Tell the other monitors what is seen of the primary. What was told before is replaced; what
+    /// cannot be told at once is not told later.
+    Tell(Opinion),
+    /// Give up the lease, and do not ask for it again for this long: another monitor sees more.
+    Resign {
+        /// For how long.
+        pause: Duration,
+    },
 }
 
 impl Deed {
@@ -160,7 +169,11 @@ impl Deed {
             | Self::SetGates { node, .. }
             | Self::Persist { node, .. }
             | Self::CutLink { node } => Some(*node),
-            Self::Pace(_) | Self::Read | Self::Write { .. } => None,
+            Self::Pace(_)
+            | Self::Read
+            | Self::Write { .. }
+            | Self::Tell(_)
+            | Self::Resign { .. } => None,
         }
     }
 }

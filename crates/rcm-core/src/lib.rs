@@ -13,8 +13,8 @@
 //! A module imports only from its left in this list, and a test holds it to that:
 //!
 //! ```text
-//! time rng mutant id policy observation view quorum verdict lineage candidate record lease action
-//! rule event request fencing plan status engine
+//! time rng mutant id policy observation view quorum verdict opinion lineage candidate record lease
+//! action rule event request fencing plan status engine
 //! ```
 #![cfg_attr(not(test), no_std)]
 #![warn(missing_docs)]
@@ -31,6 +31,7 @@ pub mod lease;
 pub mod lineage;
 pub mod mutant;
 pub mod observation;
+pub mod opinion;
 pub mod plan;
 pub mod policy;
 pub mod quorum;

@@ -61,11 +61,19 @@ pub enum Mutant {
     NoEdge,
     /// A seal that is not answered is sent again and again.
     Impatient,
+    /// A monitor does not ask what the others see.
+    NoQuorum,
+    /// What another monitor said holds for ever.
+    StaleOpinion,
+    /// What another monitor said of an earlier primary counts against this one.
+    AnyPrimary,
+    /// Monitors that died are not missed.
+    QuorumShrinks,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 31] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -93,6 +101,10 @@ impl Mutant {
         Self::DeafFollower,
         Self::NoEdge,
         Self::Impatient,
+        Self::NoQuorum,
+        Self::StaleOpinion,
+        Self::AnyPrimary,
+        Self::QuorumShrinks,
     ];
 }
 

@@ -28,6 +28,9 @@ pub struct Policy {
     /// How many replicas must hold a write before it is acknowledged; zero is async mode. Decides
     /// for a group that has no record; a group keeps the mode that it began with.
     pub ack_replicas: u32,
+    /// How many monitors have to say that the primary is lost; more than one of them, or one and a
+    /// replica. `None` means a majority of those that are registered.
+    pub quorum: Option<usize>,
 }
 
 impl Default for Policy {
@@ -40,6 +43,7 @@ impl Default for Policy {
             observe: false,
             persist_roles: true,
             ack_replicas: 0,
+            quorum: None,
         }
     }
 }
@@ -146,6 +150,22 @@ impl Policy {
     pub const HOLD_OFF_MAX: Duration = Duration::from_secs(60);
     /// After this long without a failover the hold-off starts from the beginning.
     pub const HOLD_OFF_FORGET: Duration = Duration::from_secs(600);
+    /// How long another monitor's opinion counts after it was heard.
+    pub const OPINION_LASTS: Duration = Duration::from_secs(2);
+    /// How often an opinion is told again while something is suspected.
+    pub const TELL_EVERY: Duration = Duration::from_secs(1);
+    /// How long an opinion that is no vote has to last before it is told.
+    pub const TELL_AFTER: Duration = Duration::from_millis(20);
+    /// How long a monitor that was late does not vote.
+    pub const BLIND_FOR: Duration = Duration::from_secs(1);
+    /// How long the others' agreement may be missing before that is told.
+    pub const AGREE_WITHIN: Duration = Duration::from_millis(500);
+    /// How long the holder of the lease may see something else than a quorum before it resigns.
+    pub const RESIGN_AFTER: Duration = Duration::from_secs(2);
+    /// How long a monitor that resigned leaves the lease to others.
+    pub const RESIGNED_FOR: Duration = Duration::from_secs(5);
+    /// How long a monitor that resigned does not resign again.
+    pub const RESIGN_AGAIN: Duration = Duration::from_secs(30);
     /// The delay that `hang_after` adds to a node's own `busy-reply-threshold`.
     const BEYOND_BUSY: Duration = Duration::from_millis(500);
     /// How long a primary may be mute in strict mode.

@@ -8,8 +8,9 @@ use core::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::id::{Address, Epoch, GroupName, Offset, RunId};
+use crate::id::{Address, Epoch, GroupName, MonitorId, Offset, RunId};
 use crate::observation::{Failure, Following};
+use crate::opinion::Class;
 use crate::rule::Stage;
 use crate::time::Instant;
 use crate::verdict::{Verdict, Warning};
@@ -42,8 +43,25 @@ pub struct Status {
     /// How many replicas must hold a write before it is acknowledged; zero in async mode.
     #[serde(skip_serializing_if = "is_zero")]
     pub ack_replicas: u32,
+    /// The other monitors that are registered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub monitors: Vec<MonitorStatus>,
+    /// How many monitors have to say that the primary is lost: one where there is only one.
+    #[serde(skip_serializing_if = "is_one")]
+    pub quorum: usize,
     /// All nodes.
     pub nodes: Vec<NodeStatus>,
+}
+
+/// Another monitor of the group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MonitorStatus {
+    /// Its name.
+    pub id: MonitorId,
+    /// It renews its registration.
+    pub alive: bool,
+    /// What it says of the primary in office; nothing while all is well.
+    pub sees: Option<Class>,
 }
 
 /// One node of a group.
@@ -158,6 +176,8 @@ impl Status {
             halted: false,
             store_writable: true,
             ack_replicas: 0,
+            monitors: Vec::new(),
+            quorum: 1,
             nodes: Vec::new(),
         }
     }
@@ -189,6 +209,11 @@ impl Status {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]

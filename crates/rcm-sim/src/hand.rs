@@ -109,7 +109,9 @@ impl World {
             | Deed::Unwatch { .. }
             | Deed::Pace(_)
             | Deed::Read
-            | Deed::Write { .. } => return,
+            | Deed::Write { .. }
+            | Deed::Tell(_)
+            | Deed::Resign { .. } => return,
         };
         let deadline = self.monitors[who].clock.when(deadline);
         self.schedule_for(who, deadline, Ours::Overdue { node, id });

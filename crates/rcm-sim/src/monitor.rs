@@ -309,6 +309,8 @@ impl World {
             Deed::Write { record, expect } => {
                 self.call_store(who, Call::Write(action.id, record, expect));
             }
+            // Nobody has told the engine of others.
+            Deed::Tell(_) | Deed::Resign { .. } => {}
             Deed::Open { .. }
             | Deed::Close { .. }
             | Deed::Fence { .. }

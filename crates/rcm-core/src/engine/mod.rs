@@ -13,6 +13,7 @@ mod adopt;
 mod belonging;
 mod decide;
 mod duties;
+mod eyes;
 mod leading;
 mod outcome;
 mod publish;
@@ -26,6 +27,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::eyes::Eyes;
 use self::strict::Yardstick;
 use crate::action::{Action, Outcome, Pace};
 use crate::event::{Adoption, Event, Halt};
@@ -33,6 +35,7 @@ use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision};
 use crate::lease::Lease;
 use crate::mutant::Defect;
 use crate::observation::Observation;
+use crate::opinion::Peer;
 use crate::plan::{Duty, Failover, Outbox, Stored, World, Writing};
 use crate::policy::{Nodes, Policy};
 use crate::record::Record;
@@ -70,6 +73,10 @@ pub enum Input {
         /// What is the matter with it.
         trouble: Option<String>,
     },
+    /// Who is registered with the store besides this monitor, who of them lives, and what each said
+    /// last: all of them, whenever something of that has changed. A store of one monitor need not
+    /// tell; where several can register nothing is begun before this was told.
+    Monitors(Vec<Peer>),
     /// The monitor's own scheduling was late, so nothing could be heard for this long.
     Late {
         /// For how long.
@@ -141,6 +148,8 @@ pub struct Engine {
     learned_at: Option<Instant>,
     /// Facts that change nobody's role are not written down before.
     note_after: Instant,
+    /// What the monitors see.
+    eyes: Eyes,
     status: Status,
     defect: Defect,
 }
@@ -268,6 +277,7 @@ impl Engine {
             heard: Revision::default(),
             learned_at: None,
             note_after: now,
+            eyes: Eyes::default(),
             defect: Defect::default(),
         };
         for address in nodes.addresses() {
@@ -301,6 +311,7 @@ impl Engine {
             Input::Lease(lease) => self.take_lease(lease),
             Input::Stored { revision } => self.hear(revision),
             Input::Store { trouble } => self.see_store(trouble),
+            Input::Monitors(peers) => self.meet_monitors(peers),
             Input::Late { by } => self.was_late(by),
         }
         while let Some(id) = self.out.overdue(self.now) {

@@ -38,6 +38,8 @@ impl Engine {
             halted: self.halted.is_some(),
             store_writable: !self.store_failed,
             ack_replicas: record.map_or(0, |record| record.ack_replicas),
+            monitors: self.monitors(),
+            quorum: self.ballot().needed(),
             nodes: self.view.nodes().map(|node| self.status_of(node)).collect(),
         };
     }

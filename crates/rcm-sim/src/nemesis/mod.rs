@@ -232,7 +232,9 @@ impl Step {
             | Deed::Pace(_)
             | Deed::Read
             | Deed::Resume { .. }
-            | Deed::Close { .. } => return None,
+            | Deed::Close { .. }
+            | Deed::Tell(_)
+            | Deed::Resign { .. } => return None,
         })
     }
 }

@@ -65,6 +65,7 @@ impl Settings {
             observe: self.observe.unwrap_or(default.observe),
             persist_roles: self.persist_roles.unwrap_or(default.persist_roles),
             ack_replicas: default.ack_replicas,
+            quorum: default.quorum,
         }
         .validated()
         .map_err(|error| error.to_string())?;

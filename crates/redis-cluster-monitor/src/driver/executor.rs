@@ -102,6 +102,8 @@ impl Executor {
             Deed::Pace(pace) => drop(self.pace.send_replace(*pace)),
             Deed::Read => self.read(*id),
             Deed::Write { .. } => self.write(action),
+            // Of the file store there is one monitor: nobody listens, and nobody could take over.
+            Deed::Tell(_) | Deed::Resign { .. } => {}
             Deed::Open { node, .. }
             | Deed::Close { node }
             | Deed::Fence { node }

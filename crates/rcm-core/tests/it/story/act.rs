@@ -3,17 +3,35 @@
 use std::fmt::Write as _;
 
 use rcm_core::action::{Action, Deed, Done, Failed, Outcome};
-use rcm_core::id::{NodeId, Offset};
+use rcm_core::id::{NodeId, Offset, Revision};
 use rcm_core::observation as look;
+use rcm_core::opinion::Opinion;
 use rcm_core::record::Record;
+use rcm_core::time::Human;
 
 use super::Story;
 use crate::words::{Node, follow, replid, report, seal, set_gates};
 
 impl Story {
+    #[expect(clippy::too_many_lines, reason = "one arm for each deed")]
     pub(super) fn carry_out(&mut self, action: Action) -> Option<Outcome> {
         match action.deed {
             Deed::Watch { .. } | Deed::Unwatch { .. } | Deed::Pace(_) | Deed::Close { .. } => None,
+            Deed::Tell(opinion) => {
+                let Opinion { about, seen, age } = opinion;
+                let age = Human(age);
+                writeln!(
+                    self.output,
+                    "> tell {seen} for {age}, epoch {}",
+                    about.epoch
+                )
+                .unwrap();
+                None
+            }
+            Deed::Resign { pause } => {
+                writeln!(self.output, "> resign for {}", Human(pause)).unwrap();
+                None
+            }
             Deed::Read => {
                 let record = self.stored.clone().map(Box::new);
                 Some(Outcome::Done(Done::Read {
@@ -21,19 +39,7 @@ impl Story {
                     revision: self.revision,
                 }))
             }
-            Deed::Write { record, expect } => {
-                let word = format!("{:?}", record.phase);
-                let word = word.split(' ').next().unwrap().to_lowercase();
-                writeln!(self.output, "> write epoch {} {word}", record.epoch).unwrap();
-                if self.unanswered.contains("write") {
-                    return None;
-                }
-                if expect != self.revision {
-                    return Some(Outcome::Failed(Failed::Conflict));
-                }
-                self.store(*record);
-                Some(Outcome::Done(Done::Written(self.revision)))
-            }
+            Deed::Write { record, expect } => self.write(*record, expect),
             Deed::Open { node, blind } => {
                 let what = if blind { "open-blindly" } else { "open" };
                 self.on(node, what, |_| Done::Opened)
@@ -81,6 +87,20 @@ impl Story {
                 })
             }
         }
+    }
+
+    fn write(&mut self, record: Record, expect: Revision) -> Option<Outcome> {
+        let word = format!("{:?}", record.phase);
+        let word = word.split(' ').next().unwrap().to_lowercase();
+        writeln!(self.output, "> write epoch {} {word}", record.epoch).unwrap();
+        if self.unanswered.contains("write") {
+            return None;
+        }
+        if expect != self.revision {
+            return Some(Outcome::Failed(Failed::Conflict));
+        }
+        self.store(record);
+        Some(Outcome::Done(Done::Written(self.revision)))
     }
 
     fn on(

@@ -85,7 +85,9 @@ impl Hands {
             | Deed::Unwatch { .. }
             | Deed::Pace(_)
             | Deed::Read
-            | Deed::Write { .. } => {
+            | Deed::Write { .. }
+            | Deed::Tell(_)
+            | Deed::Resign { .. } => {
                 debug_assert!(false, "not done to a node: {deed:?}");
                 return;
             }
