@@ -37,18 +37,30 @@ impl World {
         free
     }
 
+    /// The holder gives it up.
+    pub(crate) fn give_up(&mut self, by: Incarnation) {
+        self.store.grant.take_if(|grant| grant.to == by);
+    }
+
     /// A monitor starts: what it may do, and when it is going to know.
     pub(crate) fn begin_lease(&mut self, who: Who) {
         if self.is_alone() {
             let since = self.monitors[who].clock.read(self.now);
             return self.tell_lease(who, Lease::HeldSince(since));
         }
+        self.begin_watch(who);
         let soon = self.rng.range(MS, 50 * MS);
         self.schedule_for(who, self.now + soon, Ours::LeaseDue);
     }
 
     pub(crate) fn ask_for_lease(&mut self, who: Who) {
-        self.call_store(who, Call::Lease);
+        let resigned = self.monitors[who].resigned_until > self.now;
+        let call = if resigned {
+            Call::Register
+        } else {
+            Call::Lease
+        };
+        self.call_store(who, call);
         let again = self.now + self.rng.range(self.lease_time / 5, self.lease_time / 3);
         self.schedule_for(who, again, Ours::LeaseDue);
     }
@@ -61,7 +73,7 @@ impl World {
         let until = monitor
             .clock
             .when(asked + std::time::Duration::from_micros(shown));
-        if until <= self.now {
+        if until <= self.now || monitor.resigned_until > self.now {
             return;
         }
         monitor.leased_until = until;

@@ -25,6 +25,7 @@ mod network;
 mod node;
 mod pause;
 mod process;
+mod registry;
 mod replication;
 pub mod run;
 pub mod seed;

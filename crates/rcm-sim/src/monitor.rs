@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::hand::Workers;
 use crate::link::Link;
 use crate::nemesis::Step;
+use crate::registry::Known;
 use crate::store::Call;
 use crate::trace::{MS, Time, word};
 use crate::wire::{ConnId, Owner, Reply};
@@ -50,6 +51,16 @@ pub(crate) struct Monitor {
     pub(crate) leased_until: Time,
     /// The primary that its clients are sent to.
     pub(crate) published: Option<usize>,
+    /// The others, as the store tells of them.
+    pub(crate) peers: BTreeMap<Who, Known>,
+    /// The store's watch has been cut off and is not back.
+    pub(crate) watch_broken: bool,
+    /// When the last thing that it tells of the others arrives.
+    pub(crate) watch_at: Time,
+    /// It has given up the lease, and does not ask for it before.
+    pub(crate) resigned_until: Time,
+    /// It is never started again.
+    pub(crate) gone: bool,
     tick_at: Time,
     pub(crate) kills: u32,
 }
@@ -75,6 +86,11 @@ impl Monitor {
             leads: false,
             leased_until: 0,
             published: None,
+            peers: BTreeMap::new(),
+            watch_broken: false,
+            watch_at: 0,
+            resigned_until: 0,
+            gone: false,
             tick_at: 0,
             kills: 0,
         }
@@ -84,7 +100,7 @@ impl Monitor {
 impl World {
     /// The process starts, on whatever the one before it left behind.
     pub(crate) fn start_monitor(&mut self, who: Who) {
-        if self.monitors[who].engine.is_some() {
+        if self.monitors[who].engine.is_some() || self.monitors[who].gone {
             return;
         }
         self.incarnations += 1;
@@ -96,6 +112,7 @@ impl World {
             monitor.name = format!("m{}-{}", who + 1, monitor.kills);
         }
         monitor.paused_until = 0;
+        monitor.resigned_until = 0;
         monitor.late_by = None;
         monitor.leads = false;
         monitor.pace = Pace::Calm;
@@ -197,7 +214,9 @@ impl World {
             Err(_) => "requests refused",
         });
         self.stage_before = before;
+        self.truth.on_request = true;
         self.drain(who);
+        self.truth.on_request = false;
     }
 
     fn drain(&mut self, who: Who) {
@@ -309,8 +328,11 @@ impl World {
             Deed::Write { record, expect } => {
                 self.call_store(who, Call::Write(action.id, record, expect));
             }
-            // Nobody has told the engine of others.
-            Deed::Tell(_) | Deed::Resign { .. } => {}
+            Deed::Tell(opinion) => self.call_store(who, Call::Tell(opinion)),
+            Deed::Resign { pause } => {
+                let pause = Time::try_from(pause.as_micros()).unwrap_or(Time::MAX / 2);
+                self.resign(who, pause);
+            }
             Deed::Open { .. }
             | Deed::Close { .. }
             | Deed::Fence { .. }

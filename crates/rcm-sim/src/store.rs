@@ -3,11 +3,13 @@
 
 use rcm_core::action::{Done, Failed, Outcome};
 use rcm_core::id::{ActionId, Revision};
+use rcm_core::opinion::Opinion;
 use rcm_core::record::Record;
 
 use crate::lease::Grant;
 use crate::monitor::{Incarnation, Who};
 use crate::network::Party;
+use crate::registry::Registered;
 use crate::trace::{MS, Time};
 use crate::world::{Event, Ours, World};
 
@@ -18,6 +20,18 @@ pub(crate) struct Store {
     pub(crate) revision: Revision,
     pub(crate) grant: Option<Grant>,
     pub(crate) trouble: Option<Trouble>,
+    /// The monitors that are registered.
+    pub(crate) registry: Vec<Registered>,
+}
+
+impl Store {
+    /// A store that so many monitors are registered with.
+    pub(crate) fn of(monitors: usize) -> Self {
+        Self {
+            registry: vec![Registered::default(); monitors],
+            ..Self::default()
+        }
+    }
 }
 
 /// What the store does wrong.
@@ -40,8 +54,14 @@ pub enum Trouble {
 pub(crate) enum Call {
     Read(ActionId),
     Write(ActionId, Box<Record>, Revision),
-    /// To be granted the lease, or to keep it.
+    /// To be granted the lease, or to keep it; and to stay registered.
     Lease,
+    /// To stay registered.
+    Register,
+    /// To give up the lease.
+    Resign,
+    /// To tell the others.
+    Tell(Opinion),
 }
 
 /// A call on its way.
@@ -80,7 +100,9 @@ impl World {
     /// The call has reached the store, unless it is cut off.
     pub(crate) fn on_store(&mut self, asked: Asked) {
         if !self.net.passes(Party::Monitor(asked.who), Party::Store) {
-            if self.now < asked.at + GIVEN_UP {
+            // What is told late is not told.
+            let waits = !matches!(asked.call, Call::Tell(_));
+            if waits && self.now < asked.at + GIVEN_UP {
                 self.schedule(self.now + REPEATED_EVERY, Event::Store(asked));
             }
             return;
@@ -93,7 +115,11 @@ impl World {
         } = asked;
         let answer = match (call, self.store.trouble) {
             (_, Some(Trouble::Down)) | (Call::Write(..), Some(Trouble::LosesRequests)) => return,
+            (Call::Register, _) => return self.keep_registered(who, incarnation),
+            (Call::Tell(opinion), _) => return self.on_opinion(who, opinion, at),
+            (Call::Resign, _) => return self.give_up(incarnation),
             (Call::Lease, _) => {
+                self.keep_registered(who, incarnation);
                 if !self.grant(incarnation) {
                     return;
                 }

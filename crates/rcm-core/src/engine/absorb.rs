@@ -223,6 +223,7 @@ impl Engine {
         if !self.defect.is(Mutant::LateIsSilence) {
             self.view.void_silence(self.now);
         }
+        self.close_eyes(by);
         if self.lease == Lease::Granted {
             // Another monitor may have acted meanwhile.
             self.look_anew();

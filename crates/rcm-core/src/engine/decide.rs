@@ -68,6 +68,7 @@ impl Engine {
         if self.plan.is_none() {
             self.do_duties();
         }
+        self.consult();
     }
 
     fn tick(&mut self, mut plan: Plan) {
@@ -133,19 +134,13 @@ impl Engine {
     }
 
     fn act_on(&mut self, primary: NodeId, judgement: Judgement) {
-        let Judgement {
-            mut verdict,
-            failure,
-            tally,
-            ripens_at,
-            wants_witness,
-        } = judgement;
+        let (mut verdict, failure) = (judgement.verdict, judgement.failure);
         let vetoed = verdict == Verdict::PrimaryUnreachableButReplicating;
         if vetoed && self.defect.is(Mutant::IgnoreVetoes) {
             verdict = Verdict::PrimarySilent;
         }
-        self.ripens_at = ripens_at;
-        if let Some(replica) = wants_witness {
+        self.ripens_at = judgement.ripens_at;
+        if let Some(replica) = judgement.wants_witness {
             self.ask_witness(replica);
         }
         let strict = self.is_strict();
@@ -153,6 +148,7 @@ impl Engine {
             // Whoever follows it confirms what no later failover would find.
             verdict = Verdict::ForeignLineage;
         }
+        self.form_opinion(verdict, &judgement);
         let replaces = verdict.calls_for() == Response::FailOver
             || (strict && verdict == Verdict::ForeignLineage);
         if replaces && !self.may_be_replaced(primary) {
@@ -162,7 +158,7 @@ impl Engine {
                 Verdict::NoCandidate
             };
         }
-        self.set_verdict(self.besides(verdict), failure, tally);
+        self.set_verdict(self.besides(verdict), failure, judgement.tally);
         if verdict == Verdict::Healthy {
             self.settle_office(primary);
         } else if strict && matches!(verdict, Verdict::PrimaryRestarted | Verdict::ForeignLineage) {
@@ -190,6 +186,8 @@ impl Engine {
             Verdict::RivalController
         } else if self.store_failed {
             Verdict::StoreUnwritable
+        } else if self.lacks_monitors() {
+            Verdict::MonitorsWithoutQuorum
         } else {
             Verdict::Healthy
         }
@@ -311,10 +309,18 @@ impl Engine {
             (true, _, _) => Some(Obstacle::Observing),
             (false, false, _) => Some(Obstacle::RivalController),
             (false, true, Some(_)) => Some(Obstacle::HoldOff),
-            (false, true, None) => held.is_none().then_some(Obstacle::NoLease),
+            (false, true, None) if held.is_none() => Some(Obstacle::NoLease),
+            (false, true, None) => self.objection(),
         };
         if let Some(obstacle) = obstacle {
             self.ripens_at = hold_off;
+            if obstacle == Obstacle::NotAgreed
+                && let Some(until) = self.agreement_awaited_until()
+                && until > self.now
+            {
+                self.ripens_at = Some(until);
+                return;
+            }
             return self.tell_would_act(primary, cause, obstacle);
         }
         if let Some(held) = held {
@@ -368,22 +374,6 @@ impl Engine {
         );
     }
 
-    fn ask_witness(&mut self, replica: NodeId) {
-        let obstacle = self.observing() || self.lease.held().is_none();
-        let Some(node) = self.view.get_mut(replica).filter(|_| !obstacle) else {
-            return;
-        };
-        node.cut_at = Some(self.now);
-        let kind = Kind::WitnessAsked {
-            node: node.address.clone(),
-        };
-        let epoch = self.epoch();
-        // Not fenced: if it comes late, a replica loses its link once and continues.
-        let deed = Deed::CutLink { node: replica };
-        self.out.act(self.now, epoch, Policy::ACTION_WITHIN, deed);
-        self.out.tell(self.now, kind);
-    }
-
     /// The ranking by what is known without touching anybody.
     pub(super) fn preview(&self, lost: NodeId) -> Ranking {
         let Some(record) = self.record() else {
@@ -410,7 +400,9 @@ impl Engine {
     ) {
         // A lost primary that is merely suspected again is no better than before.
         let still = self.primary_lost && to == Verdict::PrimarySuspected;
-        self.primary_lost = to.means_lost() || still;
+        // What one monitor sees is a suspicion until enough of them agree.
+        let agreed = self.primary_lost || self.objection().is_none();
+        self.primary_lost = (to.means_lost() && agreed) || still;
         let from = mem::replace(&mut self.verdict, to);
         if from != to {
             let primary = self.record().map(|record| record.primary.address.clone());

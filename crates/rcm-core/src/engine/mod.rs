@@ -18,6 +18,7 @@ mod leading;
 mod outcome;
 mod publish;
 mod request;
+mod resign;
 mod restart;
 mod strict;
 
@@ -361,6 +362,7 @@ impl Engine {
             plan.filter(|&at| at > self.now),
             reading,
             retry,
+            self.eyes_deadline(),
             // What is ripe already waits for something else to happen.
             self.ripens_at.filter(|&at| at > self.now),
         ];

@@ -37,6 +37,10 @@ pub enum Obstacle {
     NoLease,
     /// There was a failover on undecidable evidence shortly before.
     HoldOff,
+    /// Too few monitors live to agree on anything.
+    MonitorsWithoutQuorum,
+    /// Too few monitors say that the primary is lost.
+    NotAgreed,
 }
 
 /// Why a switchover does not go as planned.

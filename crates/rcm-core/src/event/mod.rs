@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::id::{Address, Epoch, Offset};
 use crate::observation::Failure;
+use crate::opinion::Class;
 use crate::rule::{Rule, Stage};
 use crate::time::{Human, Instant};
 use crate::verdict::{Tally, Verdict};
@@ -270,6 +271,18 @@ pub enum Kind {
     FailoverLeft {
         /// How far it had come.
         stage: Stage,
+    },
+    /// This monitor gave up the lease: others see what it does not.
+    LeaseResigned {
+        /// What it sees of the primary.
+        sees: Option<Class>,
+        /// How many others say that the primary is lost.
+        lost: usize,
+        /// How many others say that it is well.
+        well: usize,
+        /// For so long it does not ask for the lease.
+        #[serde(rename = "pause_ms", serialize_with = "as_millis")]
+        pause: Duration,
     },
     /// Another monitor has put this primary into office.
     PrimaryLearned {

@@ -34,6 +34,7 @@ impl Kind {
             | Self::FailoverAborted { .. }
             | Self::Superseded { .. }
             | Self::FailoverLeft { .. }
+            | Self::LeaseResigned { .. }
             | Self::PrimaryLearned { .. }
             | Self::RivalSealed { .. }
             | Self::GatesShut { .. }

@@ -1,6 +1,6 @@
 //! The one line of text of each event.
 
-use super::{Adoption, Halt, Human, Kind, Obstacle, Refused, Setback, Tally, Verdict, fmt};
+use super::{Adoption, Class, Halt, Human, Kind, Obstacle, Refused, Setback, Tally, Verdict, fmt};
 
 impl fmt::Display for Kind {
     #[expect(
@@ -85,6 +85,10 @@ impl fmt::Display for Kind {
                     Obstacle::HoldOff => {
                         ", but did so shortly before on evidence like this: waiting"
                     }
+                    Obstacle::MonitorsWithoutQuorum => {
+                        ", but too few monitors live to agree on that: start the others"
+                    }
+                    Obstacle::NotAgreed => ", but too few monitors agree on that",
                 })
             }
             Self::WitnessAsked { node } => {
@@ -204,6 +208,20 @@ impl fmt::Display for Kind {
             }
             Self::FailoverLeft { stage } => {
                 write!(f, "lost the lease while {stage}: whoever holds it goes on")
+            }
+            Self::LeaseResigned {
+                sees,
+                lost,
+                well,
+                pause,
+            } => {
+                let sees = sees.map_or("nothing", Class::code);
+                write!(
+                    f,
+                    "gave up the lease for {}: of the other monitors {lost} see the primary lost and \
+                     {well} see it well, this one says: {sees}",
+                    Human(*pause)
+                )
             }
             Self::PrimaryLearned { primary, epoch } => {
                 write!(

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rcm_core::event::CODES;
+use rcm_core::opinion::Class;
 use rcm_core::rule::{Stage, TRANSITIONS};
 use rcm_core::verdict::Verdict;
 
@@ -41,6 +42,20 @@ fn sections<'a>(page: &'a str, level: &str) -> BTreeSet<&'a str> {
 fn every_verdict_has_its_section_and_no_other_has_one() {
     let codes: BTreeSet<_> = Verdict::ALL.iter().map(|verdict| verdict.code()).collect();
     assert_eq!(sections(&page("failures.md"), "##"), codes);
+}
+
+#[test]
+fn everything_that_monitors_tell_each_other_has_its_line_and_nothing_else_has_one() {
+    let page = page("failures.md");
+    let table = page
+        .split("## What monitors tell each other")
+        .nth(1)
+        .and_then(|rest| rest.split("\n## ").next())
+        .expect("the section");
+    let lines = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    let told: Vec<_> = lines.filter_map(|line| line.split('`').next()).collect();
+    let codes: Vec<_> = Class::ALL.iter().map(|class| class.code()).collect();
+    assert_eq!(told, codes);
 }
 
 #[test]

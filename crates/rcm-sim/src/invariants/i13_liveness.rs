@@ -14,7 +14,7 @@ use crate::world::World;
 const NAME: &str = "I13 the group comes back";
 
 pub(super) fn check(world: &World) -> Finding {
-    for monitor in &world.monitors {
+    for monitor in world.monitors.iter().filter(|monitor| !monitor.gone) {
         let Some(engine) = &monitor.engine else {
             return broken(NAME, format!("{} does not run", monitor.name));
         };

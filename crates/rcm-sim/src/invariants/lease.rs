@@ -13,7 +13,13 @@ const NAME: &str = "I5 only the holder of the lease acts";
 pub(super) fn check(world: &World, who: Who, deed: &Deed) -> Finding {
     let harmless = matches!(
         deed,
-        Deed::Watch { .. } | Deed::Unwatch { .. } | Deed::Pace(_) | Deed::Read | Deed::Close { .. }
+        Deed::Watch { .. }
+            | Deed::Unwatch { .. }
+            | Deed::Pace(_)
+            | Deed::Read
+            | Deed::Close { .. }
+            | Deed::Tell(_)
+            | Deed::Resign { .. }
     );
     if harmless || world.monitors[who].leads {
         return Ok(());

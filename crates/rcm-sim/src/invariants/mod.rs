@@ -15,6 +15,7 @@ mod i11_order;
 mod i12_no_false_alarm;
 pub(crate) mod i13_liveness;
 mod i14_bounds;
+mod i16_eyes;
 mod i1_acknowledged;
 mod i2_epochs;
 mod i3_released;
@@ -117,10 +118,11 @@ impl World {
     )]
     pub(crate) fn check_told(&mut self, who: Who, event: &Event) {
         let finding = match &event.kind {
-            Kind::FailoverStarted { cause, .. } => {
+            Kind::FailoverStarted { cause, epoch, .. } => {
                 self.truth.failover_started(who, *cause);
                 self.coverage.count("failovers");
                 i12_no_false_alarm::check(self, *cause)
+                    .and_then(|()| i16_eyes::check(self, who, *cause, *epoch))
             }
             Kind::FailoverResumed { .. } => {
                 self.truth.of(who).looked_for_announced = true;

@@ -34,6 +34,10 @@ pub(crate) struct Truth {
     pub(super) switched: BTreeSet<Epoch>,
     /// The highest epoch that has ruled a process, by a fence or a seal.
     pub(super) ruled: BTreeMap<Process, Epoch>,
+    /// When something began to go wrong last, or ended to.
+    pub(crate) disturbed_at: Time,
+    /// What an engine does now somebody has asked for.
+    pub(crate) on_request: bool,
     own: BTreeMap<Who, Own>,
 }
 

@@ -28,6 +28,7 @@ impl World {
             | What::Script { .. }
             | What::Slow { .. }
             | What::MonitorKilled { .. }
+            | What::MonitorGone { .. }
             | What::MonitorPaused { .. }
             | What::PromotedByHand
             | What::HandedOver

@@ -43,6 +43,7 @@ impl World {
             self.first_fault_at = Some(self.now);
             self.steps.clear();
         }
+        self.truth.disturbed_at = self.now;
         self.coverage.fault(what.word());
         self.note([70, place as u64, node as u64], |world| {
             format!("! {} {what:?}", world.name(node))
@@ -152,6 +153,12 @@ impl World {
                 for who in self.meant(whose, by) {
                     self.kill_monitor(who);
                     self.schedule(now + back_after, Event::StartMonitor(who));
+                }
+            }
+            What::MonitorGone { whose } => {
+                for who in self.meant(whose, by) {
+                    self.kill_monitor(who);
+                    self.monitors[who].gone = true;
                 }
             }
             What::MonitorPaused { whose, time } => {

@@ -3,6 +3,7 @@
 //! Here are the words of that list; how it is made and what it does to the world is beside it.
 
 mod draw;
+mod eyes;
 mod heal;
 mod inflict;
 mod plot;
@@ -161,6 +162,10 @@ pub enum What {
         whose: Whose,
         back_after: Time,
     },
+    /// It never comes back.
+    MonitorGone {
+        whose: Whose,
+    },
     MonitorPaused {
         whose: Whose,
         time: Time,
@@ -198,6 +203,7 @@ impl What {
             Self::Loss { .. } => "loss",
             Self::CutFromStore { .. } => "cut from the store",
             Self::MonitorKilled { .. } => "monitor killed",
+            Self::MonitorGone { .. } => "monitor gone",
             Self::MonitorPaused { .. } => "monitor paused",
             Self::Store { .. } => "store",
             Self::PromotedByHand => "promoted by hand",

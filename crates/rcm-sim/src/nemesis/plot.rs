@@ -1,6 +1,7 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
 use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned, ways};
+use super::eyes::eyes;
 use super::promise::promise;
 use super::{Fault, Size, Step, What, When, Whom, Whose};
 use crate::seed::Rng;
@@ -22,6 +23,10 @@ pub enum Plot {
     ByHand,
     /// Somebody asks for a switchover.
     Planned,
+    /// Some monitors see the primary lost and others do not, or cannot say so.
+    Eyes,
+    /// One monitor sees less than the others: no failover may happen.
+    OneEye,
     /// What strict mode has to withstand.
     Promise,
 }
@@ -42,6 +47,10 @@ const STEPS: [Step; 10] = [
 /// The plot and the faults of a seed, for a group of so many nodes.
 #[expect(clippy::too_many_lines, reason = "a table of plots")]
 pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
+    let mut own = Rng::new(seed, 5);
+    if size.monitors > 1 && own.percent(15) {
+        return eyes(&mut own, size);
+    }
     let mut rng = Rng::new(seed, 2);
     if strict && rng.percent(60) {
         return (Plot::Promise, promise(&mut rng, size));
@@ -274,6 +283,7 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
                 });
             }
         }
+        Plot::Eyes | Plot::OneEye => faults = eyes(rng, size).1,
         Plot::Promise => faults = promise(rng, size),
         Plot::ByHand => {
             let what = by_hand(rng, size);

@@ -9,6 +9,7 @@ use crate::connect::Attempt;
 use crate::monitor::{Incarnation, Who};
 use crate::nemesis::{Disk, Subject};
 use crate::node::{Process, StreamId};
+use crate::registry::News;
 use crate::store::Asked;
 use crate::strict;
 use crate::trace::Time;
@@ -23,6 +24,8 @@ pub(crate) enum Event {
     Down(ConnId),
     Up(ConnId),
     Store(Asked),
+    /// A monitor may not have been heard for too long.
+    Lapse(Who),
     Cron {
         node: usize,
         process: Process,
@@ -131,6 +134,10 @@ pub(crate) enum Ours {
     Told {
         revision: Revision,
     },
+    /// The store tells of another monitor.
+    News(News),
+    /// The store's watch begins again.
+    WatchAgain,
 }
 
 pub(super) struct Entry {

@@ -14,6 +14,7 @@ impl World {
             Event::Down(id) => self.on_down(id),
             Event::Up(id) => self.on_up(id),
             Event::Store(asked) => self.on_store(asked),
+            Event::Lapse(who) => self.on_lapse(who),
             Event::Cron { node, process } => self.on_cron(node, process),
             Event::Attempt {
                 node,
@@ -38,14 +39,23 @@ impl World {
                 self.on_client_packet(node, process, client, bytes);
             }
             Event::Fault { place, subject } => self.on_fault(place, subject),
-            Event::Undo(place, node) => self.on_undo(place, node),
+            Event::Undo(place, node) => {
+                self.truth.disturbed_at = self.now;
+                self.on_undo(place, node);
+            }
             Event::Restart {
                 node,
                 process,
                 disk,
-            } => self.restart(node, process, disk),
+            } => {
+                self.truth.disturbed_at = self.now;
+                self.restart(node, process, disk);
+            }
             Event::Ended { node, process } => self.on_ended(node, process),
-            Event::Resume { node, process } => self.resume(node, process),
+            Event::Resume { node, process } => {
+                self.truth.disturbed_at = self.now;
+                self.resume(node, process);
+            }
             Event::Request { who, request } => self.request(who, request),
             Event::PauseOver { node, process } => self.on_pause_over(node, process),
             Event::Wake { node, process } => self.on_wake(node, process),
@@ -79,6 +89,8 @@ impl World {
             Ours::Granted { asked_at } => self.on_granted(who, asked_at),
             Ours::LeaseEnds { until } => self.on_lease_ends(who, until),
             Ours::Told { revision } => self.on_told(who, revision),
+            Ours::News(news) => self.on_news(who, news),
+            Ours::WatchAgain => self.on_watch_again(who),
         }
     }
 

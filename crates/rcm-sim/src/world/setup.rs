@@ -85,7 +85,7 @@ impl World {
             next_stream: 0,
             slow_steps: BTreeSet::new(),
             robbed: BTreeSet::new(),
-            store: Store::default(),
+            store: Store::of(size.monitors),
             monitors,
             incarnations: 0,
             lease_time,

@@ -157,7 +157,10 @@ impl Gate {
     fn of(status: &Status) -> Self {
         let at_rest = match status.stage {
             Stage::Idle => true,
-            Stage::Claiming | Stage::Approaching => status.verdict == Verdict::Healthy,
+            Stage::Claiming | Stage::Approaching => matches!(
+                status.verdict,
+                Verdict::Healthy | Verdict::MonitorsWithoutQuorum
+            ),
             Stage::Resuming
             | Stage::Pausing
             | Stage::CatchingUp

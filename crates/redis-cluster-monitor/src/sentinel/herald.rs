@@ -131,6 +131,7 @@ impl Herald {
             | Kind::WarningRaised { .. }
             | Kind::WarningCleared { .. }
             | Kind::WouldAct { .. }
+            | Kind::LeaseResigned { .. }
             | Kind::WitnessAsked { .. }
             | Kind::WritesPaused { .. }
             | Kind::SwitchoverDoubted { .. }

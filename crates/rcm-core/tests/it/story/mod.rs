@@ -4,6 +4,7 @@
 //! Actions are carried out at once and printed as `> ...`; events are printed as `* ...`.
 
 mod act;
+mod monitors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -15,6 +16,7 @@ use rcm_core::engine::{Engine, Identity, Input};
 use rcm_core::id::{NodeId, Offset, Revision};
 use rcm_core::lease::Lease;
 use rcm_core::observation as look;
+use rcm_core::opinion::{Class, Peer};
 use rcm_core::policy::{Nodes, Policy};
 use rcm_core::record::{Phase, Primary, Record};
 use rcm_core::request::Request;
@@ -45,6 +47,8 @@ pub(crate) struct Story {
     look_ago: Duration,
     /// Nodes are asked about their gates.
     strict: bool,
+    /// The other monitors.
+    peers: Vec<Peer>,
     output: String,
 }
 
@@ -82,6 +86,7 @@ impl Runner for Story {
             }
             "lease" => {
                 let now = Instant::after_start(self.now);
+                self.meet_monitors();
                 let lease = match args.next_pos().ok_or("which?")?.value.as_str() {
                     "locked" => Lease::HeldSince(now),
                     "granted" => Lease::Granted,
@@ -89,6 +94,8 @@ impl Runner for Story {
                 };
                 self.input(Input::Lease(lease));
             }
+            "monitors" => self.register(&mut args)?,
+            "dies" | "lives" | "leaves" | "says" => self.hear_of(name, &mut args)?,
             "other" => self.overtake(&mut args)?,
             "told" => {
                 let revision = self.revision;
@@ -148,6 +155,7 @@ impl Story {
         if let Some(text) = args.lookup("hang_after") {
             policy.hang_after = Some(duration(&text.value)?);
         }
+        policy.quorum = args.lookup_parse("quorum")?;
         policy.ack_replicas = args.lookup_parse("ack_replicas")?.unwrap_or(0);
         policy.observe = args.lookup_parse("observe")?.unwrap_or(false);
         policy.persist_roles = args.lookup_parse("persist")?.unwrap_or(false);
@@ -521,6 +529,14 @@ impl Story {
         .unwrap();
         for node in &status.nodes {
             write!(self.output, " {}={:?}", node.address.host(), node.role).unwrap();
+        }
+        if !status.monitors.is_empty() {
+            write!(self.output, " quorum {}", status.quorum).unwrap();
+        }
+        for monitor in &status.monitors {
+            let life = if monitor.alive { "alive" } else { "dead" };
+            let sees = monitor.sees.map_or("nothing", Class::code);
+            write!(self.output, " {}={life},{sees}", monitor.id).unwrap();
         }
         self.output.push('\n');
     }
