@@ -83,3 +83,88 @@ fn is_fresh(peer: &Peer, now: Instant) -> bool {
         now.since(heard.at).saturating_add(heard.opinion.age) < Policy::OPINION_LASTS
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::id::Epoch;
+    use crate::opinion::{Heard, Opinion};
+
+    const ABOUT: About = About {
+        epoch: Epoch(1),
+        run_id: None,
+    };
+
+    fn peers(count: usize, alive: usize, seen: Class, age: Duration) -> Vec<Peer> {
+        let opinion = Opinion {
+            about: ABOUT,
+            seen,
+            age,
+        };
+        let said = Some(Heard {
+            opinion,
+            at: Instant::ZERO,
+        });
+        let peer = |number: usize| Peer {
+            id: format!("m{number}").parse().unwrap(),
+            alive: number < alive,
+            said,
+        };
+        (0..count).map(peer).collect()
+    }
+
+    fn needed(others: usize, alive: usize, quorum: Option<usize>) -> usize {
+        let peers = peers(others, alive, Class::Well, Duration::ZERO);
+        Ballot {
+            peers: &peers,
+            quorum,
+            defect: Defect::default(),
+        }
+        .needed()
+    }
+
+    fn counted(seen: Class, age: Duration, after: Duration) -> Count {
+        let peers = peers(2, 1, seen, age);
+        let ballot = Ballot {
+            peers: &peers,
+            quorum: None,
+            defect: Defect::default(),
+        };
+        ballot.count(ABOUT, Instant::ZERO + after)
+    }
+
+    #[test]
+    fn a_majority_of_the_registered_is_needed_however_many_live() {
+        let majorities = [(0, 1), (1, 2), (2, 2), (3, 3), (4, 3), (6, 4)];
+        for (others, majority) in majorities {
+            for alive in 0..=others {
+                assert_eq!(needed(others, alive, None), majority, "{others} others");
+            }
+        }
+    }
+
+    #[test]
+    fn the_operators_quorum_is_at_most_everybody() {
+        assert_eq!(needed(2, 2, Some(1)), 1);
+        assert_eq!(needed(2, 0, Some(3)), 3);
+        assert_eq!(needed(2, 2, Some(9)), 3);
+        assert_eq!(needed(2, 2, Some(0)), 1);
+    }
+
+    #[test]
+    fn only_the_living_are_heard_and_only_for_a_while() {
+        let lost = |after| counted(Class::Hung, Duration::ZERO, after).lost;
+        assert_eq!(lost(Duration::ZERO), 1);
+        assert_eq!(lost(Duration::from_millis(1_999)), 1);
+        assert_eq!(lost(Policy::OPINION_LASTS), 0);
+    }
+
+    #[test]
+    fn a_veto_is_as_old_as_what_the_replicas_received() {
+        let vetoes = |age| counted(Class::Replicating, age, Duration::from_secs(1)).vetoes;
+        assert_eq!(vetoes(Duration::from_millis(900)), 1);
+        assert_eq!(vetoes(Duration::from_secs(1)), 0);
+    }
+}

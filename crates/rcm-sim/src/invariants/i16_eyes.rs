@@ -6,7 +6,6 @@
 
 use rcm_core::id::Epoch;
 use rcm_core::opinion::About;
-use rcm_core::record::Phase;
 use rcm_core::verdict::Verdict;
 
 use super::{Finding, broken};
@@ -31,7 +30,9 @@ pub(super) fn check(world: &World, who: Who, cause: Verdict, epoch: Epoch) -> Fi
     };
     // Somebody else's record is newer: the claim will come to nothing.
     let outdated = record.epoch.next() != epoch;
-    if outdated || matches!(record.phase, Phase::Promoting { .. }) {
+    // Only what was announced is continued on no more than that; it may be committed by now.
+    let announced = cause == Verdict::PrimarySuspected;
+    if outdated || announced {
         return Ok(());
     }
     let about = About {

@@ -109,8 +109,9 @@ fn a_trace_does_not_change_what_it_tells_of() {
 #[test]
 fn broken_cores_are_noticed() {
     use Mutant::{
-        AmnesiaVotes, AttachToAnybody, DeafFollower, GuessedLoss, Impatient, NoBranch, NoEdge,
-        NoLease, NoSeal, PromoteBeforeIntend, SameEpoch, SmallQuorum,
+        AmnesiaVotes, AnyPrimary, AttachToAnybody, DeafFollower, GuessedLoss, Impatient, NoBranch,
+        NoEdge, NoLease, NoQuorum, NoSeal, PromoteBeforeIntend, QuorumShrinks, SameEpoch,
+        SmallQuorum,
     };
     for mutant in [
         NoSeal,
@@ -122,6 +123,9 @@ fn broken_cores_are_noticed() {
         AttachToAnybody,
         SameEpoch,
         GuessedLoss,
+        NoQuorum,
+        AnyPrimary,
+        QuorumShrinks,
     ] {
         let trial = try_mutant(mutant, false, 0, 50);
         assert!(
