@@ -1,6 +1,7 @@
 //! Several monitors as processes of their own, on one etcd.
 
 use redis_cluster_monitor::local::{Etcd, Group, Server, Version, wait_for};
+use rustix::process::Signal;
 
 use crate::monitor::{Monitor, Result, SOON, State, builder, check};
 
@@ -94,4 +95,25 @@ fn one_acts() -> Result {
     let next = pair.heir()?;
     assert_ne!(next, heir);
     left.explain(pair.group.wait_until_in_step(next, SOON))
+}
+
+#[test]
+fn a_monitor_that_was_stopped_obeys_when_it_wakes() {
+    check(stopped_one_obeys());
+}
+
+fn stopped_one_obeys() -> Result {
+    let mut pair = Pair::start()?;
+    let leader = pair.wait_for_one("primary-adopted")?;
+    let (stopped, other) = (&pair.monitors[leader], &pair.monitors[1 - leader]);
+    stopped.signal(Signal::STOP);
+    pair.group.nodes_mut()[0].kill();
+    other.wait_for("primary-switched")?;
+    let heir = pair.heir()?;
+    stopped.signal(Signal::CONT);
+    stopped.wait_for("primary-learned")?;
+    pair.group.wait_until_in_step(heir, SOON)?;
+    assert!(stopped.told("primary-switched").is_empty());
+    assert_eq!(other.told("primary-switched").len(), 1);
+    Ok(())
 }
