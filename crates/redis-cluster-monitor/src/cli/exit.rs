@@ -14,7 +14,8 @@ pub enum Exit {
     Usage = 2,
     /// Nothing can be served: the record belongs to other servers, or no node can replicate.
     Halted = 3,
-    /// The state folder is locked by another monitor, or damaged, or cannot be written.
+    /// The state folder is locked by another monitor, or damaged, or cannot be written; or etcd
+    /// cannot be used.
     Store = 4,
 }
 

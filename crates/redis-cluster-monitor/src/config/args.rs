@@ -10,6 +10,7 @@ use rcm_core::policy::Nodes;
 
 use super::duration::{BadDuration, parse, parse_or_off};
 use super::environment::{self, Variables};
+use super::etcd::{self, Place};
 use super::sentinel::{self, Listen};
 use super::settings::{Door, Process, Settings, check_delay};
 use super::{Config, Environment, Error, Group, REPORT_EVERY, Secret, file, state_folder};
@@ -26,7 +27,7 @@ use crate::telemetry::{Log, LogFormat, LogLevel};
                   Options beat the environment, that beats the configuration file.\n\
                   Passwords come from --password-file, RCM_PASSWORD_FILE or RCM_PASSWORD.\n\
                   Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 halted, 4 state \
-                  folder locked or damaged."
+                  folder locked or damaged, or no etcd."
 )]
 pub struct Args {
     /// What to do; without it one group is watched.
@@ -147,9 +148,10 @@ struct ProcessArgs {
     /// Folder for the state [default: the service manager's, else the user's folder for state]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Where the agreed record lives: file
-    #[arg(long, value_name = "STORE", value_parser = only_file)]
-    store: Option<()>,
+    /// Where the agreed record lives: file, or etcd://HOST:PORT,... for several monitors [default:
+    /// file]
+    #[arg(long, value_name = "STORE")]
+    store: Option<Place>,
     /// How often a line sums up the group; 0 is never [default: 5s]
     #[arg(long, value_name = "DUR", value_parser = parse_or_off)]
     report_every: Option<Duration>,
@@ -270,6 +272,7 @@ fn build(
         .over(file.process);
     Ok(Config {
         state_folder: state_folder::resolve(process.state_folder, env)?,
+        etcd: process.store.into_etcd().map_err(Error::new)?,
         log: Log {
             format: process.log_format.unwrap_or_default(),
             level: process.log_level.unwrap_or_default(),
@@ -342,6 +345,10 @@ impl ProcessArgs {
         };
         Ok(Process {
             state_folder: self.state_dir,
+            store: etcd::Settings {
+                place: self.store,
+                ..etcd::Settings::default()
+            },
             report_every: self.report_every,
             log_format: self.log_format,
             log_level: level,
@@ -387,13 +394,6 @@ fn delay(name: &'static str) -> impl Fn(&str) -> Result<Duration, String> + Clon
         let delay = parse(text).map_err(|error: BadDuration| error.to_string())?;
         check_delay(name, delay)?;
         Ok(delay)
-    }
-}
-
-pub(super) fn only_file(text: &str) -> Result<(), String> {
-    match text {
-        "file" => Ok(()),
-        _ => Err("not built yet in this version; the store is `file`".to_owned()),
     }
 }
 

@@ -66,10 +66,7 @@ fn mistakes_are_named_with_their_word_and_remedy() {
             "--sentinel-username u a",
             ["username `u` and no password", "RCM_SENTINEL_PASSWORD"],
         ),
-        (
-            "--store etcd://h:2379 a",
-            ["--store", "not built yet in this version"],
-        ),
+        ("--store etc://h:2379 a", ["--store", "etcd://HOST:PORT"]),
         (
             "10.0.0.1 check",
             ["`check` is the word of a subcommand", "check:6379"],
@@ -212,14 +209,46 @@ fn the_environment_is_read_like_options_and_its_mistakes_are_named() {
         HOME,
         ("RCM_HANG_AFTER", "2"),
         ("RCM_LOG_LEVEL", "loud"),
-        ("RCM_STORE", "etcd://h"),
+        ("RCM_STORE", "etcd:h"),
     ];
     let error = config("h1", &wrong).unwrap_err();
     for part in [
         "error: RCM_HANG_AFTER is set to `2`: `2` has no unit; write 2ms, 2s or 2m",
         "error: RCM_LOG_LEVEL is set to `loud`",
-        "error: RCM_STORE is set to `etcd://h`: not built yet in this version",
+        "error: RCM_STORE is set to `etcd:h`: `etcd:h` is no store; write `file`",
     ] {
         assert!(error.contains(part), "no {part:?} in\n{error}");
     }
+}
+
+#[test]
+fn an_etcd_of_the_command_line_takes_the_rest_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let text = r#"
+        [store]
+        kind = "etcd"
+        endpoints = ["10.0.0.1"]
+        prefix = "/rcm/eu"
+        username = "rcm"
+        [groups.a]
+        nodes = ["10.0.0.2"]
+    "#;
+    fs::write(&path, text).unwrap();
+    let run = format!("run --config {}", path.display());
+    let etcd = |line: &str, env: &[(&str, &str)]| config(line, env).map(|config| config.etcd);
+    assert!(
+        etcd(&run, &[HOME])
+            .unwrap_err()
+            .contains("a username and a password")
+    );
+    let env = [HOME, ("RCM_STORE_PASSWORD", "secret")];
+    let found = etcd(&format!("{run} --store etcd://h1:1,h2"), &env)
+        .unwrap()
+        .unwrap();
+    let endpoints: Vec<_> = found.endpoints.iter().map(ToString::to_string).collect();
+    assert_eq!(endpoints, ["h1:1", "h2:2379"]);
+    assert_eq!((found.prefix.as_str(), found.tls), ("/rcm/eu", None));
+    assert_eq!(found.credentials.unwrap().username.as_deref(), Some("rcm"));
+    assert_eq!(etcd(&format!("{run} --store file"), &env), Ok(None));
 }

@@ -10,7 +10,7 @@ use rcm_core::id::GroupName;
 
 use super::duration;
 use super::settings::{Process, Settings, check_delay};
-use super::{Environment, Error, Secret, sentinel};
+use super::{Environment, Error, Secret, etcd, sentinel};
 
 /// What the environment says.
 #[derive(Debug, Default)]
@@ -50,12 +50,16 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
     let sentinel = door(&mut reader);
     let process = Process {
         state_folder: reader.value("RCM_STATE_DIR").map(PathBuf::from),
+        store: etcd::Settings {
+            place: reader.parsed("RCM_STORE", str::parse),
+            password: reader.text("RCM_STORE_PASSWORD").map(Secret::new),
+            ..etcd::Settings::default()
+        },
         report_every: reader.parsed::<Duration, _>("RCM_REPORT_EVERY", duration::parse_or_off),
         log_format: reader.parsed("RCM_LOG_FORMAT", |text| ValueEnum::from_str(text, false)),
         log_level: reader.parsed("RCM_LOG_LEVEL", |text| ValueEnum::from_str(text, false)),
         sentinel,
     };
-    reader.parsed("RCM_STORE", super::args::only_file);
     let name = reader.parsed("RCM_NAME", str::parse);
     let password_file = reader.value("RCM_PASSWORD_FILE").map(PathBuf::from);
     if settings.password.is_some() && password_file.is_some() {

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod duration;
 mod environment;
+pub mod etcd;
 mod file;
 mod hooks;
 mod problem;
@@ -26,6 +27,7 @@ use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 
 use crate::telemetry::Log;
+pub use etcd::{Etcd, Tls};
 pub use hooks::{Scripts, Webhook};
 pub use proxy::{Indeterminate, Proxy};
 pub use secret::Secret;
@@ -35,8 +37,10 @@ pub use url::{BadUrl, Url};
 /// Everything a monitor is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The folder of the file store.
+    /// The folder of the file store, and of this monitor's id.
     pub state_folder: PathBuf,
+    /// The etcd in which the records live, if it is not the folder.
+    pub etcd: Option<Etcd>,
     /// How logs are written.
     pub log: Log,
     /// How often a line sums up each group; zero is never.

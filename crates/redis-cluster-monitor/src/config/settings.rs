@@ -9,7 +9,7 @@ use std::time::Duration;
 use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 
-use super::{Credentials, Group, Scripts, Secret, sentinel};
+use super::{Credentials, Group, Scripts, Secret, etcd, sentinel};
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// What one source says; `None` is nothing.
@@ -98,6 +98,7 @@ impl Settings {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Process {
     pub state_folder: Option<PathBuf>,
+    pub store: etcd::Settings,
     pub report_every: Option<Duration>,
     pub log_format: Option<LogFormat>,
     pub log_level: Option<LogLevel>,
@@ -109,6 +110,7 @@ impl Process {
     pub(super) fn over(self, below: Self) -> Self {
         Self {
             state_folder: self.state_folder.or(below.state_folder),
+            store: self.store.over(below.store),
             report_every: self.report_every.or(below.report_every),
             log_format: self.log_format.or(below.log_format),
             log_level: self.log_level.or(below.log_level),

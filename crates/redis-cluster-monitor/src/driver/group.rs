@@ -7,11 +7,13 @@ use rcm_core::event::Event;
 use rcm_core::lease::Lease;
 use rcm_core::request::{Refusal, Request};
 use rcm_core::status::Status;
+use rcm_core::time::Instant;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::executor::Executor;
 use super::heartbeat::Heartbeat;
 use crate::clock::Clock;
+use crate::store::{Leadership, Membership};
 use crate::telemetry;
 
 /// A request, and where its answer goes.
@@ -28,6 +30,9 @@ pub(super) struct Group {
     heartbeat: Heartbeat,
     gaps_seen: u64,
     store_trouble: watch::Receiver<Option<String>>,
+    membership: Membership,
+    /// What the engine was told last of its lease.
+    lease: Lease,
 }
 
 impl Group {
@@ -37,6 +42,7 @@ impl Group {
         clock: Clock,
         heartbeat: Heartbeat,
         store_trouble: watch::Receiver<Option<String>>,
+        membership: Membership,
     ) -> Self {
         Self {
             engine,
@@ -45,6 +51,8 @@ impl Group {
             heartbeat,
             gaps_seen: 0,
             store_trouble,
+            membership,
+            lease: Lease::NotHeld,
         }
     }
 
@@ -58,16 +66,20 @@ impl Group {
             return;
         };
         let (mut outcomes, mut observations, mut calm) = inbox;
-        // The file store's lock is the lease: it is held for as long as the process lives.
-        let mut input = Input::Lease(Lease::HeldSince(self.clock.now()));
+        let mut input = self.look_at_lease();
         loop {
             self.handle(input, &publisher, &events);
-            let deadline = self.clock.until(self.engine.next_deadline());
+            let deadline = self.clock.until(self.next_deadline());
             input = tokio::select! {
                 // What is known goes before what is only feared: a reply that waits to be read
                 // must not lose against a timer.
                 biased;
                 Some((id, outcome)) = outcomes.recv() => Input::Outcome { id, outcome },
+                Ok(()) = self.membership.leadership.changed() => self.look_at_lease(),
+                Ok(()) = self.membership.stored.changed() => {
+                    let revision = *self.membership.stored.borrow_and_update();
+                    Input::Stored { revision }
+                }
                 Some(pause) = calm.recv() => {
                     self.executor.all_are_calm(pause);
                     Input::Tick
@@ -88,8 +100,29 @@ impl Group {
         }
     }
 
+    /// The right to act, as it is now.
+    fn look_at_lease(&mut self) -> Input {
+        let now = self.clock.now();
+        self.lease = match *self.membership.leadership.borrow_and_update() {
+            Leadership::Alone => Lease::HeldSince(now),
+            Leadership::Until(until) if now < until => Lease::Granted,
+            Leadership::Until(_) | Leadership::None => Lease::NotHeld,
+        };
+        Input::Lease(self.lease)
+    }
+
+    /// When the engine wants to see the time, or its lease is over.
+    fn next_deadline(&self) -> Instant {
+        let due = self.engine.next_deadline();
+        match *self.membership.leadership.borrow() {
+            Leadership::Until(until) if self.lease == Lease::Granted => due.min(until),
+            Leadership::Until(_) | Leadership::Alone | Leadership::None => due,
+        }
+    }
+
     /// What comes of it leaves with the next input.
     fn begin(&mut self, Asked { request, answer }: Asked) {
+        self.tell_lease_end();
         self.tell_lateness();
         let begun = self.engine.request(self.clock.now(), &request);
         // Who asked may have gone away.
@@ -102,6 +135,7 @@ impl Group {
         publisher: &watch::Sender<Arc<Status>>,
         events: &broadcast::Sender<Arc<Event>>,
     ) {
+        self.tell_lease_end();
         self.tell_lateness();
         self.engine.handle(self.clock.now(), input);
         while let Some(action) = self.engine.poll_action() {
@@ -115,7 +149,18 @@ impl Group {
         }
     }
 
-    /// Goes before everything else: what could not be heard is no evidence.
+    /// Goes before everything else: after a pause of this process somebody else may be acting.
+    fn tell_lease_end(&mut self) {
+        let now = self.clock.now();
+        let leadership = *self.membership.leadership.borrow();
+        let is_over = !matches!(leadership, Leadership::Until(until) if now < until);
+        if self.lease == Lease::Granted && is_over {
+            self.lease = Lease::NotHeld;
+            self.engine.handle(now, Input::Lease(self.lease));
+        }
+    }
+
+    /// Goes before what was seen: what could not be heard is no evidence.
     fn tell_lateness(&mut self) {
         let now = self.clock.now();
         if let Some(by) = self.heartbeat.lateness(now, &mut self.gaps_seen) {

@@ -108,6 +108,8 @@ impl Handle {
             group: name.clone(),
             monitor: store.monitor().clone(),
         };
+        // Who only observes leaves the lead to others.
+        let membership = store.join(&name, !policy.observe);
         let engine = Engine::new(me, &nodes, policy, seed, clock.now());
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
@@ -122,7 +124,7 @@ impl Handle {
             holders.clone(),
         );
         let trouble = store_health.trouble();
-        let group = group::Group::new(engine, executor, clock, heartbeat, trouble);
+        let group = group::Group::new(engine, executor, clock, heartbeat, trouble, membership);
         let (requests, asked) = mpsc::channel(REQUESTS_WAITING);
         let task = tokio::spawn(group.run(publisher.clone(), events.clone(), asked));
         let abort = task.abort_handle();

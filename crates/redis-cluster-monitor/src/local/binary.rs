@@ -99,6 +99,26 @@ impl Binary {
     }
 }
 
+/// Any other program of this machine: where the variable says, else on PATH. `install` is a command
+/// that brings it.
+pub(super) fn program(variable: &str, name: &str, install: &str) -> Result<PathBuf, Error> {
+    let told = env::var_os(variable)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path = || {
+        env::split_paths(&path)
+            .map(|folder| folder.join(name))
+            .find(|it| is_executable(it))
+    };
+    told.or_else(on_path)
+        .filter(|path| is_executable(path))
+        .ok_or_else(|| Error::Missing {
+            what: name.to_owned(),
+            hint: format!("`{install}` brings it, or point {variable} at one"),
+        })
+}
+
 /// What `make servers` fills.
 fn servers() -> PathBuf {
     source_tree().join("target/servers")

@@ -2,7 +2,7 @@
 //!
 //! [`Binary`] finds a server program, [`Server`] is one process of it, [`Group`] is a primary with
 //! its replicas, [`Client`] talks to any of them. [`Writing`] is a program that writes with a client
-//! [`Library`]. All of it is blocking.
+//! [`Library`]. [`Etcd`] is one or several members of an etcd. All of it is blocking.
 //!
 //! Not here: anything that a monitor does to nodes in production.
 //!
@@ -13,6 +13,7 @@ mod binary;
 mod builder;
 mod client;
 mod error;
+mod etcd;
 mod group;
 mod library;
 mod port;
@@ -27,6 +28,7 @@ pub use binary::{Binary, Version};
 pub use builder::Builder;
 pub use client::{Client, Reply};
 pub use error::Error;
+pub use etcd::Etcd;
 pub use group::Group;
 pub use library::Library;
 pub use server::Server;

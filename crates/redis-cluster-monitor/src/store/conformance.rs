@@ -1,16 +1,22 @@
 //! One battery for every store.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use rcm_core::id::{Address, Epoch, GroupName, ReplicationId, Revision, RunId};
 use rcm_core::lineage::Chain;
 use rcm_core::record::{Primary, Record};
+use tokio::time::timeout;
 
+use super::etcd::{self, Etcd};
 use super::file::{File, OpenError};
 use super::memory::Memory;
-use super::{Error, Store};
+use super::{Error, Leadership, Membership, Store};
+use crate::clock::Clock;
+use crate::{config, local};
 
 pub(super) fn group(name: &str) -> GroupName {
     name.parse().unwrap()
@@ -45,12 +51,45 @@ async fn on_each(test: impl AsyncFn(Store)) {
     test(memory()).await;
     let folder = tempfile::tempdir().unwrap();
     test(file(folder.path())).await;
+    let etcd = local::Etcd::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    test(Store::Etcd(etcd_of(&etcd, folder.path()).await.unwrap())).await;
+}
+
+/// How an etcd of this machine is reached.
+pub(super) fn settings_of(etcd: &local::Etcd) -> config::Etcd {
+    let endpoints = etcd.endpoints();
+    let address = |it: &SocketAddr| Address::new(it.ip().to_string(), it.port());
+    config::Etcd {
+        endpoints: endpoints.iter().map(address).collect(),
+        prefix: config::etcd::PREFIX.to_owned(),
+        tls: None,
+        credentials: None,
+        forget_after: config::etcd::FORGET_AFTER,
+    }
+}
+
+pub(super) async fn etcd_of(etcd: &local::Etcd, folder: &Path) -> Result<Etcd, etcd::OpenError> {
+    Etcd::open(&settings_of(etcd), folder, Clock::start()).await
+}
+
+/// Longer than anything takes on a machine with many tests at once.
+pub(super) const SOON: Duration = Duration::from_secs(20);
+
+/// Waits until this monitor may write the record of `group`.
+pub(super) async fn lead(store: &Store, group: &GroupName) -> Membership {
+    let mut membership = store.join(group, true);
+    let leads = |leadership: &Leadership| *leadership != Leadership::None;
+    let led = timeout(SOON, membership.leadership.wait_for(leads)).await;
+    led.expect("nobody leads").unwrap();
+    membership
 }
 
 #[tokio::test]
 async fn a_record_is_read_as_it_was_written() {
     on_each(async |store| {
         let a = group("a");
+        let _leads = lead(&store, &a).await;
         assert_eq!(store.read(&a).await, Ok((None, Revision(0))));
         let mut revision = Revision(0);
         for epoch in 1..20 {
@@ -73,6 +112,7 @@ async fn a_record_is_read_as_it_was_written() {
 async fn a_write_that_expects_another_revision_is_a_conflict() {
     on_each(async |store| {
         let a = group("a");
+        let _leads = lead(&store, &a).await;
         let one = store.write(&a, record(1), Revision(0)).await.unwrap();
         for wrong in [Revision(0), one.next()] {
             assert_eq!(
@@ -88,6 +128,7 @@ async fn a_write_that_expects_another_revision_is_a_conflict() {
 #[tokio::test]
 async fn of_many_writers_of_one_group_exactly_one_wins() {
     on_each(async |store| {
+        let _leads = lead(&store, &group("a")).await;
         let mut writers = tokio::task::JoinSet::new();
         for epoch in 1..=50 {
             let store = store.clone();
@@ -118,6 +159,7 @@ async fn many_groups_are_written_at_once() {
             let store = store.clone();
             writers.spawn(async move {
                 let name = group(&format!("g{i}"));
+                let _leads = lead(&store, &name).await;
                 store.write(&name, record(i), Revision(0)).await.unwrap();
             });
         }
@@ -133,6 +175,7 @@ async fn many_groups_are_written_at_once() {
 #[tokio::test]
 async fn a_record_that_is_too_large_is_certainly_not_stored() {
     on_each(async |store| {
+        let _leads = lead(&store, &group("a")).await;
         let mut large = record(1);
         large.primary.address = Address::new("x".repeat(70_000), 1);
         let error = store.write(&group("a"), large, Revision(0)).await;

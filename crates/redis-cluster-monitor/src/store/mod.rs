@@ -8,20 +8,31 @@
 //! Always holds: a write that was answered with a revision survives a crash of the process and of
 //! the machine; a read is no older than the moment it was asked for.
 
+pub mod etcd;
 pub mod file;
+mod membership;
 pub mod memory;
 
 #[cfg(test)]
 mod conformance;
 
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
 use rcm_core::record::Record;
+use tokio::sync::watch;
+
+pub use self::membership::{Fleet, Leadership, Member, Membership, Opinions};
 
 /// A handle to the store of this monitor; a copy leads to the same store.
 #[derive(Clone, Debug)]
 pub enum Store {
     /// A folder of this machine, for one monitor.
     File(file::File),
+    /// An etcd, for several monitors.
+    Etcd(etcd::Etcd),
     /// Nothing but this process.
     Memory(memory::Memory),
 }
@@ -45,6 +56,7 @@ impl Store {
     pub async fn read(&self, group: &GroupName) -> Result<(Option<Record>, Revision), Error> {
         match self {
             Self::File(file) => file.read(group).await,
+            Self::Etcd(etcd) => etcd.read(group).await,
             Self::Memory(memory) => Ok(memory.read(group)),
         }
     }
@@ -58,6 +70,7 @@ impl Store {
     ) -> Result<Revision, Error> {
         match self {
             Self::File(file) => file.write(group, record, expect).await,
+            Self::Etcd(etcd) => etcd.write(group, &record, expect).await,
             Self::Memory(memory) => memory.write(group, record, expect),
         }
     }
@@ -67,6 +80,7 @@ impl Store {
     pub async fn probe(&self) -> Result<(), Error> {
         match self {
             Self::File(file) => file.probe().await,
+            Self::Etcd(etcd) => etcd.probe().await,
             Self::Memory(_) => Ok(()),
         }
     }
@@ -75,6 +89,7 @@ impl Store {
     pub fn deployment(&self) -> &DeploymentId {
         match self {
             Self::File(file) => file.deployment(),
+            Self::Etcd(etcd) => etcd.deployment(),
             Self::Memory(memory) => memory.deployment(),
         }
     }
@@ -83,7 +98,49 @@ impl Store {
     pub fn monitor(&self) -> &MonitorId {
         match self {
             Self::File(file) => file.monitor(),
+            Self::Etcd(etcd) => etcd.monitor(),
             Self::Memory(memory) => memory.monitor(),
+        }
+    }
+
+    /// Takes part in a group: `runs` says whether this monitor wants to lead it.
+    pub fn join(&self, group: &GroupName, runs: bool) -> Membership {
+        match self {
+            Self::File(_) | Self::Memory(_) => Membership::alone(),
+            Self::Etcd(etcd) => etcd.join(group, runs),
+        }
+    }
+
+    /// All monitors of the deployment, now and from now on.
+    pub fn fleet(&self) -> watch::Receiver<Fleet> {
+        match self {
+            Self::File(_) | Self::Memory(_) => watch::channel(Fleet::alone(self.monitor())).1,
+            Self::Etcd(etcd) => etcd.fleet(),
+        }
+    }
+
+    /// Tells the other monitors what this one sees of a group. The latest text counts; it is gone
+    /// with this process.
+    pub fn say(&self, group: &GroupName, text: String) {
+        match self {
+            Self::File(_) | Self::Memory(_) => {}
+            Self::Etcd(etcd) => etcd.say(group, text),
+        }
+    }
+
+    /// Tells the other monitors where the Sentinel API of this one can be reached.
+    pub fn announce(&self, sentinel: SocketAddr) {
+        match self {
+            Self::File(_) | Self::Memory(_) => {}
+            Self::Etcd(etcd) => etcd.announce(sentinel),
+        }
+    }
+
+    /// This monitor ends: what it holds is free at once. Nothing may act any more.
+    pub async fn leave(self) {
+        match self {
+            Self::File(_) | Self::Memory(_) => {}
+            Self::Etcd(etcd) => etcd.leave().await,
         }
     }
 }
@@ -102,6 +159,21 @@ fn revision_of(stored: Option<&Stored>) -> Revision {
 
 /// The longest JSON text of one record.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
+
+/// The longest text in which a monitor says what it sees of a group.
+const MAX_OPINION_BYTES: usize = 4 * 1024;
+
+/// About `time`, a quarter more or less, so that those who failed together do not come back
+/// together.
+fn jitter(time: Duration) -> Duration {
+    time * 3 / 4 + spread(time / 2)
+}
+
+/// Anything up to `time`.
+fn spread(time: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0_u8) % 1024;
+    time * u32::try_from(random).unwrap_or_default() / 1024
+}
 
 fn too_large(group: &GroupName, bytes: usize) -> Error {
     Error::Failed(format!(

@@ -9,6 +9,7 @@
 mod cli;
 mod clients;
 mod door;
+mod etcd;
 mod eyes;
 mod failover;
 mod gates;
@@ -20,7 +21,9 @@ mod proxy;
 mod scripts;
 mod sentinel;
 mod sentinel_same;
+mod several;
 mod start;
+mod stubs;
 mod switchover;
 mod tidy;
 mod webhooks;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use redis_cluster_monitor::local::{Binary, Builder};
 use redis_cluster_monitor::local::{Error, Group, Server, Version, wait_for};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -155,9 +156,13 @@ impl Monitor {
     }
 
     pub(crate) fn terminate(mut self) -> ExitStatus {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         self.process.wait().unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// Waits until it ends by itself.

@@ -117,7 +117,11 @@ fn roles_are_called_primary_and_replica_except_on_the_wire() {
 #[test]
 fn no_file_outgrows_its_reader() {
     let mut wrong = Vec::new();
-    for path in sources(&crates()) {
+    let generated = |path: &PathBuf| path.ends_with("etcd/stubs.rs");
+    for path in sources(&crates())
+        .into_iter()
+        .filter(|path| !generated(path))
+    {
         let text = fs::read_to_string(&path).unwrap();
         let shipped = text.split("#[cfg(test)]").next().unwrap().lines().count();
         let in_tests = path.components().any(|part| part.as_os_str() == "tests");

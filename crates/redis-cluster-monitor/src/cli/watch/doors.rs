@@ -141,6 +141,9 @@ fn open_sentinel(
     let door = Door::open(settings, served.collect(), &hooks.handle(), monitor, clock)?;
     let address = door.address();
     tracing::info!(%address, "the Sentinel API listens");
+    if !address.ip().is_unspecified() {
+        shared.store.announce(address);
+    }
     if is_open {
         tracing::warn!(
             "everybody who can reach {address} can ask for a failover; set a password with \

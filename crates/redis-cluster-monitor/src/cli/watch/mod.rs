@@ -4,7 +4,6 @@ mod doors;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,8 @@ use crate::config::{Config, Group};
 use crate::driver::{Handle, Setup, Shared};
 use crate::redis::{Commands, Settings};
 use crate::store::Store;
-use crate::store::file::{File, OpenError};
+use crate::store::etcd::{Etcd, OpenError};
+use crate::store::file::File;
 use crate::store::memory::Memory;
 use crate::telemetry;
 
@@ -33,15 +33,17 @@ pub(super) fn run(config: Config) -> Exit {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let store = match open_store(&config) {
-        Ok(store) => store,
-        Err(error) => {
-            tracing::error!("{error}");
-            return Exit::Store;
-        }
-    };
     match super::runtime() {
-        Ok(runtime) => runtime.block_on(until_a_signal(config, store)),
+        Ok(runtime) => runtime.block_on(async {
+            let clock = Clock::start();
+            match open_store(&config, clock).await {
+                Ok(store) => until_a_signal(config, Shared::start(clock, store)).await,
+                Err(error) => {
+                    tracing::error!("{error}");
+                    Exit::Store
+                }
+            }
+        }),
         Err(error) => {
             tracing::error!("cannot start: {error}");
             Exit::Failed
@@ -50,15 +52,22 @@ pub(super) fn run(config: Config) -> Exit {
 }
 
 /// Who only observes agrees with nobody, and leaves nothing behind.
-fn open_store(config: &Config) -> Result<Store, OpenError> {
+async fn open_store(config: &Config, clock: Clock) -> Result<Store, OpenError> {
     if config.groups.iter().all(|group| group.policy.observe) {
         return Ok(Store::Memory(Memory::anonymous()));
     }
-    File::open(&config.state_folder, config.groups.len()).map(Store::File)
+    match &config.etcd {
+        Some(settings) => Etcd::open(settings, &config.state_folder, clock)
+            .await
+            .map(Store::Etcd),
+        None => File::open(&config.state_folder, config.groups.len())
+            .map(Store::File)
+            .map_err(OpenError::Folder),
+    }
 }
 
-async fn until_a_signal(config: Config, store: Store) -> Exit {
-    let shared = Shared::start(Clock::start(), store);
+async fn until_a_signal(config: Config, shared: Shared) -> Exit {
+    let place = place(&config);
     let plans: Vec<Plan> = config.groups.iter().map(Plan::of).collect();
     let groups: Vec<Handle> = config
         .groups
@@ -80,11 +89,7 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
     };
     let mut halts = JoinSet::new();
     for group in &groups {
-        halts.spawn(halted(
-            group.name().clone(),
-            group.status(),
-            config.state_folder.clone(),
-        ));
+        halts.spawn(halted(group.name().clone(), group.status(), place.clone()));
     }
     let (Ok(mut terminate), Ok(mut interrupt)) = (
         signal(SignalKind::terminate()),
@@ -118,7 +123,24 @@ async fn until_a_signal(config: Config, store: Store) -> Exit {
     // What happens from here on is nobody's news.
     drop(groups);
     drop(doors);
+    shared.store.leave().await;
     Exit::Done
+}
+
+/// Where the records are, and what can be done about one that is not the right one.
+fn place(config: &Config) -> String {
+    match &config.etcd {
+        Some(etcd) => format!(
+            "in etcd below {}/groups. If the nodes given are the right ones, the record is that of \
+             others: delete its key, or choose another prefix",
+            etcd.prefix
+        ),
+        None => format!(
+            "in {}. If the nodes given are the right ones, the record is that of others: move the \
+             folder away, or choose another --state-dir",
+            config.state_folder.display()
+        ),
+    }
 }
 
 fn setup(group: Group, shared: &Shared) -> Setup {
@@ -168,16 +190,14 @@ fn reporting_period(report_every: Duration) -> Duration {
 }
 
 /// Waits until the group cannot be served, and says what can be done about it.
-async fn halted(name: GroupName, mut status: Receiver<Arc<Status>>, state_folder: PathBuf) {
+async fn halted(name: GroupName, mut status: Receiver<Arc<Status>>, place: String) {
     if status.wait_for(|status| status.halted).await.is_err() {
         // Its task ends only with the program.
         return std::future::pending().await;
     }
     tracing::error!(
         group = name.as_str(),
-        "not served. Its record is in {}. If the nodes given are the right ones, the record is that \
-         of others: move the folder away, or choose another --state-dir or another name for the \
-         group; the roles are then found out by asking",
-        state_folder.display()
+        "not served. Its record is {place} or another name for the group; the roles are then found \
+         out by asking"
     );
 }

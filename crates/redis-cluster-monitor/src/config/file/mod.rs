@@ -4,10 +4,11 @@ mod groups;
 mod proxy;
 mod reader;
 mod sentinel;
+mod store;
 mod webhooks;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ValueEnum;
 use rcm_core::id::GroupName;
@@ -82,7 +83,9 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
     let mut webhooks = None;
     for (key, value) in table {
         match key.get_ref().as_ref() {
-            "store" => file.process.state_folder = store(reader, value),
+            "store" => {
+                (file.process.state_folder, file.process.store) = store::read(reader, value);
+            }
             "report_every" => {
                 let parsed = reader.text(key, value).map(duration::parse_or_off);
                 file.process.report_every =
@@ -114,30 +117,6 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
         file.webhooks = webhooks::webhooks(reader, webhooks, &names);
     }
     file
-}
-
-/// `[store]`: the only kind that exists is a folder.
-fn store(reader: &mut Reader, value: &Value<'_>) -> Option<PathBuf> {
-    let mut path = None;
-    let table = reader.table("store", value)?;
-    for (key, value) in table {
-        match key.get_ref().as_ref() {
-            "kind" => {
-                if let Some(kind) = reader.text(key, value)
-                    && kind != "file"
-                {
-                    let title = format!("there is no store `{kind}` in this version");
-                    reader.problems.push(
-                        Problem::new(value.span(), title)
-                            .help("the store of this version is \"file\""),
-                    );
-                }
-            }
-            "path" => path = reader.text(key, value).map(|text| reader.path(text)),
-            _ => reader.unknown(key, &["kind", "path"]),
-        }
-    }
-    path
 }
 
 /// A value that is one of a few words.

@@ -138,7 +138,8 @@ impl Reader {
         let problem = Problem::new(key.span(), format!("unknown key `{name}`"));
         let help = if name.contains("pass") && known.contains(&"password_file") {
             "a password does not stand in this file; put it into a file of its own and name that \
-             with password_file, or set RCM_PASSWORD (RCM_SENTINEL_PASSWORD for [sentinel])"
+             with password_file, or set RCM_PASSWORD (for [sentinel] RCM_SENTINEL_PASSWORD, for \
+             [store] RCM_STORE_PASSWORD)"
                 .to_owned()
         } else if let Some(near) = nearest(name, '-', known) {
             format!("did you mean `{near}`?")

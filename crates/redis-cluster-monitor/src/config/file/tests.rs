@@ -2,6 +2,7 @@ use super::*;
 use crate::telemetry::LogFormat;
 use rcm_core::id::Address;
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Every `NAME.toml` is read, and what comes of it is compared with `NAME.txt`. With

@@ -227,7 +227,7 @@ fn open_error(folder: &Folder, path: &Path, fault: Fault) -> OpenError {
 }
 
 /// Names for a new store: short, because they are part of client names on every node.
-fn random_names() -> Result<(DeploymentId, MonitorId), rustix::io::Errno> {
+pub(super) fn random_names() -> Result<(DeploymentId, MonitorId), rustix::io::Errno> {
     let mut random = [0; 12];
     let filled = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
     if filled < random.len() {

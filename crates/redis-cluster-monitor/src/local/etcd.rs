@@ -1,0 +1,267 @@
+//! An etcd of one or several members.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Error, binary, port, try_for};
+
+/// Names the program, and wins over every other place.
+const OVERRIDE: &str = "RCM_ETCD";
+const START_DEADLINE: Duration = Duration::from_secs(20);
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Enough for a machine on which every second port is in use.
+const PORT_ATTEMPTS: u32 = 10;
+
+/// The members. Some may have been killed since; what they have stored stays until the value is
+/// dropped, and then nothing of them is left.
+#[derive(Debug)]
+pub struct Etcd {
+    program: PathBuf,
+    folder: TempDir,
+    arguments: Vec<String>,
+    members: Vec<Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    client: SocketAddr,
+    peer: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Etcd {
+    /// One member with the default settings.
+    pub fn start() -> Result<Self, Error> {
+        Self::with(1, &[])
+    }
+
+    /// So many members, all with these arguments.
+    pub fn with(count: usize, arguments: &[&str]) -> Result<Self, Error> {
+        let program = binary::program(OVERRIDE, "etcd", "apt-get install etcd-server")?;
+        let mut attempts = PORT_ATTEMPTS;
+        loop {
+            attempts -= 1;
+            match Self::launch(&program, count, arguments) {
+                Err(Error::Died { log, .. })
+                    if attempts > 0 && log.contains("address already in use") => {}
+                launched => return launched,
+            }
+        }
+    }
+
+    fn launch(program: &Path, count: usize, arguments: &[&str]) -> Result<Self, Error> {
+        let folder = tempfile::Builder::new().prefix("rcm-etcd-").tempdir();
+        let folder = folder.map_err(|source| Error::Io {
+            action: "create a folder in",
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        let free = || SocketAddr::new(LOOPBACK, port::free(LOOPBACK));
+        let members = (0..count).map(|_| Member {
+            client: free(),
+            peer: free(),
+            child: None,
+        });
+        let mut etcd = Self {
+            program: program.to_owned(),
+            folder,
+            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            members: members.collect(),
+        };
+        for number in 0..count {
+            etcd.spawn(number)?;
+        }
+        for number in 0..count {
+            etcd.wait_until_answering(number)?;
+        }
+        Ok(etcd)
+    }
+
+    /// Where clients reach its members.
+    pub fn endpoints(&self) -> Vec<SocketAddr> {
+        self.members.iter().map(|member| member.client).collect()
+    }
+
+    /// What `--store` wants to be told.
+    pub fn store(&self) -> String {
+        let endpoints: Vec<_> = self.endpoints().iter().map(ToString::to_string).collect();
+        format!("etcd://{}", endpoints.join(","))
+    }
+
+    /// SIGKILL to one member.
+    pub fn kill(&mut self, number: usize) {
+        if let Some(mut child) = self.members[number].child.take() {
+            // Both fail only for a process that is gone already.
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+
+    /// Starts a member that was killed, with what it had stored.
+    pub fn restart(&mut self, number: usize) -> Result<(), Error> {
+        self.kill(number);
+        self.spawn(number)?;
+        self.wait_until_answering(number)
+    }
+
+    /// SIGSTOP: connections stay open, but nobody answers.
+    pub fn pause(&self, number: usize) -> Result<(), Error> {
+        self.signal(number, Signal::STOP)
+    }
+
+    /// SIGCONT: the opposite of [`Self::pause`].
+    pub fn resume(&self, number: usize) -> Result<(), Error> {
+        self.signal(number, Signal::CONT)
+    }
+
+    /// A call to the JSON form of the API of one member: `call(0, "kv/range", &json!({..}))`.
+    pub fn call(&self, number: usize, method: &str, body: &Value) -> Result<Value, Error> {
+        let address = self.members[number].client;
+        let refused = |text: String| Error::Refused {
+            command: method.to_owned(),
+            text,
+        };
+        let answer = post(address, &format!("/v3/{method}"), &body.to_string())
+            .map_err(|source| Error::Connection { address, source })?;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        if !head.starts_with("HTTP/1.0 200") && !head.starts_with("HTTP/1.1 200") {
+            return Err(refused(body.trim().to_owned()));
+        }
+        serde_json::from_str(body).map_err(|error| refused(error.to_string()))
+    }
+
+    fn signal(&self, number: usize, signal: Signal) -> Result<(), Error> {
+        let member = &self.members[number];
+        let gone = || Error::NotRunning {
+            address: member.client,
+        };
+        let child = member.child.as_ref().ok_or_else(gone)?;
+        kill_process(Pid::from_child(child), signal).map_err(|_| gone())
+    }
+
+    fn spawn(&mut self, number: usize) -> Result<(), Error> {
+        let folder = self.folder.path().join(format!("member.{number}"));
+        let io = |action| {
+            let path = folder.clone();
+            move |source| Error::Io {
+                action,
+                path,
+                source,
+            }
+        };
+        fs::create_dir_all(&folder).map_err(io("create"))?;
+        // The log of this start, because it tells when the member is ready.
+        let log = File::create(folder.join(LOG));
+        let log = log.map_err(io("write into"))?;
+        let also = log.try_clone().map_err(io("write into"))?;
+        let member = &self.members[number];
+        let (client, peer) = (url(member.client), url(member.peer));
+        let all: Vec<String> = self
+            .members
+            .iter()
+            .enumerate()
+            .map(|(number, member)| format!("m{number}={}", url(member.peer)))
+            .collect();
+        let scheme = |url: &str| {
+            let tls = self
+                .arguments
+                .iter()
+                .any(|word| word.starts_with("--cert-file"));
+            if tls {
+                url.replace("http:", "https:")
+            } else {
+                url.to_owned()
+            }
+        };
+        let child = Command::new(&self.program)
+            .args(["--name", &format!("m{number}")])
+            .arg("--data-dir")
+            .arg(folder.join("data"))
+            .args(["--listen-client-urls", &scheme(&client)])
+            .args(["--advertise-client-urls", &scheme(&client)])
+            .args([
+                "--listen-peer-urls",
+                &peer,
+                "--initial-advertise-peer-urls",
+                &peer,
+            ])
+            .args(["--initial-cluster", &all.join(",")])
+            .args(["--logger", "zap", "--log-outputs", "stderr"])
+            .args(&self.arguments)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(also)
+            .spawn()
+            .map_err(io("start etcd in"))?;
+        self.members[number].child = Some(child);
+        Ok(())
+    }
+
+    fn wait_until_answering(&mut self, number: usize) -> Result<(), Error> {
+        let address = self.members[number].client;
+        let log = self
+            .folder
+            .path()
+            .join(format!("member.{number}"))
+            .join(LOG);
+        try_for(
+            START_DEADLINE,
+            &format!("etcd {address} being ready"),
+            || {
+                let text = fs::read_to_string(&log).unwrap_or_default();
+                let child = self.members[number].child.as_mut();
+                if let Some(Ok(Some(status))) = child.map(Child::try_wait) {
+                    self.members[number].child = None;
+                    let lines: Vec<&str> = text.lines().collect();
+                    let log = lines[lines.len().saturating_sub(20)..].join("\n");
+                    return Err(Error::Died {
+                        address,
+                        status,
+                        log,
+                    });
+                }
+                Ok(text.contains("serving client traffic")
+                    && TcpStream::connect_timeout(&address, CALL_TIMEOUT).is_ok())
+            },
+        )
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        for number in 0..self.members.len() {
+            // SIGKILL also ends a paused process.
+            self.kill(number);
+        }
+    }
+}
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const LOG: &str = "etcd.log";
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn post(address: SocketAddr, path: &str, body: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, CALL_TIMEOUT)?;
+    stream.set_read_timeout(Some(CALL_TIMEOUT))?;
+    stream.set_write_timeout(Some(CALL_TIMEOUT))?;
+    write!(
+        stream,
+        "POST {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,349 @@
+//! A store in etcd, for several monitors.
+//!
+//! Everything is below one prefix, see `keys`. Whoever creates a group's leader key under its lease
+//! leads the group, and only the leader's writes are stored. One watch tells every monitor what the
+//! others do.
+//!
+//! Always holds: a write that may have been stored is never called failed; a monitor stops to lead
+//! by its own clock before anybody else can begin.
+
+mod board;
+mod calls;
+mod candidacy;
+mod forget;
+mod keys;
+mod mirror;
+mod records;
+mod session;
+#[expect(
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    unnameable_types,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "generated from etcd.proto, and compared with it by a test"
+)]
+#[rustfmt::skip]
+mod stubs;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod voice;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
+use rcm_core::record::Record;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use self::board::Board;
+use self::calls::{created, found, get, holds, put};
+use self::candidacy::{Candidate, Told};
+use self::forget::Registrar;
+use self::keys::{Key, Keys};
+use self::session::{Holder, Session, Trouble};
+use self::transport::{Client, Fault};
+use self::voice::{Voice, Wanted};
+use super::file::{self, File};
+use super::{Error, Fleet, MAX_OPINION_BYTES, Membership, jitter};
+use crate::clock::Clock;
+use crate::config::Etcd as Settings;
+
+/// How long etcd is waited for at the start.
+const START_WITHIN: Duration = Duration::from_secs(10);
+/// How long another process with our id may be alive before it is believed: the lease of one that
+/// was killed is over by then.
+const TAKEN_AFTER: Duration = Duration::from_secs(4);
+/// How long nothing is tried after a failure, a quarter more or less.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest that leaving may take.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
+/// A handle to etcd; a copy leads to the same session. When the last is gone, the lease ends by
+/// itself; [`Store::leave`](super::Store::leave) ends it at once.
+#[derive(Clone, Debug)]
+pub struct Etcd(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    keys: Keys,
+    clock: Clock,
+    deployment: DeploymentId,
+    id: MonitorId,
+    token: String,
+    board: Board,
+    session: watch::Receiver<Option<Session>>,
+    sentinel: watch::Sender<Option<SocketAddr>>,
+    wanted: watch::Sender<Wanted>,
+    tasks: Tasks,
+    /// Gives this monitor its id, and keeps other processes from using it.
+    _folder: File,
+}
+
+/// They end with the value.
+#[derive(Debug)]
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Why etcd cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// This monitor has no state folder of its own.
+    #[error(transparent)]
+    Folder(#[from] file::OpenError),
+    /// The certificates or the key cannot be used.
+    #[error("the certificates for etcd cannot be used: {0}")]
+    Tls(String),
+    /// Another process uses the same id.
+    #[error("{0}")]
+    Taken(String),
+    /// It did not answer, or not as it should.
+    #[error(
+        "etcd cannot be used: {0}; see that it runs, and that the endpoints, the certificates and \
+         the password are the right ones"
+    )]
+    Unusable(String),
+}
+
+impl Etcd {
+    /// Joins the deployment below the prefix, under the id that is kept in `state_folder`.
+    pub async fn open(
+        settings: &Settings,
+        state_folder: &Path,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let folder = File::open(state_folder, 0)?;
+        let client = Client::new(settings, clock)
+            .map_err(|error| OpenError::Tls(transport::innermost(&error)))?;
+        let keys = Keys::below(&settings.prefix);
+        let (fresh, token) = file::random_names().map_err(|errno| {
+            OpenError::Unusable(format!("there are no random numbers: {errno}"))
+        })?;
+        let (sentinel, announced) = watch::channel(None);
+        let mut holder = Holder {
+            client: client.clone(),
+            keys: keys.clone(),
+            clock,
+            id: folder.monitor().clone(),
+            token: token.to_string(),
+            sentinel: announced,
+        };
+        let (deployment, session) = join(&mut holder, &fresh).await?;
+
+        let board = Board::default();
+        let (publisher, sessions) = watch::channel(Some(session));
+        let (wanted, heard) = watch::channel(Wanted::new());
+        let voice = Voice {
+            client: client.clone(),
+            keys: keys.clone(),
+            id: holder.id.clone(),
+            session: sessions.clone(),
+            wanted: heard,
+        };
+        let registrar = Registrar {
+            client: client.clone(),
+            keys: keys.clone(),
+            clock,
+            board: board.clone(),
+            session: sessions.clone(),
+            after: settings.forget_after,
+        };
+        let (id, token) = (holder.id.clone(), holder.token.clone());
+        let tasks = vec![
+            tokio::spawn(holder.hold(session, publisher)),
+            tokio::spawn(mirror::run(client.clone(), keys.clone(), board.clone())),
+            tokio::spawn(voice.run()),
+            tokio::spawn(registrar.run()),
+        ];
+        Ok(Self(Arc::new(Shared {
+            client,
+            keys,
+            clock,
+            deployment,
+            id,
+            token,
+            board,
+            session: sessions,
+            sentinel,
+            wanted,
+            tasks: Tasks(tasks),
+            _folder: folder,
+        })))
+    }
+
+    pub(super) fn deployment(&self) -> &DeploymentId {
+        &self.0.deployment
+    }
+
+    pub(super) fn monitor(&self) -> &MonitorId {
+        &self.0.id
+    }
+
+    pub(super) async fn read(
+        &self,
+        group: &GroupName,
+    ) -> Result<(Option<Record>, Revision), Error> {
+        records::read(&self.0.client, &self.0.keys, group).await
+    }
+
+    pub(super) async fn write(
+        &self,
+        group: &GroupName,
+        record: &Record,
+        expect: Revision,
+    ) -> Result<Revision, Error> {
+        let session = *self.0.session.borrow();
+        let term = session.and_then(|session| self.0.board.term(group, session.lease));
+        // Who does not lead is as one who was deposed.
+        let term = term.ok_or(Error::Conflict)?;
+        records::write(&self.0.client, &self.0.keys, group, record, expect, term).await
+    }
+
+    /// Writes what is written already: that this monitor is alive.
+    pub(super) async fn probe(&self) -> Result<(), Error> {
+        let session = *self.0.session.borrow();
+        let Some(Session { lease, .. }) = session else {
+            return Err(Error::Failed(
+                "this monitor has no lease in etcd".to_owned(),
+            ));
+        };
+        let alive = self.0.keys.of(&Key::Alive(self.0.id.clone()));
+        let is_ours = vec![holds(&alive, &self.0.token)];
+        let again = vec![put(&alive, self.0.token.as_str(), Some(lease))];
+        match self.0.client.transact(is_ours, again, Vec::new()).await {
+            Ok(answer) if answer.succeeded => Ok(()),
+            Ok(_) => Err(Error::Failed(
+                "this monitor is not registered in etcd".to_owned(),
+            )),
+            Err(fault) => Err(Error::Failed(fault.to_string())),
+        }
+    }
+
+    /// Follows a group, and leads it when it can and `runs`.
+    pub(super) fn join(&self, group: &GroupName, runs: bool) -> Membership {
+        let (leadership, led) = watch::channel(super::Leadership::None);
+        let (stored, revision) = watch::channel(Revision(0));
+        let (opinions, heard) = watch::channel(super::Opinions::new());
+        let (resign, resigned) = watch::channel(());
+        let candidate = Candidate {
+            client: self.0.client.clone(),
+            keys: self.0.keys.clone(),
+            clock: self.0.clock,
+            id: self.0.id.clone(),
+            group: group.clone(),
+            board: self.0.board.clone(),
+            session: self.0.session.clone(),
+            resigned,
+            runs,
+        };
+        // It ends when what it tells is told to nobody.
+        tokio::spawn(candidate.run(Told {
+            leadership,
+            stored,
+            opinions,
+        }));
+        Membership {
+            leadership: led,
+            stored: revision,
+            opinions: heard,
+            resign,
+        }
+    }
+
+    pub(super) fn fleet(&self) -> watch::Receiver<Fleet> {
+        self.0.board.fleet()
+    }
+
+    pub(super) fn say(&self, group: &GroupName, text: String) {
+        if text.len() > MAX_OPINION_BYTES {
+            tracing::error!(
+                group = group.as_str(),
+                "what this monitor sees has {} bytes and is not said; the limit is \
+                 {MAX_OPINION_BYTES}",
+                text.len()
+            );
+            return;
+        }
+        self.0.wanted.send_if_modified(|wanted| {
+            let is_new = wanted.get(group) != Some(&text);
+            if is_new {
+                wanted.insert(group.clone(), text);
+            }
+            is_new
+        });
+    }
+
+    pub(super) fn announce(&self, sentinel: SocketAddr) {
+        self.0.sentinel.send_replace(Some(sentinel));
+    }
+
+    /// Ends the session at once, so that others need not wait for the lease to end.
+    pub(super) async fn leave(self) {
+        self.0.tasks.0.iter().for_each(JoinHandle::abort);
+        let session = *self.0.session.borrow();
+        let Some(Session { lease, .. }) = session else {
+            return;
+        };
+        let leave = session::leave(&self.0.client, &self.0.keys, &self.0.id, lease);
+        if timeout(LEAVE_WITHIN, leave).await.is_err() {
+            tracing::warn!("could not take leave of etcd within {LEAVE_WITHIN:?}");
+        }
+    }
+}
+
+/// The name of the deployment, and the first session. `fresh` is the name of one that begins here.
+async fn join(
+    holder: &mut Holder,
+    fresh: &DeploymentId,
+) -> Result<(DeploymentId, Session), OpenError> {
+    let started = holder.clock.now();
+    let since = |holder: &Holder| holder.clock.now().since(started);
+    loop {
+        let trouble = match deployment(&holder.client, &holder.keys, fresh).await {
+            Ok(Ok(deployment)) => match holder.begin().await {
+                Ok(session) => return Ok((deployment, session)),
+                Err(trouble @ Trouble::Taken(_)) if since(holder) >= TAKEN_AFTER => {
+                    return Err(OpenError::Taken(trouble.to_string()));
+                }
+                Err(trouble) => trouble.to_string(),
+            },
+            Ok(Err(why)) => return Err(OpenError::Unusable(why)),
+            Err(fault) => fault.to_string(),
+        };
+        if since(holder) >= START_WITHIN {
+            return Err(OpenError::Unusable(trouble));
+        }
+        sleep(jitter(PAUSE)).await;
+    }
+}
+
+/// The name of the deployment, which whoever comes first has given it.
+async fn deployment(
+    client: &Client,
+    keys: &Keys,
+    fresh: &DeploymentId,
+) -> Result<Result<DeploymentId, String>, Fault> {
+    let key = keys.deployment();
+    let is_new = vec![created(&key, 0)];
+    let name = vec![put(&key, fresh.as_str(), None)];
+    let answer = client.transact(is_new, name, vec![get(&key)]).await?;
+    if answer.succeeded {
+        return Ok(Ok(fresh.clone()));
+    }
+    let name = found(answer).map(|entry| entry.value).unwrap_or_default();
+    let name = String::from_utf8_lossy(&name).into_owned();
+    Ok(name
+        .parse()
+        .map_err(|error| format!("what is at {key} is no name: {error}")))
+}
