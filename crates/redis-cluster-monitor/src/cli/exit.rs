@@ -16,6 +16,8 @@ pub enum Exit {
     Halted = 3,
     /// The state folder is locked by another monitor, or damaged, or cannot be written.
     Store = 4,
+    /// A running monitor refused what it was asked for, and did nothing.
+    Refused = 5,
 }
 
 impl From<Exit> for ExitCode {

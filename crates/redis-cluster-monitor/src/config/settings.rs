@@ -101,6 +101,7 @@ pub(super) struct Process {
     pub log_format: Option<LogFormat>,
     pub log_level: Option<LogLevel>,
     pub sentinel: sentinel::Settings,
+    pub http: Option<Door>,
 }
 
 impl Process {
@@ -112,6 +113,7 @@ impl Process {
             log_format: self.log_format.or(below.log_format),
             log_level: self.log_level.or(below.log_level),
             sentinel: self.sentinel.over(below.sentinel),
+            http: self.http.or(below.http),
         }
     }
 }
@@ -124,7 +126,7 @@ pub(super) enum Door {
 }
 
 impl Door {
-    fn address(self) -> Option<SocketAddr> {
+    pub(super) fn address(self) -> Option<SocketAddr> {
         match self {
             Self::Off => None,
             Self::At(address) => Some(address),

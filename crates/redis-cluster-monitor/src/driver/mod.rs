@@ -170,6 +170,9 @@ impl Handle {
     }
 }
 
+/// What happens to a group from some moment on.
+pub type Events = broadcast::Receiver<Arc<Event>>;
+
 /// Where something can be asked of a group, from any thread.
 #[derive(Clone, Debug)]
 pub struct Requests(mpsc::Sender<Asked>);
@@ -180,8 +183,13 @@ impl Requests {
         Self(mpsc::channel(1).0)
     }
 
-    /// Asks for something: the answer says whether it was begun, the events how it ends.
+    /// Asks for something: the answer says whether it was begun.
     pub async fn send(&self, request: Request) -> Result<(), Refusal> {
+        self.begin(request).await.map(drop)
+    }
+
+    /// Asks for something, and gives what happens from then on: events say how it ends.
+    pub async fn begin(&self, request: Request) -> Result<Events, Refusal> {
         let (answer, begun) = oneshot::channel();
         let asked = Asked { request, answer };
         self.0.send(asked).await.map_err(|_| Refusal::NotReady)?;

@@ -1,6 +1,6 @@
 //! The proxy between real clients and real servers.
 
-mod switch;
+pub(crate) mod switch;
 mod transparent;
 mod trouble;
 
