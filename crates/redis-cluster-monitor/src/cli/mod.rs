@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod exit;
+mod proxy;
 mod switchover;
 mod watch;
 
@@ -28,6 +29,7 @@ pub fn dispatch(args: Args) -> ExitCode {
                 check::show(&config, output)
             })
         }
+        Some(Command::Proxy(order)) => proxy::run(&order),
         Some(Command::Switchover(order)) => switchover::run(&order),
         Some(Command::Demo) => demo::run(),
     }

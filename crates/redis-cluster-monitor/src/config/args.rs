@@ -10,7 +10,7 @@ use rcm_core::policy::Nodes;
 
 use super::duration::{BadDuration, parse, parse_or_off};
 use super::environment::{self, Variables};
-use super::orders::SwitchoverArgs;
+use super::orders::{ProxyArgs, SwitchoverArgs};
 use super::sentinel::{self, Listen};
 use super::settings::{Door, Process, Settings, check_delay};
 use super::{Config, Environment, Error, Group, HTTP, REPORT_EVERY, Secret, file, state_folder};
@@ -45,6 +45,8 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a configuration file and show its groups
     Check(CheckArgs),
+    /// Serve clients beside an application, following the monitors of a group
+    Proxy(ProxyArgs),
     /// Hand the office of the primary over while all are well; nothing is lost
     Switchover(SwitchoverArgs),
     /// Start a primary and two replicas, kill the primary again and again, and show it

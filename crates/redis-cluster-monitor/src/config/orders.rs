@@ -1,9 +1,61 @@
 //! Options of the commands that ask a running monitor for something.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use clap::Args as ClapArgs;
 use rcm_core::id::{Address, GroupName};
 
 use super::args::Output;
+use super::{Access, Secret};
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// `redis-cluster-monitor proxy`.
+#[derive(Debug, ClapArgs)]
+pub struct ProxyArgs {
+    /// Where the Sentinel API of the group's monitors is, apart by commas
+    #[arg(long, value_name = "HOST:PORT,...", required = true, value_delimiter = ',', value_parser = address)]
+    pub monitors: Vec<String>,
+    /// The group whose primary is followed
+    #[arg(long, value_name = "NAME", default_value = "mymaster")]
+    pub name: GroupName,
+    /// Where clients are accepted
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: SocketAddr,
+    /// User of the Sentinel API
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        requires = "password_file"
+    )]
+    username: String,
+    /// File with the password of the Sentinel API [default: none is needed]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Form of the log
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Level from which on something is logged
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    pub log_level: LogLevel,
+}
+
+impl ProxyArgs {
+    /// What the monitors want to know, and what is unwise about it.
+    pub fn access(&self) -> Result<(Option<Access>, Option<String>), String> {
+        let Some(file) = &self.password_file else {
+            return Ok((None, None));
+        };
+        let (password, warning) = Secret::read(file)?;
+        let access = Access {
+            username: self.username.clone(),
+            password,
+            read_without_auth: false,
+        };
+        Ok((Some(access), warning))
+    }
+}
 
 /// `redis-cluster-monitor switchover`.
 #[derive(Debug, ClapArgs)]

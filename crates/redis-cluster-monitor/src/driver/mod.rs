@@ -7,6 +7,7 @@ mod executor;
 mod group;
 mod heartbeat;
 mod holders;
+mod lead;
 mod store_health;
 
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
-use self::holders::Holders;
-pub use self::holders::{Asked as AskedToHold, Calm};
+pub use self::holders::{Asked as AskedToHold, Calm, Holders};
+pub use self::lead::{Lead, Outlook};
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
 use crate::redis::{Memory, Settings};
@@ -162,6 +163,11 @@ impl Handle {
     /// wait.
     pub fn join_holders(&self) -> AskedToHold {
         self.holders.join()
+    }
+
+    /// Everybody who keeps requests back.
+    pub fn holders(&self) -> Holders {
+        self.holders.clone()
     }
 
     /// Where something can be asked of the group.

@@ -59,21 +59,30 @@ impl State {
 
     /// Starts the program with these words after its usual options.
     pub(crate) fn program(&self, words: &[&str]) -> Monitor {
-        self.start(&[], words)
+        self.start(&[], &self.usual(), words)
     }
 
     /// Starts the program with a subcommand and its words.
     pub(crate) fn subcommand(&self, words: &[&str]) -> Monitor {
-        self.start(&words[..1], &words[1..])
+        self.start(&words[..1], &self.usual(), &words[1..])
     }
 
-    fn start(&self, subcommand: &[&str], words: &[&str]) -> Monitor {
+    /// Starts a proxy beside an application.
+    pub(crate) fn proxy(&self, words: &[&str]) -> Monitor {
+        self.start(&["proxy"], &[], words)
+    }
+
+    /// What every monitor needs.
+    fn usual(&self) -> [String; 2] {
+        ["--state-dir".to_owned(), self.path().display().to_string()]
+    }
+
+    fn start(&self, subcommand: &[&str], usual: &[String], words: &[&str]) -> Monitor {
         let start = self.starts.replace(self.starts.get() + 1);
         let log = self.folder.path().join(format!("log.{start}"));
         let process = Command::new(env!("CARGO_BIN_EXE_redis-cluster-monitor"))
             .args(subcommand)
-            .arg("--state-dir")
-            .arg(self.path())
+            .args(usual)
             .args(["--log-format", "json"])
             .args(words)
             .env_remove("RCM_PASSWORD")
@@ -174,6 +183,11 @@ impl Monitor {
     }
 
     pub(crate) fn kill(mut self) {
+        self.stop();
+    }
+
+    /// Kills it; what it logged is still there.
+    pub(crate) fn stop(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }

@@ -1,5 +1,6 @@
 //! The proxy between real clients and real servers.
 
+mod beside;
 pub(crate) mod switch;
 mod transparent;
 mod trouble;
