@@ -12,6 +12,7 @@ use rcm_core::status::Status;
 use rcm_resp::{Decoder, Frame, Limits};
 use redis_cluster_monitor::clock::Clock;
 use redis_cluster_monitor::config::{Access, Secret, Sentinel};
+use redis_cluster_monitor::driver::{Holders, Requests};
 use redis_cluster_monitor::redis::Memory;
 use redis_cluster_monitor::sentinel::{Group, House, Scripts, Session, Step};
 use tokio::sync::watch;
@@ -51,7 +52,7 @@ fn answer(session: &mut Session, house: &House, answers: &mut Decoder) -> bool {
             Step::Read => return true,
             Step::Close => return false,
             Step::Write => {}
-            Step::Replace(_) => session.answer(&Frame::ok()),
+            Step::Replace(_) | Step::Follow(_) | Step::Held(_) => session.answer(&Frame::ok()),
         }
     }
 }
@@ -66,6 +67,8 @@ fn house(locked: bool) -> House {
         policy: Policy::default(),
         status: watch::channel(Arc::new(status)).1,
         memory: Memory::default(),
+        requests: Requests::to_nobody(),
+        holders: Holders::default(),
     };
     let access = Access {
         username: "u".to_owned(),

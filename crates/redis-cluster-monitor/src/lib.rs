@@ -3,7 +3,7 @@
 //! A module imports only from its right in this list, and a test holds it to that:
 //!
 //! ```text
-//! cli proxy sentinel hooks driver redis store config telemetry local clock
+//! cli http proxy sentinel hooks driver redis store config telemetry local clock
 //! ```
 
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod driver;
 pub mod hooks;
+pub mod http;
 pub mod local;
 pub mod proxy;
 pub mod redis;

@@ -1,11 +1,10 @@
 //! `check`: validates a configuration and shows what it means.
 
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Exit, say};
+use super::{Exit, print, say};
 use crate::config::args::Output;
 use crate::config::{Config, Group, Sentinel};
 
@@ -18,14 +17,7 @@ pub(super) fn show(config: &Config, output: Output) -> Exit {
         Output::Table => table(config),
         Output::Json => format!("{:#}\n", json(config)),
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Exit::Done,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(error) => {
-            say(format_args!("error: cannot write the table: {error}"));
-            Exit::Failed
-        }
-    }
+    print(&text)
 }
 
 /// The groups as people read them: one line per group, columns as wide as they must be.
@@ -125,6 +117,7 @@ fn json(config: &Config) -> Value {
         "log_format": config.log.format,
         "log_level": config.log.level,
         "sentinel": config.sentinel.as_ref().map(sentinel),
+        "http": config.http,
         "groups": groups,
         "webhooks": webhooks,
         "warnings": config.warnings,

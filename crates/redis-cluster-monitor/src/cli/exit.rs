@@ -17,6 +17,8 @@ pub enum Exit {
     /// The state folder is locked by another monitor, or damaged, or cannot be written; or etcd
     /// cannot be used.
     Store = 4,
+    /// A running monitor refused what it was asked for, and did nothing.
+    Refused = 5,
 }
 
 impl From<Exit> for ExitCode {

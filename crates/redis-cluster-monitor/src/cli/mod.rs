@@ -5,6 +5,8 @@
 mod check;
 mod demo;
 mod exit;
+mod proxy;
+mod switchover;
 mod watch;
 
 use std::fmt::Display;
@@ -27,6 +29,8 @@ pub fn dispatch(args: Args) -> ExitCode {
                 check::show(&config, output)
             })
         }
+        Some(Command::Proxy(order)) => proxy::run(&order),
+        Some(Command::Switchover(order)) => switchover::run(&order),
         Some(Command::Demo) => demo::run(),
     }
     .into()
@@ -53,4 +57,18 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 /// Writes a line to standard error. Nobody can be told that nobody reads it.
 fn say(text: impl Display) {
     drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Writes data to standard output.
+fn print(text: &str) -> Exit {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Exit::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => {
+            say(format_args!(
+                "error: cannot write to standard output: {error}"
+            ));
+            Exit::Failed
+        }
+    }
 }

@@ -11,9 +11,10 @@ use rcm_core::policy::Nodes;
 use super::duration::{BadDuration, parse, parse_or_off};
 use super::environment::{self, Variables};
 use super::etcd::{self, Place};
+use super::orders::{ProxyArgs, SwitchoverArgs};
 use super::sentinel::{self, Listen};
 use super::settings::{Door, Process, Settings, check_delay};
-use super::{Config, Environment, Error, Group, REPORT_EVERY, Secret, file, state_folder};
+use super::{Config, Environment, Error, Group, HTTP, REPORT_EVERY, Secret, file, state_folder};
 use crate::telemetry::{Log, LogFormat, LogLevel};
 
 /// Automatic failover for Redis and Valkey replication that applications do not notice.
@@ -27,7 +28,7 @@ use crate::telemetry::{Log, LogFormat, LogLevel};
                   Options beat the environment, that beats the configuration file.\n\
                   Passwords come from --password-file, RCM_PASSWORD_FILE or RCM_PASSWORD.\n\
                   Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 halted, 4 state \
-                  folder locked or damaged, or no etcd."
+                  folder locked or damaged, or no etcd, 5 refused and nothing done."
 )]
 pub struct Args {
     /// What to do; without it one group is watched.
@@ -45,6 +46,10 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a configuration file and show its groups
     Check(CheckArgs),
+    /// Serve clients beside an application, following the monitors of a group
+    Proxy(ProxyArgs),
+    /// Hand the office of the primary over while all are well; nothing is lost
+    Switchover(SwitchoverArgs),
     /// Start a primary and two replicas, kill the primary again and again, and show it
     Demo,
 }
@@ -177,8 +182,10 @@ struct ProcessArgs {
     /// File with the password of those clients [default: none is needed]
     #[arg(long, value_name = "FILE")]
     sentinel_password_file: Option<PathBuf>,
-    #[arg(long, hide = true, value_parser = only_off)]
-    http: Option<()>,
+    /// Where HTTP is served, for programs and `switchover`; off is nowhere [default:
+    /// 127.0.0.1:8379]
+    #[arg(long, value_name = "ADDR")]
+    http: Option<Door>,
 }
 
 /// The name of a group that nobody named.
@@ -279,6 +286,7 @@ fn build(
         },
         report_every: process.report_every.unwrap_or(REPORT_EVERY),
         sentinel: process.sentinel.into_sentinel().map_err(Error::new)?,
+        http: process.http.unwrap_or(Door::At(HTTP)).address(),
         proxy: file.proxy,
         groups,
         webhooks: file.webhooks,
@@ -358,6 +366,7 @@ impl ProcessArgs {
                 password,
                 ..sentinel::Settings::default()
             },
+            http: self.http,
         })
     }
 }
@@ -394,13 +403,6 @@ fn delay(name: &'static str) -> impl Fn(&str) -> Result<Duration, String> + Clon
         let delay = parse(text).map_err(|error: BadDuration| error.to_string())?;
         check_delay(name, delay)?;
         Ok(delay)
-    }
-}
-
-fn only_off(text: &str) -> Result<(), String> {
-    match text {
-        "off" => Ok(()),
-        _ => Err("not built yet in this version; only `off` is accepted".to_owned()),
     }
 }
 

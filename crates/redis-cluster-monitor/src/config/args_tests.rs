@@ -13,7 +13,9 @@ fn config(line: &str, env: &[(&str, &str)]) -> Result<Config, String> {
         None => args.watch.into_config(&env),
         Some(Command::Run(run)) => run.into_config(&env),
         Some(Command::Check(check)) => check.into_config(&env),
-        Some(Command::Demo) => return Err("demo".to_owned()),
+        Some(Command::Demo | Command::Proxy(_) | Command::Switchover(_)) => {
+            return Err("no monitor".to_owned());
+        }
     }
     .map_err(|error| error.to_string())
 }
@@ -107,8 +109,53 @@ fn all_bad_addresses_are_shown_at_once() {
 }
 
 #[test]
-fn doors_that_are_not_built_can_be_off() {
-    config("--sentinel off --proxy off --http off a", &[HOME]).unwrap();
+fn every_door_can_be_off() {
+    let config = config("--sentinel off --proxy off --http off a", &[HOME]).unwrap();
+    assert_eq!((config.sentinel, config.http), (None, None));
+    assert_eq!(config.groups[0].proxy, None);
+}
+
+#[test]
+fn http_is_served_to_this_machine_unless_told_otherwise() {
+    let http = |line: &str, env: &[(&str, &str)]| {
+        let config = config(line, &[&[HOME], env].concat()).unwrap();
+        config.http.map(|address| address.to_string())
+    };
+    assert_eq!(http("a", &[]), Some("127.0.0.1:8379".to_owned()));
+    let variable = [("RCM_HTTP", "127.0.0.1:1")];
+    assert_eq!(http("a", &variable), Some("127.0.0.1:1".to_owned()));
+    assert_eq!(
+        http("--http [::1]:2 a", &variable),
+        Some("[::1]:2".to_owned())
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    let run = format!("run --config {}", file.display());
+    let groups = "[groups.a]\nnodes = [\"a\"]\n";
+    fs::write(&file, format!("[http]\naddress = \"off\"\n{groups}")).unwrap();
+    assert_eq!(http(&run, &[]), None);
+    fs::write(&file, format!("[http]\nadress = \"off\"\n{groups}")).unwrap();
+    let error = config(&run, &[HOME]).unwrap_err();
+    assert!(error.contains("did you mean `address`?"), "{error}");
+}
+
+#[test]
+fn a_switchover_is_asked_for_where_a_monitor_can_be() {
+    let parse = |line: &str| {
+        let words = line.split_whitespace();
+        Args::try_parse_from(std::iter::once("redis-cluster-monitor").chain(words))
+    };
+    for line in [
+        "switchover",
+        "switchover --to 10.0.0.2 --group a --http h:1",
+    ] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+    for address in ["off", "8379", "h", ":8379", "h:0", "h:x"] {
+        let error = parse(&format!("switchover --http {address}")).unwrap_err();
+        assert!(error.to_string().contains("write HOST:PORT"), "{error}");
+    }
 }
 
 #[test]

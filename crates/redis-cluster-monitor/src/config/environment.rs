@@ -59,6 +59,7 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         log_format: reader.parsed("RCM_LOG_FORMAT", |text| ValueEnum::from_str(text, false)),
         log_level: reader.parsed("RCM_LOG_LEVEL", |text| ValueEnum::from_str(text, false)),
         sentinel,
+        http: reader.parsed("RCM_HTTP", str::parse),
     };
     let name = reader.parsed("RCM_NAME", str::parse);
     let password_file = reader.value("RCM_PASSWORD_FILE").map(PathBuf::from);

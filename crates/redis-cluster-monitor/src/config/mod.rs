@@ -9,6 +9,7 @@ mod environment;
 pub mod etcd;
 mod file;
 mod hooks;
+pub mod orders;
 mod problem;
 mod proxy;
 mod secret;
@@ -19,7 +20,7 @@ mod url;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub report_every: Duration,
     /// The Sentinel API; `None` if there is to be none.
     pub sentinel: Option<Sentinel>,
+    /// Where the HTTP door listens; `None` if there is to be none.
+    pub http: Option<SocketAddr>,
     /// How all proxies behave.
     pub proxy: Proxy,
     /// The groups, by name.
@@ -92,6 +95,9 @@ pub struct Error(String);
 
 /// How often a line sums up each group, unless told otherwise.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// Where the HTTP door listens, unless told otherwise.
+const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8379);
 
 impl Error {
     fn new(title: impl AsRef<str>) -> Self {

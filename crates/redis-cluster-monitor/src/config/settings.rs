@@ -103,6 +103,7 @@ pub(super) struct Process {
     pub log_format: Option<LogFormat>,
     pub log_level: Option<LogLevel>,
     pub sentinel: sentinel::Settings,
+    pub http: Option<Door>,
 }
 
 impl Process {
@@ -115,6 +116,7 @@ impl Process {
             log_format: self.log_format.or(below.log_format),
             log_level: self.log_level.or(below.log_level),
             sentinel: self.sentinel.over(below.sentinel),
+            http: self.http.or(below.http),
         }
     }
 }
@@ -127,7 +129,7 @@ pub(super) enum Door {
 }
 
 impl Door {
-    fn address(self) -> Option<SocketAddr> {
+    pub(super) fn address(self) -> Option<SocketAddr> {
         match self {
             Self::Off => None,
             Self::At(address) => Some(address),

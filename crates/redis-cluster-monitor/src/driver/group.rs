@@ -10,6 +10,7 @@ use rcm_core::status::Status;
 use rcm_core::time::Instant;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::Events;
 use super::executor::Executor;
 use super::heartbeat::Heartbeat;
 use crate::clock::Clock;
@@ -20,7 +21,7 @@ use crate::telemetry;
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) request: Request,
-    pub(super) answer: oneshot::Sender<Result<(), Refusal>>,
+    pub(super) answer: oneshot::Sender<Result<Events, Refusal>>,
 }
 
 pub(super) struct Group {
@@ -89,7 +90,7 @@ impl Group {
                     Input::Observation(observation)
                 }
                 Some(asked) = requests.recv() => {
-                    self.begin(asked);
+                    self.begin(asked, &events);
                     Input::Tick
                 }
                 Ok(()) = self.store_trouble.changed() => {
@@ -121,12 +122,12 @@ impl Group {
     }
 
     /// What comes of it leaves with the next input.
-    fn begin(&mut self, Asked { request, answer }: Asked) {
+    fn begin(&mut self, Asked { request, answer }: Asked, events: &broadcast::Sender<Arc<Event>>) {
         self.tell_lease_end();
         self.tell_lateness();
         let begun = self.engine.request(self.clock.now(), &request);
         // Who asked may have gone away.
-        answer.send(begun).ok();
+        answer.send(begun.map(|()| events.subscribe())).ok();
     }
 
     fn handle(

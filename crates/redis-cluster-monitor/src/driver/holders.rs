@@ -37,7 +37,7 @@ pub type Asked = mpsc::Receiver<Calm>;
 
 /// All holders of one group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Holders(Arc<Mutex<Vec<mpsc::Sender<Calm>>>>);
+pub struct Holders(Arc<Mutex<Vec<mpsc::Sender<Calm>>>>);
 
 /// The longest that holders are waited for. Replies take less; one that takes longer belongs to a
 /// request that the switchover shall not wait for.
@@ -47,10 +47,19 @@ const QUESTIONS_WAITING: usize = 1;
 
 impl Holders {
     /// Someone more is asked from now on.
-    pub(super) fn join(&self) -> Asked {
+    pub fn join(&self) -> Asked {
         let (sender, asked) = mpsc::channel(QUESTIONS_WAITING);
         self.lock().push(sender);
         asked
+    }
+
+    /// The same, unless so many are asked already.
+    pub fn join_if_below(&self, most: usize) -> Option<Asked> {
+        let mut holders = self.lock();
+        holders.retain(|holder| !holder.is_closed());
+        let has_room = holders.len() < most;
+        drop(holders);
+        has_room.then(|| self.join())
     }
 
     /// Whether there is anybody to be asked.
@@ -61,7 +70,7 @@ impl Holders {
     }
 
     /// Waits until all are calm, for a bounded time.
-    pub(super) async fn calm(self) {
+    pub async fn calm(self) {
         let asked: Vec<_> = self.lock().iter().filter_map(ask).collect();
         let all = async {
             for answer in asked {

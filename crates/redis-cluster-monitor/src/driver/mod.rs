@@ -7,6 +7,7 @@ mod executor;
 mod group;
 mod heartbeat;
 mod holders;
+mod lead;
 mod store_health;
 
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
-use self::holders::Holders;
-pub use self::holders::{Asked as AskedToHold, Calm};
+pub use self::holders::{Asked as AskedToHold, Calm, Holders};
+pub use self::lead::{Lead, Outlook};
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
 use crate::redis::{Memory, Settings};
@@ -166,11 +167,19 @@ impl Handle {
         self.holders.join()
     }
 
+    /// Everybody who keeps requests back.
+    pub fn holders(&self) -> Holders {
+        self.holders.clone()
+    }
+
     /// Where something can be asked of the group.
     pub fn requests(&self) -> Requests {
         self.requests.clone()
     }
 }
+
+/// What happens to a group from some moment on.
+pub type Events = broadcast::Receiver<Arc<Event>>;
 
 /// Where something can be asked of a group, from any thread.
 #[derive(Clone, Debug)]
@@ -182,8 +191,13 @@ impl Requests {
         Self(mpsc::channel(1).0)
     }
 
-    /// Asks for something: the answer says whether it was begun, the events how it ends.
+    /// Asks for something: the answer says whether it was begun.
     pub async fn send(&self, request: Request) -> Result<(), Refusal> {
+        self.begin(request).await.map(drop)
+    }
+
+    /// Asks for something, and gives what happens from then on: events say how it ends.
+    pub async fn begin(&self, request: Request) -> Result<Events, Refusal> {
         let (answer, begun) = oneshot::channel();
         let asked = Asked { request, answer };
         self.0.send(asked).await.map_err(|_| Refusal::NotReady)?;

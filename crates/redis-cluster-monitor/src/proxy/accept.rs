@@ -7,7 +7,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rcm_core::id::GroupName;
-use rcm_core::status::Status;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -18,6 +17,7 @@ use super::counters::Counters;
 use super::room::Room;
 use super::route::{Guide, Route};
 use super::socket;
+use super::source::Source;
 use crate::clock::Clock;
 use crate::config::Proxy as Settings;
 use crate::driver::AskedToHold;
@@ -26,7 +26,7 @@ use crate::driver::AskedToHold;
 pub(super) struct Door {
     pub(super) group: GroupName,
     pub(super) listener: std::net::TcpListener,
-    pub(super) status: watch::Receiver<Arc<Status>>,
+    pub(super) source: Source,
     pub(super) asked: AskedToHold,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) settings: Settings,
@@ -54,7 +54,7 @@ impl Door {
         let Self {
             group,
             listener,
-            status,
+            source,
             asked,
             mut stop,
             settings,
@@ -63,7 +63,7 @@ impl Door {
         } = self;
         let drain_within = settings.drain_within;
         let room = Arc::new(Room::new(settings, clock, counters));
-        let guide = Guide::new(status, asked, stop.clone(), Arc::clone(&room));
+        let guide = Guide::new(source, asked, stop.clone(), Arc::clone(&room));
         let route = guide.route();
         let guiding = tokio::spawn(guide.run());
         let mut clients = JoinSet::new();

@@ -12,10 +12,12 @@
 mod accept;
 mod client;
 mod counters;
+pub mod monitors;
 mod room;
 mod route;
 mod session;
 mod socket;
+mod source;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +30,8 @@ use tokio::sync::watch;
 
 use self::accept::Door;
 pub use self::counters::{Counter, Counters};
+use self::monitors::Monitors;
+use self::source::Source;
 use crate::clock::Clock;
 use crate::config::Proxy as Settings;
 use crate::driver::AskedToHold;
@@ -82,7 +86,37 @@ impl Proxy {
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let (name, threads) = (group.name, settings.threads);
+        let Followed {
+            name,
+            status,
+            join_holders,
+        } = group;
+        let source = Source::Here(status);
+        Self::open(&name, &source, join_holders, address, settings, clock)
+    }
+
+    /// The same, led by monitors elsewhere.
+    pub fn beside(
+        monitors: &Monitors,
+        address: SocketAddr,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let source = Source::Elsewhere(monitors.lead());
+        let name = monitors.group();
+        let mut join_holders = || monitors.join_holders();
+        Self::open(name, &source, &mut join_holders, address, settings, clock)
+    }
+
+    fn open(
+        name: &GroupName,
+        source: &Source,
+        join_holders: &mut dyn FnMut() -> AskedToHold,
+        address: SocketAddr,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let threads = settings.threads;
         let listen = |address| {
             let listener = socket::listen(address, threads > 1);
             listener.and_then(|listener| Ok((listener.local_addr()?, listener)))
@@ -104,8 +138,8 @@ impl Proxy {
             let door = Door {
                 group: name.clone(),
                 listener,
-                status: group.status.clone(),
-                asked: (group.join_holders)(),
+                source: source.clone(),
+                asked: join_holders(),
                 stop: stopped.clone(),
                 settings: settings.clone(),
                 clock,

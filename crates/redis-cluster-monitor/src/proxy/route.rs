@@ -1,4 +1,4 @@
-//! Where requests go: a small value per thread, made of the group's status.
+//! Where requests go: a small value per thread, made of what is known of the group.
 //!
 //! Decided here: when requests may be sent, and when the primary of before is another one's past.
 
@@ -7,15 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcm_core::id::{Address, Epoch};
-use rcm_core::rule::Stage;
-use rcm_core::status::Status;
-use rcm_core::verdict::{Response, Verdict};
 use tokio::net::lookup_host;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::room::Room;
-use crate::driver::{AskedToHold, Calm};
+use super::source::Source;
+use crate::driver::{AskedToHold, Calm, Lead, Outlook};
 
 /// Where requests go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,9 +44,9 @@ const RESOLVED_WITHIN: Duration = Duration::from_secs(1);
 /// How long after that it is asked again.
 const RESOLVE_AGAIN: Duration = Duration::from_millis(500);
 
-/// Follows the status of one group on one thread.
+/// Follows one group on one thread.
 pub(super) struct Guide {
-    status: watch::Receiver<Arc<Status>>,
+    source: Source,
     asked: AskedToHold,
     stop: watch::Receiver<bool>,
     route: watch::Sender<Route>,
@@ -60,13 +58,13 @@ pub(super) struct Guide {
 
 impl Guide {
     pub(super) fn new(
-        status: watch::Receiver<Arc<Status>>,
+        source: Source,
         asked: AskedToHold,
         stop: watch::Receiver<bool>,
         room: Arc<Room>,
     ) -> Self {
         Self {
-            status,
+            source,
             asked,
             stop,
             route: watch::Sender::new(Route::default()),
@@ -91,7 +89,7 @@ impl Guide {
                 calm.reached();
             }
             tokio::select! {
-                changed = self.status.changed() => if changed.is_err() {
+                changed = self.source.changed() => if changed.is_err() {
                     // The group is watched no longer: it stays where it is.
                     return std::future::pending().await;
                 },
@@ -106,14 +104,14 @@ impl Guide {
     }
 
     async fn follow(&mut self) {
-        let status = Arc::clone(&self.status.borrow_and_update());
+        let lead = self.source.lead();
         let stopping = *self.stop.borrow_and_update();
         let mut next = Route {
-            gate: Gate::of(&status),
+            gate: lead.outlook.into(),
             stopping,
             ..*self.route.borrow()
         };
-        if let Some(primary) = &status.primary {
+        if let Some(primary) = &lead.primary {
             let is_other = self
                 .known
                 .as_ref()
@@ -121,10 +119,10 @@ impl Guide {
             if is_other {
                 // At once: what the old one says counts no longer.
                 next.tenure += 1;
-                next.handed_over = self.was_handed_over(&status);
+                next.handed_over = self.was_handed_over(&lead);
                 next.primary = None;
             }
-            self.known = Some((primary.clone(), status.epoch));
+            self.known = Some((primary.clone(), lead.epoch));
             if next.primary.is_none() {
                 let gate = Gate::Closed;
                 let waiting = Route { gate, ..next };
@@ -132,7 +130,7 @@ impl Guide {
                 next.primary = resolve(primary).await;
             }
         }
-        self.unresolved = status.primary.is_some() && next.primary.is_none();
+        self.unresolved = lead.primary.is_some() && next.primary.is_none();
         if next.primary.is_none() {
             next.gate = Gate::Closed;
         }
@@ -140,9 +138,9 @@ impl Guide {
     }
 
     /// Whether the primary that was known handed over to the one in office, and to nobody between.
-    fn was_handed_over(&self, status: &Status) -> bool {
+    fn was_handed_over(&self, lead: &Lead) -> bool {
         let before = self.known.as_ref().map(|(_, epoch)| epoch.next());
-        status.handed_over == Some(status.epoch) && before == Some(status.epoch)
+        lead.handed_over == Some(lead.epoch) && before == Some(lead.epoch)
     }
 }
 
@@ -152,33 +150,12 @@ fn replace(route: &mut Route, next: Route) -> bool {
     changed
 }
 
-impl Gate {
-    /// Until a planned switchover has claimed its epoch, nothing changes for clients.
-    fn of(status: &Status) -> Self {
-        let at_rest = match status.stage {
-            Stage::Idle => true,
-            Stage::Claiming | Stage::Approaching => matches!(
-                status.verdict,
-                Verdict::Healthy | Verdict::MonitorsWithoutQuorum
-            ),
-            Stage::Resuming
-            | Stage::Pausing
-            | Stage::CatchingUp
-            | Stage::Examining
-            | Stage::Sealing
-            | Stage::Intending
-            | Stage::Promoting
-            | Stage::Committing
-            | Stage::Opening => false,
-        };
-        let is_lost = status.verdict.calls_for() == Response::FailOver
-            || matches!(status.verdict, Verdict::NoCandidate | Verdict::ColdStart);
-        if !at_rest || is_lost {
-            Self::Closed
-        } else if status.verdict.calls_for() == Response::LookCloser {
-            Self::Ajar
-        } else {
-            Self::Open
+impl From<Outlook> for Gate {
+    fn from(outlook: Outlook) -> Self {
+        match outlook {
+            Outlook::Open => Self::Open,
+            Outlook::Suspected => Self::Ajar,
+            Outlook::Lost | Outlook::Changing => Self::Closed,
         }
     }
 }
@@ -195,39 +172,5 @@ async fn resolve(address: &Address) -> Option<SocketAddr> {
     match found {
         Ok(Ok(mut found)) => found.next(),
         Ok(Err(_)) | Err(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_wait_while_there_is_no_primary_to_take_them() {
-        let status = |verdict, stage| Status {
-            verdict,
-            stage,
-            ..Status::unknown("mymaster".parse().unwrap())
-        };
-        for (verdict, stage, gate) in [
-            (Verdict::Healthy, Stage::Idle, Gate::Open),
-            (Verdict::PrimarySuspected, Stage::Idle, Gate::Ajar),
-            (Verdict::RivalPrimary, Stage::Idle, Gate::Open),
-            (Verdict::Healthy, Stage::Claiming, Gate::Open),
-            (Verdict::Healthy, Stage::Approaching, Gate::Open),
-            (Verdict::PrimaryCrashed, Stage::Approaching, Gate::Closed),
-            (Verdict::Healthy, Stage::Pausing, Gate::Closed),
-            (Verdict::Healthy, Stage::Committing, Gate::Closed),
-            (Verdict::PrimaryCrashed, Stage::Claiming, Gate::Closed),
-            (Verdict::PrimaryCrashed, Stage::Idle, Gate::Closed),
-            (Verdict::NoCandidate, Stage::Idle, Gate::Closed),
-            (Verdict::ColdStart, Stage::Idle, Gate::Closed),
-        ] {
-            assert_eq!(
-                Gate::of(&status(verdict, stage)),
-                gate,
-                "{verdict} {stage:?}"
-            );
-        }
     }
 }

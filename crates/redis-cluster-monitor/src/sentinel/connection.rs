@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::timeout;
 
+use super::follow::Following;
 use super::house::{Group, House};
 use super::message::Message;
 use super::reply::{NO_SUCH_GROUP, error};
@@ -48,6 +49,7 @@ pub(super) async fn serve(
         session,
         house: &house,
         news: None,
+        following: None,
         held: 0,
     };
     let ended = tokio::select! {
@@ -73,6 +75,7 @@ struct Connection<'a> {
     session: Session,
     house: &'a House,
     news: Option<broadcast::Receiver<Arc<Message>>>,
+    following: Option<Following>,
     /// As the house counts it.
     held: usize,
 }
@@ -106,12 +109,34 @@ impl Connection<'_> {
                     };
                     self.session.answer(&answer);
                 }
+                Step::Follow(name) => {
+                    let answer = self.follow(name.as_str());
+                    self.session.answer(&answer);
+                }
+                Step::Held(number) => {
+                    if let Some(following) = &mut self.following {
+                        following.held(number);
+                    }
+                    self.session.answer(&Frame::ok());
+                }
                 Step::Read => {
                     if let Err(end) = self.wait().await {
                         return end;
                     }
                 }
             }
+        }
+    }
+
+    /// One group for each connection: the last one that was named.
+    fn follow(&mut self, name: &str) -> Frame {
+        let Some(group) = self.house.group(name.as_bytes()) else {
+            return error(NO_SUCH_GROUP);
+        };
+        self.following = Following::begin(group);
+        match self.following {
+            Some(_) => Frame::ok(),
+            None => error("ERR too many proxies follow this group"),
         }
     }
 
@@ -143,6 +168,13 @@ impl Connection<'_> {
                 Err(RecvError::Lagged(_)) => Err(End::Dropped("it does not read its events")),
                 Err(RecvError::Closed) => Err(End::Client),
             },
+            told = lead(&mut self.following, self.house) => {
+                let told = told.ok_or(End::Dropped("it did not answer whether it holds"))?;
+                for frame in &told {
+                    self.session.answer(frame);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -172,6 +204,14 @@ impl Connection<'_> {
         // An idle connection holds no buffers.
         *self.session.output() = bytes::BytesMut::new();
         Ok(())
+    }
+}
+
+/// What a follower is told; `None` if it has to go.
+async fn lead(following: &mut Option<Following>, house: &House) -> Option<Vec<Frame>> {
+    match following {
+        Some(following) => following.next(house).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -19,7 +19,7 @@ use super::scripts::Scripts;
 use super::session::Session;
 use crate::clock::Clock;
 use crate::config::Sentinel;
-use crate::driver::Requests;
+use crate::driver::{Holders, Requests};
 use crate::redis::Memory;
 
 /// So many bytes may wait in all connections together: for the rest of a request, or for a client
@@ -39,6 +39,8 @@ pub struct Group {
     pub memory: Memory,
     /// Where another primary can be asked for.
     pub requests: Requests,
+    /// Those who are asked before a primary's writes are paused.
+    pub holders: Holders,
 }
 
 /// What all connections share.

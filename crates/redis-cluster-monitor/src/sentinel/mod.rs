@@ -13,6 +13,7 @@ mod commands;
 mod complaints;
 mod connection;
 mod fields;
+mod follow;
 mod glob;
 mod herald;
 mod house;
@@ -37,6 +38,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+pub use self::follow::Told;
 pub use self::herald::Herald;
 pub use self::house::{Group, House};
 pub use self::listen::OpenError;
@@ -84,6 +86,7 @@ impl Served {
                 status: handle.status(),
                 memory: handle.memory(),
                 requests: handle.requests(),
+                holders: handle.holders(),
             },
             events: handle.events(),
         }

@@ -61,6 +61,10 @@ pub enum Step {
     Write,
     /// The answer to a request for a new primary, by [`Session::answer`]; later requests wait.
     Replace(GroupName),
+    /// That the connection follows a group from now on, and an answer by [`Session::answer`].
+    Follow(GroupName),
+    /// That its clients' requests are held, as it was asked to, and an answer.
+    Held(u64),
     /// That its output is sent and the connection closed.
     Close,
 }
@@ -73,6 +77,10 @@ pub(super) enum Reply {
     Are(Vec<Frame>),
     /// Something that takes time.
     Replace(GroupName),
+    /// It follows a group.
+    Follow(GroupName),
+    /// It holds.
+    Held(u64),
     /// This, and the end.
     Last(Frame),
 }
@@ -146,8 +154,8 @@ impl Session {
             match self.decoder.next_request() {
                 Ok(Some(request)) => {
                     self.partial = self.decoder.buffer_mut().len();
-                    if let Some(group) = self.take(&request, house) {
-                        return Step::Replace(group);
+                    if let Some(step) = self.take(&request, house) {
+                        return step;
                     }
                 }
                 Ok(None) => {
@@ -162,7 +170,7 @@ impl Session {
         }
     }
 
-    /// The answer to what [`Step::Replace`] asked for.
+    /// The answer to what a step asked for, or something that the connection is told.
     pub fn answer(&mut self, frame: &Frame) {
         self.put(frame);
     }
@@ -204,7 +212,7 @@ impl Session {
         }
     }
 
-    fn take(&mut self, request: &Request, house: &House) -> Option<GroupName> {
+    fn take(&mut self, request: &Request, house: &House) -> Option<Step> {
         Counters::count(&house.counters.commands);
         let silent = self.muted != Muted::No;
         let before = self.out.len();
@@ -217,7 +225,9 @@ impl Session {
                     self.put_counted(frame, house);
                 }
             }
-            Reply::Replace(group) => wanted = Some(group),
+            Reply::Replace(group) => wanted = Some(Step::Replace(group)),
+            Reply::Follow(group) => wanted = Some(Step::Follow(group)),
+            Reply::Held(number) => wanted = Some(Step::Held(number)),
             Reply::Last(frame) => {
                 self.put(&frame);
                 self.closing = true;

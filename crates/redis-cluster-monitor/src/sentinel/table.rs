@@ -314,6 +314,13 @@ const SENTINEL: &[Command] = &[
     admin("pending-scripts", 2, "Hooks that run or wait"),
     admin("primaries", 2, "The primaries of all groups"),
     admin("primary", 3, "The primary of a group"),
+    admin(
+        "rcm-follow",
+        3,
+        "Tells a proxy where requests go, and when they wait",
+    )
+    .acting(),
+    admin("rcm-held", 3, "What a proxy answers when requests wait").acting(),
     admin("remove", 3, "Refused: groups are set in the configuration").acting(),
     admin("replicas", 3, "The replicas of a group"),
     admin("reset", 3, "Refused: what is gone is forgotten by itself").acting(),

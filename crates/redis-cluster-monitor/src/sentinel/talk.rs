@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::{Group, House, Scripts, Session, Step};
 use crate::clock::Clock;
 use crate::config::{Access, Secret, Sentinel};
-use crate::driver::Requests;
+use crate::driver::{Holders, Requests};
 use crate::redis::Memory;
 
 pub(super) fn node(port: u16, upstream: Option<u16>) -> NodeStatus {
@@ -85,6 +85,7 @@ impl Talk {
     pub(super) fn in_house(settings: Sentinel, status: Status) -> Self {
         let group = Group {
             requests: Requests::to_nobody(),
+            holders: Holders::default(),
             name: "shop".parse().unwrap(),
             policy: Policy::default(),
             status: watch::channel(Arc::new(status)).1,
@@ -124,6 +125,14 @@ impl Talk {
             match step {
                 Step::Read => break,
                 Step::Write => {}
+                Step::Follow(group) => {
+                    self.session
+                        .answer(&Frame::simple(format!("follows {group}")));
+                }
+                Step::Held(number) => {
+                    self.session
+                        .answer(&Frame::simple(format!("holds {number}")));
+                }
                 Step::Replace(group) => self.session.answer(&Frame::simple(format!("-> {group}"))),
                 Step::Close => {
                     heard.extend_from_slice(b"CLOSED");

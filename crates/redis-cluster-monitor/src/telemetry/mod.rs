@@ -104,10 +104,10 @@ pub fn event_json(group: &GroupName, event: &Event, at: SystemTime) -> String {
     line
 }
 
-/// Logs how a group is.
-pub fn summary(status: &Status) {
+/// Logs how a group is, and how many clients are at its proxies.
+pub fn summary(status: &Status, clients: u64) {
     let group = status.group.as_str();
-    let text = summary_text(status);
+    let text = summary_text(status, clients);
     let code = "summary";
     let verdict = status.verdict.code();
     if matches!(status.verdict, Verdict::Healthy | Verdict::ColdStart) {

@@ -6,7 +6,7 @@ use rcm_core::status::{NodeRole, Status};
 use rcm_core::verdict::Verdict;
 
 /// `2 replicas with 127.0.0.1:6379 as primary.`, and what is not as it should be.
-pub fn text(status: &Status) -> String {
+pub fn text(status: &Status, clients: u64) -> String {
     let mut text = match &status.primary {
         Some(primary) => {
             let replicas = match status.replicas() {
@@ -40,6 +40,11 @@ pub fn text(status: &Status) -> String {
         add(";", "halted, see above");
     } else if status.observing {
         add(";", "only observing");
+    }
+    match clients {
+        0 => {}
+        1 => add(";", "1 client at the proxy"),
+        several => add(";", &format!("{several} clients at the proxy")),
     }
     text.push('.');
     text
@@ -128,8 +133,16 @@ mod tests {
                 "no primary among 3 nodes: cold-start.",
             ),
         ] {
-            assert_eq!(text(&status(verdict, nodes)), expected);
+            assert_eq!(text(&status(verdict, nodes), 0), expected);
         }
+    }
+
+    #[test]
+    fn clients_at_the_proxy_are_counted() {
+        let status = status(Verdict::Healthy, vec![node(6379, NodeRole::Primary, None)]);
+        let alone = "no replicas with 127.0.0.1:6379 as primary; 1 client at the proxy.";
+        assert_eq!(text(&status, 1), alone);
+        assert!(text(&status, 12).ends_with("; 12 clients at the proxy."));
     }
 
     #[test]
@@ -140,11 +153,11 @@ mod tests {
             ..status(Verdict::Healthy, nodes)
         };
         let expected = "no replicas with 127.0.0.1:6379 as primary; only observing.";
-        assert_eq!(text(&observing), expected);
+        assert_eq!(text(&observing, 0), expected);
         let halted = Status {
             halted: true,
             ..observing
         };
-        assert!(text(&halted).ends_with("; halted, see above."));
+        assert!(text(&halted, 0).ends_with("; halted, see above."));
     }
 }

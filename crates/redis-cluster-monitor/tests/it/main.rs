@@ -14,6 +14,7 @@ mod eyes;
 mod failover;
 mod gates;
 mod hand;
+mod http;
 mod link;
 mod local;
 mod monitor;

@@ -60,26 +60,36 @@ impl State {
 
     /// Starts the program with these words after its usual options.
     pub(crate) fn program(&self, words: &[&str]) -> Monitor {
-        self.start(&[], words)
+        self.start(&[], &self.usual(), words)
     }
 
     /// Starts the program with a subcommand and its words.
     pub(crate) fn subcommand(&self, words: &[&str]) -> Monitor {
-        self.start(&words[..1], &words[1..])
+        self.start(&words[..1], &self.usual(), &words[1..])
     }
 
-    fn start(&self, subcommand: &[&str], words: &[&str]) -> Monitor {
+    /// Starts a proxy beside an application.
+    pub(crate) fn proxy(&self, words: &[&str]) -> Monitor {
+        self.start(&["proxy"], &[], words)
+    }
+
+    /// What every monitor needs.
+    fn usual(&self) -> [String; 2] {
+        ["--state-dir".to_owned(), self.path().display().to_string()]
+    }
+
+    fn start(&self, subcommand: &[&str], usual: &[String], words: &[&str]) -> Monitor {
         let start = self.starts.replace(self.starts.get() + 1);
         let log = self.folder.path().join(format!("log.{start}"));
         let process = Command::new(env!("CARGO_BIN_EXE_redis-cluster-monitor"))
             .args(subcommand)
-            .arg("--state-dir")
-            .arg(self.path())
+            .args(usual)
             .args(["--log-format", "json"])
             .args(words)
             .env_remove("RCM_PASSWORD")
-            // Monitors run side by side; a test that wants the door gives the option.
+            // Monitors run side by side; a test that wants a door gives the option.
             .env("RCM_SENTINEL", "off")
+            .env("RCM_HTTP", "off")
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -111,16 +121,39 @@ impl Monitor {
 
     /// Where its Sentinel API listens.
     pub(crate) fn sentinel(&self) -> Result<SocketAddr> {
-        let mut address = None;
-        let told = wait_for(SOON, "the address of the Sentinel API", || {
-            let lines = self.lines();
-            let listens = |line: &&Value| line["message"] == "the Sentinel API listens";
-            let line = lines.iter().find(listens);
-            address = line.and_then(|line| line["address"].as_str()?.parse().ok());
-            address.is_some()
+        self.listens("the Sentinel API listens")
+    }
+
+    /// Where it serves HTTP.
+    pub(crate) fn http(&self) -> Result<SocketAddr> {
+        self.listens("HTTP listens")
+    }
+
+    /// The address that it logged with this message.
+    fn listens(&self, message: &str) -> Result<SocketAddr> {
+        self.find(message, |line| {
+            let address = line["address"].as_str()?.parse().ok();
+            address.filter(|_| line["message"] == message)
+        })
+    }
+
+    /// Where its proxy listens.
+    pub(crate) fn proxy(&self) -> Result<SocketAddr> {
+        self.find("the address of the proxy", |line| {
+            let message = line["message"].as_str()?;
+            message.strip_prefix("proxy: listening on ")?.parse().ok()
+        })
+    }
+
+    /// What is found in a line of the log, as soon as there is such a line.
+    pub(crate) fn find<T>(&self, what: &str, seek: impl Fn(&Value) -> Option<T>) -> Result<T> {
+        let mut found = None;
+        let told = wait_for(SOON, what, || {
+            found = self.lines().iter().find_map(&seek);
+            found.is_some()
         });
         self.explain(told)?;
-        Ok(address.unwrap())
+        Ok(found.unwrap())
     }
 
     /// Waits until it has told something.
@@ -151,6 +184,11 @@ impl Monitor {
     }
 
     pub(crate) fn kill(mut self) {
+        self.stop();
+    }
+
+    /// Kills it; what it logged is still there.
+    pub(crate) fn stop(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }

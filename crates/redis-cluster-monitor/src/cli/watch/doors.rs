@@ -1,19 +1,23 @@
-//! Who is told and served: scripts and webhooks, clients of the Sentinel API, clients of proxies.
+//! Who is told and served: scripts and webhooks, clients of the Sentinel API, of proxies, of HTTP.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Result;
+use rcm_core::id::GroupName;
 use rcm_core::policy::Policy;
 
 use crate::config::{Group, Proxy as ProxySettings, Scripts, Sentinel, Webhook};
 use crate::driver::{Handle, Shared};
 use crate::hooks::{self, Hooks, Limits, Notice};
+use crate::http;
 use crate::proxy::{Followed, Proxy};
 use crate::sentinel::{self, Door, Message, Served};
 
 /// What all groups have in common.
 pub(super) struct Settings {
     pub(super) sentinel: Option<Sentinel>,
+    pub(super) http: Option<SocketAddr>,
     pub(super) proxy: ProxySettings,
     pub(super) webhooks: Vec<Webhook>,
 }
@@ -37,7 +41,8 @@ impl Plan {
 
 /// Everything that is open; it closes with the value.
 pub(super) struct Doors {
-    proxies: Vec<Proxy>,
+    proxies: Vec<(GroupName, Proxy)>,
+    _http: Option<http::Door>,
     _sentinel: Option<Door>,
     _hooks: Hooks,
 }
@@ -71,16 +76,27 @@ impl Doors {
             Some(settings) => Some(open_sentinel(settings, groups, &hooks, shared)?),
             None => None,
         };
+        let http = match settings.http {
+            Some(address) => Some(open_http(address, groups, &proxies, shared)?),
+            None => None,
+        };
         Ok(Self {
             proxies,
+            _http: http,
             _sentinel: sentinel,
             _hooks: hooks,
         })
     }
 
+    /// How many clients are connected to the proxies of a group.
+    pub(super) fn clients_of(&self, group: &GroupName) -> u64 {
+        let proxies = self.proxies.iter().filter(|(name, _)| name == group);
+        proxies.map(|(_, proxy)| proxy.counters().clients()).sum()
+    }
+
     /// Clients of proxies get what is due to them, and leave.
     pub(super) async fn close_to_clients(&mut self) {
-        let stop = |proxy: Proxy| tokio::task::spawn_blocking(|| proxy.stop());
+        let stop = |(_, proxy): (GroupName, Proxy)| tokio::task::spawn_blocking(|| proxy.stop());
         let stopping: Vec<_> = self.proxies.drain(..).map(stop).collect();
         for stopped in stopping {
             if let Err(error) = stopped.await {
@@ -95,7 +111,7 @@ fn open_proxies(
     groups: &[(&Handle, Plan)],
     settings: &ProxySettings,
     shared: &Shared,
-) -> Result<Vec<Proxy>> {
+) -> Result<Vec<(GroupName, Proxy)>> {
     let wanted = groups
         .iter()
         .filter_map(|(handle, plan)| Some((handle, plan.proxy?)));
@@ -106,7 +122,8 @@ fn open_proxies(
             status: handle.status(),
             join_holders: &mut || handle.join_holders(),
         };
-        proxies.push(Proxy::start(followed, address, settings, shared.clock)?);
+        let proxy = Proxy::start(followed, address, settings, shared.clock)?;
+        proxies.push((handle.name().clone(), proxy));
     }
     Ok(proxies)
 }
@@ -148,6 +165,30 @@ fn open_sentinel(
         tracing::warn!(
             "everybody who can reach {address} can ask for a failover; set a password with \
              --sentinel-password-file, or listen on 127.0.0.1"
+        );
+    }
+    Ok(door)
+}
+
+/// Serves programs that speak HTTP.
+fn open_http(
+    address: SocketAddr,
+    groups: &[(&Handle, Plan)],
+    proxies: &[(GroupName, Proxy)],
+    shared: &Shared,
+) -> Result<http::Door> {
+    let served = groups.iter().map(|(handle, _)| {
+        let own = proxies.iter().filter(|(name, _)| name == handle.name());
+        let own = own.map(|(_, proxy)| (proxy.address(), Arc::clone(proxy.counters())));
+        http::Group::of(handle, own.collect())
+    });
+    let door = http::Door::open(address, served.collect(), shared.clock)?;
+    let address = door.address();
+    tracing::info!(%address, "HTTP listens");
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "everybody who can reach {address} can ask for a switchover; listen on 127.0.0.1, or let \
+             a proxy of your own ask for a password"
         );
     }
     Ok(door)

@@ -76,6 +76,7 @@ async fn until_a_signal(config: Config, shared: Shared) -> Exit {
         .collect();
     let settings = doors::Settings {
         sentinel: config.sentinel,
+        http: config.http,
         proxy: config.proxy,
         webhooks: config.webhooks,
     };
@@ -107,7 +108,8 @@ async fn until_a_signal(config: Config, shared: Shared) -> Exit {
             _ = interrupt.recv() => break,
             _ = report.tick(), if !config.report_every.is_zero() => {
                 for group in &groups {
-                    telemetry::summary(&group.status().borrow());
+                    let clients = doors.clients_of(group.name());
+                    telemetry::summary(&group.status().borrow(), clients);
                 }
             }
             Some(_) = halts.join_next() => {

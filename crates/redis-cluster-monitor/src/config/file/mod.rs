@@ -16,8 +16,7 @@ use rcm_core::policy::Nodes;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{self, Problem};
-use super::settings::Process;
-use super::settings::Settings;
+use super::settings::{Door, Process, Settings};
 use super::{Error, Proxy, Webhook, duration};
 use reader::{Reader, Value};
 
@@ -34,6 +33,7 @@ pub(super) struct File {
 const KEYS: &[&str] = &[
     "defaults",
     "groups",
+    "http",
     "log_format",
     "log_level",
     "proxy",
@@ -94,6 +94,7 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
             "log_format" => file.process.log_format = choice(reader, key.get_ref(), value),
             "log_level" => file.process.log_level = choice(reader, key.get_ref(), value),
             "sentinel" => file.process.sentinel = sentinel::read(reader, value),
+            "http" => file.process.http = http(reader, value),
             "proxy" => file.proxy = proxy::read(reader, value),
             "defaults" => defaults = groups::defaults(reader, value),
             "groups" => groups = Some(value),
@@ -117,6 +118,18 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> File {
         file.webhooks = webhooks::webhooks(reader, webhooks, &names);
     }
     file
+}
+
+/// `[http]`: where HTTP is served.
+fn http(reader: &mut Reader, value: &Value<'_>) -> Option<Door> {
+    let mut address = None;
+    for (key, value) in reader.table("http", value)? {
+        match key.get_ref().as_ref() {
+            "address" => address = reader.parsed(key, value),
+            _ => reader.unknown(key, &["address"]),
+        }
+    }
+    address
 }
 
 /// A value that is one of a few words.

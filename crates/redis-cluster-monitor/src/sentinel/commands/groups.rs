@@ -32,6 +32,10 @@ pub(super) fn answer(word: &str, arguments: &[Bytes], house: &House) -> Reply {
         ("config", arguments) => settings::config(arguments, house),
         ("debug", _) => error(settings::DEBUG),
         ("simulate-failure", _) => error(settings::SIMULATE_FAILURE),
+        ("rcm-held", [question]) => match number(question) {
+            Some(question) => return Reply::Held(question),
+            None => error(NOT_AN_INTEGER),
+        },
         ("monitor", [name, ..]) => settings::monitor(name, house),
         ("reset", [pattern]) => settings::reset(pattern, house),
         (_, [name, rest @ ..]) => return of_group(word, name, rest, house),
@@ -61,6 +65,7 @@ fn of_group(word: &str, name: &Bytes, rest: &[Bytes], house: &House) -> Reply {
         "sentinels" => Frame::Array(Vec::new()),
         "ckquorum" => check_quorum(group),
         "failover" => return Reply::Replace(group.name.clone()),
+        "rcm-follow" => return Reply::Follow(group.name.clone()),
         "remove" => error(settings::REMOVE),
         _ => settings::set(rest),
     };

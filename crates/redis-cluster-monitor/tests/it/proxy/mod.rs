@@ -1,6 +1,7 @@
 //! The proxy between real clients and real servers.
 
-mod switch;
+mod beside;
+pub(crate) mod switch;
 mod transparent;
 mod trouble;
 

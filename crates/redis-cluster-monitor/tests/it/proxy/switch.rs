@@ -24,14 +24,14 @@ eyes::on_every_version! {
 
 /// Counts up through the proxy, one request after the other, until it is told to stop. Its server
 /// must have counted as far as itself at every reply.
-struct Counting {
+pub(crate) struct Counting {
     stop: Arc<AtomicBool>,
     counted: Arc<AtomicU64>,
     thread: JoinHandle<std::result::Result<(), String>>,
 }
 
 impl Counting {
-    fn start(proxy: SocketAddr, key: String) -> Self {
+    pub(crate) fn start(proxy: SocketAddr, key: String) -> Self {
         let (stop, counted) = (
             Arc::new(AtomicBool::new(false)),
             Arc::new(AtomicU64::new(0)),
@@ -61,7 +61,7 @@ impl Counting {
     }
 
     /// How far it came; or what it noticed.
-    fn end(self) -> u64 {
+    pub(crate) fn end(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap().unwrap();
         self.counted.load(Ordering::Relaxed)

@@ -1,0 +1,69 @@
+//! How groups are, as JSON.
+
+use std::net::SocketAddr;
+
+use rcm_core::id::GroupName;
+use rcm_core::status::Status;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Group;
+use crate::proxy::Counters;
+
+/// The published snapshot, and what happened at the group's proxies.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    proxies: Vec<Value>,
+}
+
+/// One group, with everything.
+pub(super) fn whole(group: &Group) -> Value {
+    json!(Whole {
+        status: &group.snapshot(),
+        proxies: group.proxies.iter().map(proxy).collect(),
+    })
+}
+
+/// All groups, in one line each.
+pub(super) fn list(groups: &[Group]) -> Value {
+    let lines: Vec<_> = groups.iter().map(line).collect();
+    json!({ "groups": lines })
+}
+
+fn line(group: &Group) -> Value {
+    let status = group.snapshot();
+    json!({
+        "group": status.group,
+        "epoch": status.epoch,
+        "primary": status.primary,
+        "verdict": status.verdict,
+        "replicas": status.replicas(),
+    })
+}
+
+fn proxy((address, counters): &(SocketAddr, std::sync::Arc<Counters>)) -> Value {
+    json!({
+        "address": address,
+        "clients": counters.clients(),
+        "accepted": counters.accepted.get(),
+        "turned_away": counters.turned_away.get(),
+        "requests": counters.requests.get(),
+        "held": counters.held.get(),
+        "held_micros": counters.held_micros.get(),
+        "expired": counters.expired.get(),
+        "replayed": counters.replayed.get(),
+        "indeterminate": counters.indeterminate.get(),
+        "dropped": counters.dropped.get(),
+    })
+}
+
+/// Which groups have no agreed primary, or are not served.
+pub(super) fn unready(groups: &[Group]) -> Vec<GroupName> {
+    let unready = groups.iter().filter(|group| {
+        let status = group.snapshot();
+        status.primary.is_none() || status.halted
+    });
+    unready.map(|group| group.name.clone()).collect()
+}
