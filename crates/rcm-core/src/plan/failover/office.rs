@@ -117,11 +117,6 @@ impl Failover {
             chain.extended(report.replication.id, intent.parent, fork)
         };
         let strict = self.stored.record.is_strict();
-        let chain = if strict {
-            chain.remembering(&self.stored.record.chain)
-        } else {
-            chain
-        };
         let record = Record {
             phase: Phase::Committed,
             primary: Primary {
