@@ -136,13 +136,11 @@ impl World {
                 self.coverage.count("switchovers");
                 Ok(())
             }
-            Kind::PrimarySwitched {
-                epoch, planned, to, ..
-            } => {
+            Kind::PrimarySwitched { epoch, planned, .. } => {
                 self.coverage.count("switches");
                 let lossless = if *planned {
                     self.coverage.count("planned switches");
-                    lossless::check(self, to)
+                    lossless::check(self)
                 } else {
                     Ok(())
                 };
