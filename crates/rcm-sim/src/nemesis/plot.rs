@@ -1,5 +1,6 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
+use super::aimed::aimed;
 use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned, ways};
 use super::promise::promise;
 use super::{Fault, Size, Step, What, When, Whom, Whose};
@@ -24,6 +25,8 @@ pub enum Plot {
     Planned,
     /// What strict mode has to withstand.
     Promise,
+    /// A single rule holds the promise.
+    Aimed,
 }
 
 const STEPS: [Step; 10] = [
@@ -42,6 +45,10 @@ const STEPS: [Step; 10] = [
 /// The plot and the faults of a seed, for a group of so many nodes.
 #[expect(clippy::too_many_lines, reason = "a table of plots")]
 pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
+    let mut aim = Rng::new(seed, 4);
+    if aim.percent(10) {
+        return (Plot::Aimed, aimed(&mut aim, size, strict));
+    }
     let mut rng = Rng::new(seed, 2);
     if strict && rng.percent(60) {
         return (Plot::Promise, promise(&mut rng, size));
@@ -275,6 +282,7 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
             }
         }
         Plot::Promise => faults = promise(rng, size),
+        Plot::Aimed => faults = aimed(rng, size, strict),
         Plot::ByHand => {
             let what = by_hand(rng, size);
             faults.push(Fault {
