@@ -51,8 +51,8 @@ pub struct Edge {
 pub struct Chain {
     head: ReplicationId,
     edges: Vec<Edge>,
-    /// Streams beside the lineage, the youngest last: abandoned ones, and those of nodes that were
-    /// promoted and never committed. Only strict mode remembers them.
+    /// Streams beside the lineage, the youngest last: abandoned ones, and in strict mode those of
+    /// nodes that were promoted and never committed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     branches: Vec<Edge>,
 }
@@ -76,21 +76,23 @@ impl Chain {
         self.head
     }
 
-    /// The chain after `id` has continued it from `fork` on.
+    /// The chain after `id` has continued it from `fork` on. What it leaves behind is remembered: a
+    /// replica of an abandoned stream still shares with the lineage what came before the fork.
     #[must_use]
     pub fn extended(&self, id: ReplicationId, parent: ReplicationId, fork: Offset) -> Self {
         if id == self.head {
             return self.clone();
         }
-        let mut chain = if self.contains(parent) {
-            self.cut_to(parent)
-        } else {
-            Self::new(parent)
+        let older = self.edges.iter().skip_while(|edge| edge.id != parent);
+        let mut edges: Vec<Edge> = older.copied().collect();
+        edges.insert(0, Edge { id, parent, fork });
+        edges.truncate(Self::MAX_EDGES);
+        let chain = Self {
+            head: id,
+            edges,
+            branches: Vec::new(),
         };
-        chain.edges.insert(0, Edge { id, parent, fork });
-        chain.edges.truncate(Self::MAX_EDGES);
-        chain.head = id;
-        chain
+        chain.remembering(self)
     }
 
     /// Whether a stream belongs to this lineage.
@@ -99,8 +101,7 @@ impl Chain {
     }
 
     /// The same chain, with what `older` knows of streams that are not on this one.
-    #[must_use]
-    pub fn remembering(&self, older: &Self) -> Self {
+    fn remembering(&self, older: &Self) -> Self {
         let known = older.branches.iter().chain(older.edges.iter().rev());
         known.copied().fold(self.clone(), Self::with_branch)
     }
@@ -170,21 +171,6 @@ impl Chain {
             }
         }
         None
-    }
-
-    /// The chain as it was when `id` was its head.
-    fn cut_to(&self, id: ReplicationId) -> Self {
-        let older = self
-            .edges
-            .iter()
-            .skip_while(|edge| edge.id != id)
-            .copied()
-            .collect();
-        Self {
-            head: id,
-            edges: older,
-            branches: self.branches.clone(),
-        }
     }
 }
 
@@ -256,12 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn an_abandoned_stream_is_worth_what_it_shares_with_the_chain_if_it_is_remembered() {
+    fn an_abandoned_stream_is_worth_what_it_shares_with_the_chain() {
         let before = Chain::new(A).extended(B, A, Offset(100));
         let after = before.extended(C, A, Offset(90));
         // It received everything from the primary of B, so it names no other stream.
-        assert_eq!(after.common_prefix(&at(B, 150)), None);
-        let after = after.remembering(&before);
         assert_eq!(after.common_prefix(&at(B, 150)), Some(Offset(90)));
         assert_eq!(after.common_prefix(&at(B, 80)), Some(Offset(80)));
         // Promoted on top of a stream that was never committed.

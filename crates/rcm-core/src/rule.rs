@@ -66,7 +66,7 @@ pub enum Rule {
     S129,
     /// The successor holds what the paused primary holds: seal the primary.
     S130,
-    /// The sealed primary holds no more than the successor: announce it.
+    /// The sealed primary holds no more than the sealed successor: announce it.
     S140,
     /// A primary that is not the recorded one: seal it.
     R200,

@@ -164,9 +164,12 @@ impl World {
                 });
                 Outcome::Done(Done::Promoted(self.servers[node].report(&self.addresses)))
             }
-            Script::Attach(target) => {
+            Script::Attach(target, meant) => {
                 self.servers[node].access.knows_password = self.ack_replicas > 0;
                 self.follow(node, &target, true);
+                if let Some(follow) = self.servers[node].follow_mut() {
+                    follow.meant = meant;
+                }
                 self.note([32, node as u64, 0], |world| {
                     format!("{} is attached to {target}", world.name(node))
                 });

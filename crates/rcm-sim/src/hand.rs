@@ -91,7 +91,10 @@ impl World {
             Deed::Resume { .. } => Some(Script::Resume),
             Deed::Seal { evict, shut, .. } => Some(Script::Seal { evict, shut }),
             Deed::Promote { .. } => Some(Script::Promote),
-            Deed::Attach { primary, .. } => Some(Script::Attach(primary)),
+            Deed::Attach { primary, .. } => {
+                let process = self.at(&primary).map(|it| self.servers[it].process);
+                Some(Script::Attach(primary, process))
+            }
             Deed::SetGates { gates, .. } => Some(Script::SetGates(gates)),
             Deed::Persist { gates, .. } => Some(Script::Persist(gates)),
             Deed::Close { .. } => return self.close_hand(who, node),

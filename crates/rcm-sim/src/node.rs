@@ -166,7 +166,7 @@ pub(crate) struct Follow {
     pub(crate) told_by_monitor: bool,
     /// The process that was asked to let it continue and has not answered.
     pub(crate) asked: Option<Process>,
-    /// The process that was meant.
+    /// The process that was meant when the command was given.
     pub(crate) meant: Option<Process>,
     pub(crate) link: LinkState,
     /// It knows a place from which it can ask to continue.

@@ -104,9 +104,13 @@ pub(crate) enum Script {
     Inspect,
     Pause(Time),
     Resume,
-    Seal { evict: bool, shut: bool },
+    Seal {
+        evict: bool,
+        shut: bool,
+    },
     Promote,
-    Attach(Address),
+    /// To whom, and to which process there.
+    Attach(Address, Option<Process>),
     SetGates(Gates),
     Persist(Option<Gates>),
     Cut,

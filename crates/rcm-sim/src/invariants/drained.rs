@@ -1,5 +1,8 @@
 //! A1, the other half: when a primary has crashed, what a replica has received is not thrown away by
 //! its seal as long as there is time to let the replica apply it.
+//!
+//! What arrives between the last two looks at a replica that had applied everything counts for
+//! nothing: nobody can know how much more is still on its way from a host that has gone quiet.
 
 use std::time::Duration;
 
@@ -14,6 +17,8 @@ use crate::world::World;
 const NAME: &str = "A1 received bytes are applied before the seal";
 /// What the claim itself takes counts for nothing.
 const MARGIN: Time = 20 * MS;
+/// The last two looks are so far apart.
+const LOOKS_APART: Time = 5 * MS;
 
 pub(super) fn check(world: &mut World, who: Who, node: usize) -> Finding {
     let own = world.truth.of(who);
@@ -33,7 +38,7 @@ pub(super) fn check(world: &mut World, who: Who, node: usize) -> Finding {
     }
     let server = &world.servers[node];
     let runs = server.up && !server.stopped && server.script.is_none() && server.link_is_up();
-    let waiting = world.received_and_not_applied(node);
+    let waiting = world.received_and_not_applied(node, LOOKS_APART);
     if runs && waiting > 0 {
         let name = world.name(node);
         return broken(

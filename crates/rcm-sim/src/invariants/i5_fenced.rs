@@ -17,7 +17,7 @@ pub(super) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Scrip
     let highest = world.truth.ruled.entry(process).or_default();
     let (changes, decides) = match script {
         Script::Seal { .. } => (true, true),
-        Script::Promote | Script::Attach(_) | Script::SetGates(_) | Script::Persist(_) => {
+        Script::Promote | Script::Attach(..) | Script::SetGates(_) | Script::Persist(_) => {
             (true, false)
         }
         Script::Fence(_) => (false, true),

@@ -1,26 +1,26 @@
-//! A7: a switchover loses nothing: what the old primary held when it stepped down, the new one holds.
-
-use rcm_core::id::Address;
+//! A7: a switchover loses nothing: what the old primary held when it stepped down, the process that
+//! was put into office holds. If that dies before its commit is stored, it is the next failover that
+//! has to find what it held.
 
 use super::{Finding, broken};
 use crate::world::World;
 
 const NAME: &str = "A7 a switchover loses nothing";
 
-pub(super) fn check(world: &World, to: &Address) -> Finding {
-    let (Some(before), Some(node)) = (world.truth.office_before, world.at(to)) else {
+pub(super) fn check(world: &World) -> Finding {
+    let held_by = |run_id| world.held_in_office(run_id);
+    let Some(before) = world.truth.office_before.and_then(held_by) else {
         return Ok(());
     };
-    let Some(held) = world.held_in_office(before) else {
+    let Some(after) = world.truth.office.and_then(held_by) else {
         return Ok(());
     };
-    let kept = held.common(&world.servers[node].history);
-    if kept == held.length() {
+    let lost = before.length() - before.common(after);
+    if lost == 0 {
         return Ok(());
     }
-    let lost = held.length() - kept;
     broken(
         NAME,
-        format!("{} lacks {lost} bytes of the old primary", world.name(node)),
+        format!("the new primary lacks {lost} bytes of the old one"),
     )
 }

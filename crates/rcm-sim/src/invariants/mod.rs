@@ -3,11 +3,14 @@
 //! A file says its promise in its first lines. What the core believes is never taken as truth here:
 //! the truth is what the simulated nodes really hold.
 
+mod a10_flapping;
 mod a1_longest;
 mod a2_one_primary;
 mod a3_announced;
 mod a5_loss;
 mod a6_abort;
+mod a8_restarted;
+mod a9_roles;
 mod drained;
 pub(crate) mod full_sync;
 mod i10_status;
@@ -123,6 +126,7 @@ impl World {
                 self.coverage.count("failovers");
                 i12_no_false_alarm::check(self, *cause)
                     .and_then(|()| i16_eyes::check(self, who, *cause, *epoch))
+                    .and_then(|()| a10_flapping::check(self, who, *cause))
             }
             Kind::FailoverResumed { .. } => {
                 self.truth.of(who).looked_for_announced = true;
@@ -138,13 +142,11 @@ impl World {
                 self.coverage.count("switchovers");
                 Ok(())
             }
-            Kind::PrimarySwitched {
-                epoch, planned, to, ..
-            } => {
+            Kind::PrimarySwitched { epoch, planned, .. } => {
                 self.coverage.count("switches");
                 let lossless = if *planned {
                     self.coverage.count("planned switches");
-                    lossless::check(self, to)
+                    lossless::check(self)
                 } else {
                     Ok(())
                 };
@@ -203,7 +205,7 @@ impl World {
         let finding = match (&action.deed, node) {
             (Deed::Write { record, .. }, _) => {
                 self.truth.write_ordered(who, record, self.now);
-                Ok(())
+                a8_restarted::check(self, who, record)
             }
             (Deed::Promote { .. }, Some(node)) => {
                 let process = self.servers[node].process;
@@ -226,6 +228,7 @@ impl World {
         i13_liveness::check(self)?;
         a2_one_primary::check(self)?;
         i10_status::check_at_rest(self)?;
+        a9_roles::check_at_rest(self)?;
         strict_rest::check(self)
     }
 

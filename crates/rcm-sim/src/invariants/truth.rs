@@ -60,6 +60,8 @@ pub(crate) struct Own {
     /// The newest epoch that it has published, through all its processes.
     pub(super) newest: Epoch,
     pub(super) same_moment: (Time, u32),
+    /// When it began failovers on silence or a hang.
+    pub(super) on_silence: Vec<Time>,
 }
 
 impl Truth {

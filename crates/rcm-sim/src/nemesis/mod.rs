@@ -2,6 +2,7 @@
 //!
 //! Here are the words of that list; how it is made and what it does to the world is beside it.
 
+mod aimed;
 mod draw;
 mod eyes;
 mod heal;

@@ -1,5 +1,6 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
+use super::aimed::aimed;
 use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned, ways};
 use super::eyes::eyes;
 use super::promise::promise;
@@ -29,6 +30,8 @@ pub enum Plot {
     OneEye,
     /// What strict mode has to withstand.
     Promise,
+    /// A single rule holds the promise.
+    Aimed,
 }
 
 const STEPS: [Step; 10] = [
@@ -50,6 +53,10 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
     let mut own = Rng::new(seed, 5);
     if size.monitors > 1 && own.percent(15) {
         return eyes(&mut own, size);
+    }
+    let mut aim = Rng::new(seed, 4);
+    if aim.percent(10) {
+        return (Plot::Aimed, aimed(&mut aim, size, strict));
     }
     let mut rng = Rng::new(seed, 2);
     if strict && rng.percent(60) {
@@ -285,6 +292,7 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
         }
         Plot::Eyes | Plot::OneEye => faults = eyes(rng, size).1,
         Plot::Promise => faults = promise(rng, size),
+        Plot::Aimed => faults = aimed(rng, size, strict),
         Plot::ByHand => {
             let what = by_hand(rng, size);
             faults.push(Fault {

@@ -169,7 +169,7 @@ impl World {
         let Some(item) = stream.wire.pop_front() else {
             return;
         };
-        stream.arrived.push_back(item);
+        stream.arrived.push_back((self.now, item));
         let receiver = &self.servers[to];
         if receiver.process != stream.replica_process || !receiver.up {
             return self.forget_stream(id);
@@ -200,22 +200,24 @@ impl World {
                 }
                 return;
             }
-            let Some(item) = stream.arrived.pop_front() else {
+            let Some((_, item)) = stream.arrived.pop_front() else {
                 return;
             };
             self.take_item(node, item);
         }
     }
 
-    /// Pieces of the stream that wait in the replica's socket.
-    pub(crate) fn received_and_not_applied(&self, node: usize) -> usize {
+    /// Pieces of the stream that have waited in the replica's socket for so long.
+    pub(crate) fn received_and_not_applied(&self, node: usize, for_so_long: Time) -> usize {
         let link = self.servers[node].follow().map(|follow| follow.link);
         match link {
             Some(LinkState::Up(id)) => {
-                let bytes = |item: &&Item| !matches!(item, Item::End);
+                let waits = |(since, item): &&(Time, Item)| {
+                    !matches!(item, Item::End) && since + for_so_long <= self.now
+                };
                 self.streams
                     .get(&id)
-                    .map_or(0, |it| it.arrived.iter().filter(bytes).count())
+                    .map_or(0, |it| it.arrived.iter().filter(waits).count())
             }
             _ => 0,
         }
@@ -231,7 +233,7 @@ impl World {
         let can_read = server.runs(self.now) && !server.is_loading();
         if let Some(LinkState::Up(id)) = server.follow().map(|follow| follow.link)
             && can_read
-            && let Some(item) = self
+            && let Some((_, item)) = self
                 .streams
                 .get_mut(&id)
                 .and_then(|it| it.arrived.pop_front())

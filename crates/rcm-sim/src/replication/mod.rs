@@ -28,7 +28,8 @@ pub(crate) struct Stream {
     /// The stream that the primary names when it lets the replica continue.
     id: ReplicationId,
     wire: VecDeque<Item>,
-    arrived: VecDeque<Item>,
+    /// What waits in the replica's socket, and since when.
+    arrived: VecDeque<(Time, Item)>,
     last: Time,
     /// What waits in the primary's memory until it has read everything that it was sent, and since
     /// when: so many items.

@@ -203,7 +203,11 @@ impl World {
         let current = self.servers[replica]
             .follow()
             .is_some_and(|follow| follow.link == LinkState::Syncing(id));
-        let ended = !current || stream.arrived.iter().any(|item| matches!(item, Item::End));
+        let ended = !current
+            || stream
+                .arrived
+                .iter()
+                .any(|(_, item)| matches!(item, Item::End));
         let Some(dump) = stream.whole.take().filter(|_| !ended) else {
             if current {
                 self.link_lost(replica);

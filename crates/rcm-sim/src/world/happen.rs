@@ -99,6 +99,9 @@ impl World {
         if let Ours::Link { node, serial } = ours {
             // A timer knows its time by its event, so it has to be told the new one.
             self.link_late(who, node, serial, at);
+        } else if let Ours::Overdue { .. } = ours {
+            // What has arrived meanwhile is read before it, or after it.
+            at += self.rng.pick(&[0, 1]);
         } else if let Ours::LeaseEnds { .. } = ours {
             // Whoever wakes has other things to see to, too.
             at += self.rng.pick(&[0, 0, MS, 20 * MS, 200 * MS]);

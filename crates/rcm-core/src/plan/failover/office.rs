@@ -50,11 +50,9 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) {
-        let feeds = world.lacks(Mutant::FeedsAlways);
-        if self.stored.record.is_strict() && (feeds || self.is_planned()) {
-            // The successor of a switchover was not sealed. What is sent first is done first.
+        if self.stored.record.is_strict() && world.lacks(Mutant::FeedsAlways) {
             let gates = Gates {
-                feeds,
+                feeds: true,
                 ..Gates::SHUT
             };
             let deed = Deed::SetGates { node, gates };
@@ -117,11 +115,6 @@ impl Failover {
             chain.extended(report.replication.id, intent.parent, fork)
         };
         let strict = self.stored.record.is_strict();
-        let chain = if strict {
-            chain.remembering(&self.stored.record.chain)
-        } else {
-            chain
-        };
         let record = Record {
             phase: Phase::Committed,
             primary: Primary {

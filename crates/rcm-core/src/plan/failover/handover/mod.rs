@@ -2,7 +2,8 @@
 //!
 //! Both are alive, so nothing has to be lost. A pause can expire, so the position that counts is the
 //! one in the reply to the seal: only when the sealed primary holds no more than its successor is the
-//! successor announced. From there on it is a failover like any other.
+//! successor sealed, too, and announced. Until it is sealed it would take everything from whatever
+//! starts where the primary was. From there on it is a failover like any other.
 //!
 //! Before the seal the primary simply goes on. A seal that was not answered may have been executed or
 //! not: the epoch is claimed again, which ends it, and the primary is looked at, for as long as nothing
@@ -73,6 +74,11 @@ enum Step {
     Comparing {
         sealed: Report,
         look: Look,
+    },
+    /// The successor holds everything, and is being sealed.
+    Securing {
+        sealed: Report,
+        seal: ActionId,
     },
 }
 
@@ -153,7 +159,7 @@ impl Handover {
             Step::Gripping { doubted: true, .. } | Step::Away { .. } | Step::Examining(_) => {
                 Stage::Examining
             }
-            Step::Sealing { .. } | Step::Comparing { .. } => Stage::Sealing,
+            Step::Sealing { .. } | Step::Comparing { .. } | Step::Securing { .. } => Stage::Sealing,
         }
     }
 
@@ -168,7 +174,8 @@ impl Handover {
             | Step::Sealing { .. }
             | Step::Away { .. }
             | Step::Examining(_)
-            | Step::Comparing { .. } => None,
+            | Step::Comparing { .. }
+            | Step::Securing { .. } => None,
         }
     }
 
@@ -193,7 +200,8 @@ impl Handover {
             | Step::Measuring(_)
             | Step::Pausing { .. }
             | Step::Sealing { .. }
-            | Step::Examining(_) => None,
+            | Step::Examining(_)
+            | Step::Securing { .. } => None,
         }
     }
 
@@ -247,7 +255,7 @@ impl Handover {
             }
             Step::Sealing { seal, held } if *seal == id => {
                 let held = held.clone();
-                self.after_seal(outcome, held, record, world, out)
+                self.after_seal(outcome, &held, record, world, out)
             }
             Step::Examining(examined) if *examined == id => {
                 self.after_examination(outcome, record, world, out)
@@ -257,13 +265,18 @@ impl Handover {
                     return Turn::FallBack(Setback::SuccessorLost);
                 };
                 if holds(&held, sealed) {
-                    return Turn::announce(sealed.clone(), held);
+                    let sealed = sealed.clone();
+                    return self.secure(sealed, record, world, out);
                 }
                 if held.replication.link_up() {
                     *look = look.again(world.now);
                     return Turn::Wait;
                 }
                 Turn::FallBack(behind(&held, sealed))
+            }
+            Step::Securing { sealed, seal } if *seal == id => {
+                let sealed = sealed.clone();
+                self.after_securing(outcome, sealed, world, out)
             }
             Step::Measuring(_)
             | Step::Approaching { .. }
@@ -272,7 +285,8 @@ impl Handover {
             | Step::Sealing { .. }
             | Step::Away { .. }
             | Step::Examining(_)
-            | Step::Comparing { .. } => Turn::Wait,
+            | Step::Comparing { .. }
+            | Step::Securing { .. } => Turn::Wait,
         }
     }
 
@@ -351,7 +365,8 @@ impl Handover {
             | Step::Pausing { .. }
             | Step::CatchingUp { .. }
             | Step::Sealing { .. }
-            | Step::Comparing { .. } => Turn::Wait,
+            | Step::Comparing { .. }
+            | Step::Securing { .. } => Turn::Wait,
         }
     }
 

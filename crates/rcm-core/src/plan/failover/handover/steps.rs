@@ -3,9 +3,10 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Handover, Step, Turn, holds};
+use super::{Handover, Step, Turn, behind, holds};
 use crate::action::{Deed, Done, Failed, Outcome, Report};
 use crate::event::{Kind, Setback};
+use crate::id::Address;
 use crate::mutant::Mutant;
 use crate::plan::failover::diagnosed_lost;
 use crate::plan::grip::Grip;
@@ -132,16 +133,17 @@ impl Handover {
     pub(super) fn after_seal(
         &mut self,
         outcome: Outcome,
-        held: Report,
+        held: &Report,
         record: &Record,
         world: World<'_>,
         out: &mut Outbox,
     ) -> Turn {
         match outcome {
             Outcome::Done(Done::Sealed(sealed)) => {
-                out.tell(world.now, self.sealed(&sealed, record, world));
-                if holds(&held, &sealed) || world.lacks(Mutant::HandOverUncompared) {
-                    return Turn::announce(sealed, held);
+                let primary = record.primary.address.clone();
+                out.tell(world.now, self.sealed(primary, &sealed, world));
+                if holds(held, &sealed) || world.lacks(Mutant::HandOverUncompared) {
+                    return self.secure(sealed, record, world, out);
                 }
                 self.compare(sealed, world, out);
                 Turn::Wait
@@ -163,9 +165,46 @@ impl Handover {
         self.step = Step::Comparing { sealed, look };
     }
 
-    fn sealed(&self, sealed: &Report, record: &Record, world: World<'_>) -> Kind {
+    /// The successor keeps what it holds, whoever starts at the address that it follows.
+    pub(super) fn secure(
+        &mut self,
+        sealed: Report,
+        record: &Record,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        let deed = Deed::Seal {
+            node: self.successor.node,
+            evict: record.is_strict(),
+            shut: record.is_strict(),
+        };
+        let seal = self.act(Policy::HANDOVER_SEALED_WITHIN, deed, world, out);
+        self.step = Step::Securing { sealed, seal };
+        Turn::Wait
+    }
+
+    pub(super) fn after_securing(
+        &self,
+        outcome: Outcome,
+        sealed: Report,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        let Outcome::Done(Done::Sealed(held)) = outcome else {
+            return Turn::FallBack(Setback::SuccessorLost);
+        };
+        if let Some(node) = world.view.get(self.successor.node) {
+            out.tell(world.now, self.sealed(node.address.clone(), &held, world));
+        }
+        if holds(&held, &sealed) || world.lacks(Mutant::HandOverUncompared) {
+            return Turn::announce(sealed, held);
+        }
+        Turn::FallBack(behind(&held, &sealed))
+    }
+
+    fn sealed(&self, node: Address, sealed: &Report, world: World<'_>) -> Kind {
         Kind::NodeSealed {
-            node: record.primary.address.clone(),
+            node,
             offset: sealed.replication.offset,
             after: world.now.since(self.began),
         }
@@ -194,7 +233,8 @@ impl Handover {
                 Turn::FallBack(Setback::HalfSealed)
             }
             Some(following) if following.primary.is_tombstone() => {
-                let kind = self.sealed(&report, record, world);
+                let primary = record.primary.address.clone();
+                let kind = self.sealed(primary, &report, world);
                 out.tell_rule(world.now, Rule::S129, kind);
                 self.compare(report, world, out);
                 Turn::Next(Rule::S129)
