@@ -12,6 +12,7 @@ mod command;
 mod replies;
 mod request;
 mod requests;
+mod table;
 mod told;
 
 use bytes::{Bytes, BytesMut};

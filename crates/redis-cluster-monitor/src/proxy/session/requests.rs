@@ -203,7 +203,10 @@ impl Session {
                 begun: false,
             },
             Kind::Read
+            | Kind::Change
             | Kind::Write
+            | Kind::Identity
+            | Kind::WaitReplicas
             | Kind::ReplyOn
             | Kind::ReplyOff
             | Kind::ReplySkip
