@@ -3,6 +3,7 @@
 //! Decided here: when requests may be sent, and when the primary of before is another one's past.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub(super) struct Guide {
     asked: AskedToHold,
     stop: watch::Receiver<bool>,
     route: watch::Sender<Route>,
-    room: Arc<Room>,
+    room: Rc<Room>,
     /// The primary that the route leads to, and the epoch that said so.
     known: Option<(Address, Epoch)>,
     unresolved: bool,
@@ -63,21 +64,18 @@ impl Guide {
         status: watch::Receiver<Arc<Status>>,
         asked: AskedToHold,
         stop: watch::Receiver<bool>,
-        room: Arc<Room>,
+        route: watch::Sender<Route>,
+        room: Rc<Room>,
     ) -> Self {
         Self {
             status,
             asked,
             stop,
-            route: watch::Sender::new(Route::default()),
+            route,
             room,
             known: None,
             unresolved: false,
         }
-    }
-
-    pub(super) fn route(&self) -> watch::Receiver<Route> {
-        self.route.subscribe()
     }
 
     /// Publishes the route until the proxy is dropped.

@@ -129,6 +129,28 @@ impl Kind {
         matches!(self, Self::Read | Self::Change)
     }
 
+    /// Whether asking again does no harm.
+    pub(super) const fn may_be_repeated(self) -> bool {
+        matches!(
+            self,
+            Self::Read
+                | Self::Identity
+                | Self::WaitRead
+                | Self::WaitTake
+                | Self::Multi
+                | Self::Discard
+                | Self::Watch
+                | Self::Unwatch
+                | Self::Subscribe(_)
+                | Self::Unsubscribe(_)
+                | Self::Setting(_)
+                | Self::ReplyOn
+                | Self::Monitor
+                | Self::Reset
+                | Self::Quit
+        )
+    }
+
     /// Whether it may have changed data.
     pub(super) const fn may_write(self) -> bool {
         matches!(
