@@ -25,6 +25,8 @@ pub struct Proxy {
     pub indeterminate: Indeterminate,
     /// How many threads serve the clients of one group.
     pub threads: usize,
+    /// Whether requests that depend on nothing but keys share connections to the primary.
+    pub share: bool,
 }
 
 /// What becomes of requests whose outcome is unknown.
@@ -50,6 +52,7 @@ impl Default for Proxy {
             max_clients: 10_000,
             indeterminate: Indeterminate::Disconnect,
             threads: 1,
+            share: true,
         }
     }
 }

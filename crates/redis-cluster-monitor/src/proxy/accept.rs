@@ -2,14 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rcm_core::id::GroupName;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::client::Client;
@@ -42,12 +44,23 @@ const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 impl Door {
     /// Starts the thread.
     pub(super) fn open(self) -> io::Result<JoinHandle<()>> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        std::thread::Builder::new()
-            .name("proxy".to_owned())
-            .spawn(move || runtime.block_on(self.serve()))
+        let (started, begun) = mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new().name("proxy".to_owned());
+        let thread = thread.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default());
+            let (runtime, outcome) = match runtime {
+                Ok(runtime) => (Some(runtime), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            let is_heard = started.send(outcome).is_ok();
+            if let Some(runtime) = runtime.filter(|_| is_heard) {
+                runtime.block_on(self.serve());
+            }
+        })?;
+        begun.recv().map_err(io::Error::other)??;
+        Ok(thread)
     }
 
     async fn serve(self) {
@@ -62,10 +75,12 @@ impl Door {
             counters,
         } = self;
         let drain_within = settings.drain_within;
-        let room = Arc::new(Room::new(settings, clock, counters));
-        let guide = Guide::new(source, asked, stop.clone(), Arc::clone(&room));
-        let route = guide.route();
-        let guiding = tokio::spawn(guide.run());
+        let route = watch::Sender::new(Route::default());
+        let room = Room::new(settings, clock, counters, route.subscribe());
+        let room = Rc::new(room);
+        let following = spawn_local(Rc::clone(&room).follow());
+        let guide = Guide::new(source, asked, stop.clone(), route, Rc::clone(&room));
+        let guiding = spawn_local(guide.run());
         let mut clients = JoinSet::new();
         let listener = match TcpListener::from_std(listener) {
             Ok(listener) => listener,
@@ -77,7 +92,7 @@ impl Door {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => admit(stream, peer, &room, &route, &mut clients),
+                    Ok((stream, peer)) => admit(stream, peer, &room, &mut clients),
                     Err(error) => {
                         tracing::warn!(group = group.as_str(), "proxy: cannot accept: {error}");
                         sleep(ACCEPT_AGAIN).await;
@@ -100,16 +115,11 @@ impl Door {
             tracing::warn!(group = group.as_str(), "proxy: {left} clients are cut off");
         }
         guiding.abort();
+        following.abort();
     }
 }
 
-fn admit(
-    stream: TcpStream,
-    peer: SocketAddr,
-    room: &Arc<Room>,
-    route: &watch::Receiver<Route>,
-    clients: &mut JoinSet<()>,
-) {
+fn admit(stream: TcpStream, peer: SocketAddr, room: &Rc<Room>, clients: &mut JoinSet<()>) {
     if clients.len() >= room.settings.max_clients {
         room.counters.turned_away.add(1);
         // It may be gone already.
@@ -121,6 +131,6 @@ fn admit(
         return;
     }
     room.counters.accepted.add(1);
-    let client = Client::new(stream, Arc::clone(room), route.clone());
-    clients.spawn(client.serve(peer));
+    let client = Client::new(stream, Rc::clone(room));
+    clients.spawn_local(client.serve(peer));
 }

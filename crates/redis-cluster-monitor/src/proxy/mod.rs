@@ -5,13 +5,11 @@
 //! the published status. Each thread has its own listener and its own copy of the route, so that
 //! nothing is shared between cores while requests pass, and the monitor's own thread does nothing of
 //! it.
-//!
-//! Not here: sharing connections to servers between clients. Each client has its own, and so
-//! everything that a connection is to a server stays true.
 
 mod accept;
 mod client;
 mod counters;
+mod line;
 pub mod monitors;
 mod room;
 mod route;

@@ -1,51 +1,104 @@
 //! What all clients of a group on one thread share.
 //!
-//! Nothing in it is touched by another thread while requests pass, except for counters that readers
-//! look at.
+//! Nothing in it is touched by another thread, except for counters that readers look at.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::counters::Counters;
+use super::line::Lines;
+use super::route::Route;
 use crate::clock::Clock;
 use crate::config::Proxy as Settings;
+
+/// As much is read at once.
+const SCRATCH: usize = 64 * 1024;
 
 /// What all clients of a group on one thread share.
 pub(super) struct Room {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     pub(super) counters: Arc<Counters>,
+    route: watch::Receiver<Route>,
+    /// Connections that several clients use.
+    pub(super) lines: Lines,
+    /// Where everybody reads into.
+    pub(super) scratch: RefCell<Box<[u8]>>,
     /// Clients that wait for a reply.
-    busy: AtomicUsize,
+    busy: Cell<usize>,
     calm: Notify,
     /// Bytes that wait for a primary.
-    held: AtomicUsize,
+    held: Cell<usize>,
+    /// Who wants to know when the route changes.
+    tasks: RefCell<BTreeMap<u64, Waker>>,
+    next_task: Cell<u64>,
 }
 
 /// Whether one client waits for a reply, as the room knows.
 pub(super) struct Busy {
-    room: Arc<Room>,
+    room: Rc<Room>,
     waits: bool,
     held: usize,
 }
 
 impl Room {
-    pub(super) fn new(settings: Settings, clock: Clock, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        clock: Clock,
+        counters: Arc<Counters>,
+        route: watch::Receiver<Route>,
+    ) -> Self {
         Self {
             settings,
             clock,
             counters,
-            busy: AtomicUsize::new(0),
+            route,
+            lines: Lines::default(),
+            scratch: RefCell::new(vec![0; SCRATCH].into()),
+            busy: Cell::new(0),
             calm: Notify::new(),
-            held: AtomicUsize::new(0),
+            held: Cell::new(0),
+            tasks: RefCell::default(),
+            next_task: Cell::new(0),
+        }
+    }
+
+    /// The number of a task that wants to know when the route changes.
+    pub(super) fn enter(&self, task: &Waker) -> u64 {
+        let number = self.next_task.get();
+        self.next_task.set(number + 1);
+        self.tasks.borrow_mut().insert(number, task.clone());
+        number
+    }
+
+    pub(super) fn leave(&self, number: u64) {
+        self.tasks.borrow_mut().remove(&number);
+    }
+
+    /// Where requests go.
+    pub(super) fn route(&self) -> Route {
+        *self.route.borrow()
+    }
+
+    /// Tells everybody when the route is another one.
+    pub(super) async fn follow(self: Rc<Self>) {
+        let mut route = self.route.clone();
+        while route.changed().await.is_ok() {
+            self.lines.follow(self.route());
+            for task in self.tasks.borrow().values() {
+                task.wake_by_ref();
+            }
         }
     }
 
     /// Whether no client waits for a reply.
     pub(super) fn is_calm(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) == 0
+        self.busy.get() == 0
     }
 
     /// Waits until the last client has got its reply.
@@ -55,12 +108,12 @@ impl Room {
 
     /// Whether more waits for a primary than is allowed.
     pub(super) fn is_full(&self) -> bool {
-        self.held.load(Ordering::Relaxed) > self.settings.hold_bytes
+        self.held.get() > self.settings.hold_bytes
     }
 }
 
 impl Busy {
-    pub(super) const fn new(room: Arc<Room>) -> Self {
+    pub(super) const fn new(room: Rc<Room>) -> Self {
         Self {
             room,
             waits: false,
@@ -73,24 +126,21 @@ impl Busy {
             return;
         }
         self.waits = is_busy;
+        let busy = &self.room.busy;
         if is_busy {
-            self.room.busy.fetch_add(1, Ordering::Relaxed);
-        } else if self.room.busy.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.room.calm.notify_one();
+            busy.set(busy.get() + 1);
+        } else {
+            busy.set(busy.get() - 1);
+            if busy.get() == 0 {
+                self.room.calm.notify_one();
+            }
         }
     }
 
     /// So many bytes of the client wait for a primary.
     pub(super) fn hold(&mut self, bytes: usize) {
-        if bytes > self.held {
-            self.room
-                .held
-                .fetch_add(bytes - self.held, Ordering::Relaxed);
-        } else {
-            self.room
-                .held
-                .fetch_sub(self.held - bytes, Ordering::Relaxed);
-        }
+        let held = &self.room.held;
+        held.set(held.get() - self.held + bytes);
         self.held = bytes;
     }
 }

@@ -3,7 +3,7 @@
 //! Decided here: when requests may be sent, and when the primary of before is another one's past.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rcm_core::id::{Address, Epoch};
@@ -50,7 +50,7 @@ pub(super) struct Guide {
     asked: AskedToHold,
     stop: watch::Receiver<bool>,
     route: watch::Sender<Route>,
-    room: Arc<Room>,
+    room: Rc<Room>,
     /// The primary that the route leads to, and the epoch that said so.
     known: Option<(Address, Epoch)>,
     unresolved: bool,
@@ -61,21 +61,18 @@ impl Guide {
         source: Source,
         asked: AskedToHold,
         stop: watch::Receiver<bool>,
-        room: Arc<Room>,
+        route: watch::Sender<Route>,
+        room: Rc<Room>,
     ) -> Self {
         Self {
             source,
             asked,
             stop,
-            route: watch::Sender::new(Route::default()),
+            route,
             room,
             known: None,
             unresolved: false,
         }
-    }
-
-    pub(super) fn route(&self) -> watch::Receiver<Route> {
-        self.route.subscribe()
     }
 
     /// Publishes the route until the proxy is dropped.

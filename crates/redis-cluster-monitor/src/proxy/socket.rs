@@ -4,11 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// Clients and servers that are idle are probed this often.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// What an idle buffer may keep.
+const SPARE: usize = 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
@@ -45,4 +48,31 @@ pub(super) fn adjust(stream: &TcpStream) -> io::Result<()> {
         .with_time(KEEPALIVE)
         .with_interval(KEEPALIVE);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Writes as much as the socket takes; gives how much.
+pub(super) fn write(stream: &TcpStream, bytes: &mut BytesMut) -> io::Result<usize> {
+    let mut total = 0;
+    while !bytes.is_empty() {
+        match stream.try_write(bytes) {
+            Ok(count) if count == bytes.len() => {
+                total += count;
+                bytes.clear();
+            }
+            Ok(count) => {
+                total += count;
+                bytes.advance(count);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
+}
+
+/// What is idle holds no memory.
+pub(super) fn release(bytes: &mut BytesMut) {
+    if bytes.is_empty() && bytes.capacity() > SPARE {
+        *bytes = BytesMut::new();
+    }
 }

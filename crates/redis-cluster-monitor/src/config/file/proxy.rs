@@ -14,6 +14,7 @@ const KEYS: &[&str] = &[
     "idle_after",
     "indeterminate",
     "max_clients",
+    "share",
     "slow_after",
     "threads",
 ];
@@ -39,6 +40,10 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
                     _ => &mut proxy.threads,
                 };
                 *place = number.unwrap_or(*place);
+                continue;
+            }
+            "share" => {
+                proxy.share = reader.truth(key, value).unwrap_or(proxy.share);
                 continue;
             }
             "indeterminate" => {

@@ -1,30 +1,35 @@
 //! One client's sockets: bytes between them and its session, and the times that matter.
 
+mod shared;
 mod traffic;
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use rcm_core::time::Instant;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::time::Sleep;
 
-use self::traffic::{Woken, release, write};
+use super::line::Line;
 use super::room::{Busy, Room};
 use super::route::{Gate, Route};
 use super::session::{End, Session};
+use super::socket::{release, write};
 
 /// A client, its session and its server.
 pub(super) struct Client {
-    room: Arc<Room>,
+    room: Rc<Room>,
+    /// For lines, which bring its replies.
+    me: Weak<RefCell<Self>>,
     busy: Busy,
     session: Session,
-    route: watch::Receiver<Route>,
     down: TcpStream,
     /// What came from the client and was not taken yet.
     input: BytesMut,
@@ -41,6 +46,16 @@ pub(super) struct Client {
     /// Since when the client reads nothing.
     stalled_since: Option<Instant>,
     heard_at: Instant,
+    /// When it needed a connection of its own last.
+    apart_at: Instant,
+    /// Counts the lines that it has left.
+    stay: u32,
+    /// Why it has to go, found out by its line.
+    cut: Option<End>,
+    /// Something has changed that was not waited for yet.
+    restless: bool,
+    task: Option<Waker>,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 enum Up {
@@ -60,23 +75,28 @@ enum Up {
         /// What came from the server and was not taken yet.
         input: BytesMut,
     },
+    /// The connection of many.
+    Line(Rc<Line>),
 }
 
-type Connect = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Connect = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
 
 /// As much is read at once, and waits in each direction before no more is read.
 const BUFFER: usize = 64 * 1024;
 /// The pause after a connect that failed, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
+/// How long a client that needed a connection of its own keeps it.
+const APART: Duration = Duration::from_secs(1);
 /// What a request is answered that has waited too long.
 const EXPIRED: &str = "NOPRIMARY no primary took the command in time; it was not executed";
 
 impl Client {
-    pub(super) fn new(down: TcpStream, room: Arc<Room>, route: watch::Receiver<Route>) -> Self {
+    pub(super) fn new(down: TcpStream, room: Rc<Room>) -> Self {
+        let now = room.clock.now();
         Self {
-            busy: Busy::new(Arc::clone(&room)),
-            session: Session::new(room.settings.indeterminate),
-            route,
+            me: Weak::new(),
+            busy: Busy::new(Rc::clone(&room)),
+            session: Session::new(room.settings.indeterminate, room.settings.share),
             down,
             input: BytesMut::new(),
             is_half_closed: false,
@@ -86,22 +106,40 @@ impl Client {
             is_held: false,
             due_since: None,
             stalled_since: None,
-            heard_at: room.clock.now(),
+            heard_at: now,
+            apart_at: now,
+            stay: 0,
+            cut: None,
+            restless: false,
+            task: None,
+            timer: None,
             room,
         }
     }
 
     /// Serves the client until it goes or has to go.
-    pub(super) async fn serve(mut self, peer: SocketAddr) {
-        let end = loop {
-            if let Err(end) = self.pass() {
-                break end;
+    pub(super) fn serve(self, peer: SocketAddr) -> impl Future<Output = ()> {
+        let room = Rc::clone(&self.room);
+        let client = Rc::new(RefCell::new(self));
+        client.borrow_mut().me = Rc::downgrade(&client);
+        async move {
+            let mut number = None;
+            let end = poll_fn(|cx| {
+                number.get_or_insert_with(|| room.enter(cx.waker()));
+                // Before the client is touched, because a line that ends touches its clients.
+                room.lines.follow(room.route());
+                client.borrow_mut().poll(cx)
+            });
+            let end = end.await;
+            if let Some(number) = number {
+                room.leave(number);
             }
-            let woken = self.wait().await;
-            if let Err(end) = self.wake(woken) {
-                break end;
-            }
-        };
+            client.borrow_mut().part(peer, end);
+        }
+    }
+
+    /// Its last words.
+    fn part(&mut self, peer: SocketAddr, end: End) {
         // What it has earned, as far as its socket takes it.
         write(&self.down, &mut self.session.to_client).ok();
         self.count();
@@ -113,19 +151,58 @@ impl Client {
         self.room.counters.gone.add(1);
     }
 
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if !self
+            .task
+            .as_ref()
+            .is_some_and(|task| task.will_wake(cx.waker()))
+        {
+            self.task = Some(cx.waker().clone());
+        }
+        self.advance(cx)
+            .map_or_else(Poll::Ready, |()| Poll::Pending)
+    }
+
+    /// Goes on until something has to be waited for.
+    ///
+    /// Always in this order: what a former primary says is not heard, and a server that is lost is
+    /// noticed before more is sent to it.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if let Some(end) = self.cut {
+            return Err(end);
+        }
+        loop {
+            self.follow(self.room.route())?;
+            let up_waits = self.poll_up(cx)?;
+            let down_waits = self.poll_down(cx)?;
+            self.restless = false;
+            self.pass()?;
+            let up_moves = self.wants_up() && !up_waits;
+            let down_moves = self.takes() && !down_waits;
+            if !self.restless && !up_moves && !down_moves && !self.moves(cx) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Moves everything as far as it goes without waiting.
     fn pass(&mut self) -> Result<(), End> {
-        let route = *self.route.borrow_and_update();
+        let route = self.room.route();
         self.follow(route)?;
+        self.settle_way()?;
+        let takes = self.line_takes();
         let lacks_primary = self.lacks_primary(route);
         let has_room = self.session.to_server.len() < BUFFER;
-        let may_send = !lacks_primary && has_room && !route.stopping;
+        let may_send = !lacks_primary && has_room && takes && !route.stopping;
+        let was_shared = self.session.shares();
         self.session.take(&mut self.input, may_send)?;
+        self.keep_apart(was_shared);
         self.hold(route, lacks_primary);
         if self.due_since.is_none() && self.session.is_busy() {
             self.due_since = Some(self.room.clock.now());
         }
         self.write_up()?;
+        self.send_over_line();
         self.write_down()?;
         self.count();
         self.busy.set(self.session.is_busy());
@@ -138,7 +215,7 @@ impl Client {
     /// A server of another tenure is not listened to any more.
     fn follow(&mut self, route: Route) -> Result<(), End> {
         let of = match &self.up {
-            Up::None { .. } => return Ok(()),
+            Up::None { .. } | Up::Line(_) => return Ok(()),
             Up::Connecting { tenure, .. } | Up::Open { tenure, .. } => *tenure,
         };
         if of == route.tenure {
@@ -224,32 +301,21 @@ impl Client {
         Ok(())
     }
 
-    /// Always in this order: what a former primary says is not heard, and a server that is lost is
-    /// noticed before more is sent to it.
-    fn wake(&mut self, woken: Woken) -> Result<(), End> {
-        let route = *self.route.borrow_and_update();
-        self.follow(route)?;
-        if let Woken::Connected(connected) = woken {
-            return self.connected(connected);
-        }
-        self.read_up()?;
-        self.read_down()
-    }
-
     /// When something happens although nothing comes.
     fn deadline(&self) -> Option<Instant> {
         let settings = &self.room.settings;
         let retry = match &self.up {
             Up::None { retry_at, .. } => *retry_at,
-            Up::Connecting { .. } | Up::Open { .. } => None,
+            Up::Connecting { .. } | Up::Open { .. } | Up::Line(_) => None,
         };
         let needs_server = self.session.needs_server() || self.session.holds(&self.input);
         let idle = (!settings.idle_after.is_zero()).then(|| self.heard_at + settings.idle_after);
         let deadlines = [
             self.waits_since.map(|since| since + settings.hold_for),
             self.stalled_since.map(|since| since + settings.slow_after),
-            retry.filter(|_| needs_server && self.route.borrow().gate != Gate::Closed),
+            retry.filter(|_| needs_server && self.room.route().gate != Gate::Closed),
             idle.filter(|_| !self.session.is_awaiting()),
+            self.session.may_share().then(|| self.apart_at + APART),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -1,30 +1,24 @@
 //! The sockets of a client: what is read, what is written, and what is waited for.
 
-use std::future::Future;
+use std::future::Future as _;
 use std::io::{self, Read as _};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::Interest;
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 
 use super::{BUFFER, Client, FIRST_PAUSE, Up};
 use crate::proxy::route::{Gate, Route};
 use crate::proxy::session::{End, Fault, WINDOW};
-use crate::proxy::socket;
+use crate::proxy::socket::{self, release, write};
 
-/// What an idle client's buffer may keep.
-const SPARE: usize = 1024;
 /// The longest pause after a connect that failed.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-
-/// What has happened.
-pub(super) enum Woken {
-    Connected(io::Result<TcpStream>),
-    Other,
-}
 
 impl Client {
     /// Takes what the server sent before it cut the connection, also if nobody has noticed yet.
@@ -47,39 +41,70 @@ impl Client {
         Ok(())
     }
 
-    pub(super) async fn wait(&mut self) -> Woken {
-        let deadline = self.deadline().map(|at| self.room.clock.until(at));
-        let is_full = self.session.to_client.len() >= BUFFER;
-        let takes = self.takes();
-        let (stream, connecting) = match &mut self.up {
-            Up::None { .. } => (None, None),
-            Up::Connecting { connect, .. } => (None, Some(connect)),
-            Up::Open { stream, .. } => (Some(&*stream), None),
-        };
-        let up = stream.and_then(|stream| {
-            let interest = interest(!is_full, !self.session.to_server.is_empty())?;
-            Some(stream.ready(interest))
-        });
-        let down = interest(takes, !self.session.to_client.is_empty());
-        let down = down.map(|interest| self.down.ready(interest));
-        tokio::select! {
-            Ok(_) = maybe(up) => Woken::Other,
-            connected = maybe(connecting) => Woken::Connected(connected),
-            changed = self.route.changed() => match changed {
-                Ok(()) => Woken::Other,
-                Err(_) => std::future::pending().await,
-            },
-            Ok(_) = maybe(down) => Woken::Other,
-            () = maybe(deadline.map(sleep_until)) => Woken::Other,
+    /// Whether something is expected from the server, or from connecting to it.
+    pub(super) fn wants_up(&self) -> bool {
+        match self.up {
+            Up::Open { .. } => self.session.to_client.len() < BUFFER,
+            Up::Connecting { .. } => true,
+            Up::None { .. } | Up::Line(_) => false,
         }
     }
 
     /// Whether more is read from the client.
-    fn takes(&self) -> bool {
+    pub(super) fn takes(&self) -> bool {
         !self.is_half_closed && self.input.len() < WINDOW && self.session.to_server.len() < BUFFER
     }
 
-    pub(super) fn connected(&mut self, connected: io::Result<TcpStream>) -> Result<(), End> {
+    /// Takes what there is from the server; gives whether the task is woken for more.
+    pub(super) fn poll_up(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        match &mut self.up {
+            Up::None { .. } | Up::Line(_) => Ok(false),
+            Up::Connecting { connect, .. } => match connect.as_mut().poll(cx) {
+                Poll::Ready(connected) => {
+                    self.connected(connected)?;
+                    Ok(false)
+                }
+                Poll::Pending => Ok(true),
+            },
+            Up::Open { .. } => self.read_up(cx),
+        }
+    }
+
+    /// Whether the task would not be woken for what it waits for, because that is there already.
+    pub(super) fn moves(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_ready = |stream: &TcpStream, bytes: &BytesMut, cx: &mut Context<'_>| {
+            !bytes.is_empty() && stream.poll_write_ready(cx).is_ready()
+        };
+        let up = match &self.up {
+            Up::Open { stream, .. } => is_ready(stream, &self.session.to_server, cx),
+            Up::None { .. } | Up::Connecting { .. } | Up::Line(_) => false,
+        };
+        let down = is_ready(&self.down, &self.session.to_client, cx);
+        up || down || self.is_due(cx)
+    }
+
+    /// Whether the next deadline is reached. The timer may be early, and is never late.
+    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.deadline() else {
+            self.timer = None;
+            return false;
+        };
+        let at = self.room.clock.until(deadline);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if timer.deadline() > at {
+            timer.as_mut().reset(at);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            if timer.deadline() >= at {
+                self.timer = None;
+                return true;
+            }
+            timer.as_mut().reset(at);
+        }
+        false
+    }
+
+    fn connected(&mut self, connected: io::Result<TcpStream>) -> Result<(), End> {
         let Up::Connecting { tenure, pause, .. } = self.up else {
             return Ok(());
         };
@@ -87,15 +112,19 @@ impl Client {
             self.pause(pause);
             return Ok(());
         };
-        let route = *self.route.borrow();
-        let follows = self.lost_in.is_some_and(|lost| lost + 1 == tenure);
-        let handed_over = route.handed_over && route.tenure == tenure && follows;
+        let handed_over = self.was_handed_over(self.room.route(), tenure);
         self.up = Up::Open {
             tenure,
             stream,
             input: BytesMut::new(),
         };
         self.session.connected(handed_over)
+    }
+
+    /// Whether the server that was lost last handed over to the one of this tenure.
+    pub(super) fn was_handed_over(&self, route: Route, tenure: u64) -> bool {
+        let follows = self.lost_in.is_some_and(|lost| lost + 1 == tenure);
+        route.handed_over && route.tenure == tenure && follows
     }
 
     /// Tries again after a while, and each time later.
@@ -109,7 +138,7 @@ impl Client {
     /// The server is gone.
     pub(super) fn lose(&mut self) -> Result<(), End> {
         match std::mem::replace(&mut self.up, Up::NONE) {
-            Up::None { .. } | Up::Connecting { .. } => return Ok(()),
+            Up::None { .. } | Up::Connecting { .. } | Up::Line(_) => return Ok(()),
             Up::Open { tenure, .. } => {
                 if self.session.is_told() {
                     self.lost_in = Some(tenure);
@@ -128,64 +157,71 @@ impl Client {
     }
 
     /// Takes what the server sent, and notices when it is gone.
-    pub(super) fn read_up(&mut self) -> Result<(), End> {
-        let mut is_lost = false;
-        while let Up::Open { stream, input, .. } = &mut self.up {
-            if self.session.to_client.len() >= BUFFER {
-                break;
-            }
-            input.reserve(BUFFER.min(input.len() + WINDOW));
-            match stream.try_read_buf(input) {
-                Ok(0) => is_lost = true,
-                Ok(_) => {
-                    let is_drained = input.len() < input.capacity();
-                    self.due_since = None;
+    fn read_up(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        while self.session.to_client.len() < BUFFER
+            && let Up::Open { stream, input, .. } = &mut self.up
+        {
+            let mut scratch = self.room.scratch.borrow_mut();
+            let mut chunk = ReadBuf::new(&mut scratch);
+            let is_lost = match Pin::new(stream).poll_read(cx, &mut chunk) {
+                Poll::Pending => return Ok(true),
+                Poll::Ready(Ok(())) if !chunk.filled().is_empty() => {
+                    input.extend_from_slice(chunk.filled());
                     match self.session.hear(input) {
-                        Ok(()) => {}
+                        Ok(()) => {
+                            release(input);
+                            false
+                        }
                         Err(Fault::Client(end)) => return Err(end),
                         Err(fault) => {
                             tracing::debug!("proxy: a server is given up: {fault}");
-                            is_lost = true;
+                            true
                         }
                     }
-                    release(input);
-                    if is_drained && !is_lost {
-                        return Ok(());
-                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(_) => is_lost = true,
-            }
+                Poll::Ready(Ok(()) | Err(_)) => true,
+            };
+            drop(scratch);
             if is_lost {
-                return self.lose();
+                self.lose()?;
+                return Ok(false);
+            }
+            self.due_since = None;
+            if self.session.needed_own() {
+                self.apart_at = self.room.clock.now();
             }
         }
-        Ok(())
+        Ok(false)
     }
 
-    pub(super) fn read_down(&mut self) -> Result<(), End> {
+    /// Takes what there is from the client; gives whether the task is woken for more.
+    pub(super) fn poll_down(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         if !self.takes() {
-            return Ok(());
+            return Ok(false);
         }
-        self.input.reserve(BUFFER.min(self.input.len() + WINDOW));
-        match self.down.try_read_buf(&mut self.input) {
-            Ok(0) => self.is_half_closed = true,
-            Ok(_) => {
+        let mut scratch = self.room.scratch.borrow_mut();
+        let mut chunk = ReadBuf::new(&mut scratch);
+        match Pin::new(&mut self.down).poll_read(cx, &mut chunk) {
+            Poll::Pending => return Ok(true),
+            Poll::Ready(Ok(())) if chunk.filled().is_empty() => self.is_half_closed = true,
+            Poll::Ready(Ok(())) => {
+                self.input.extend_from_slice(chunk.filled());
                 if !self.room.settings.idle_after.is_zero() {
                     self.heard_at = self.room.clock.now();
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return Err(End::Done),
+            Poll::Ready(Err(_)) => return Err(End::Done),
         }
-        Ok(())
+        Ok(false)
     }
 
     pub(super) fn write_up(&mut self) -> Result<(), End> {
         let Up::Open { stream, .. } = &self.up else {
             return Ok(());
         };
-        if write(stream, &mut self.session.to_server).is_err() {
+        let written = write(stream, &mut self.session.to_server);
+        release(&mut self.session.to_server);
+        if written.is_err() {
             // What it said before is still heard.
             self.read_rest()?;
             return self.lose();
@@ -195,6 +231,7 @@ impl Client {
 
     pub(super) fn write_down(&mut self) -> Result<(), End> {
         let written = write(&self.down, &mut self.session.to_client).map_err(|_| End::Done)?;
+        release(&mut self.session.to_client);
         if self.session.to_client.is_empty() {
             self.stalled_since = None;
         } else if written > 0 || self.stalled_since.is_none() {
@@ -214,7 +251,9 @@ impl Client {
         };
         let is_needed = self.session.needs_server() || self.session.holds(&self.input);
         let is_due = retry_at.is_none_or(|at| at <= self.room.clock.now());
-        if is_needed && is_due {
+        if is_needed && is_due && self.session.shares() {
+            self.join(route);
+        } else if is_needed && is_due {
             let within = self.room.settings.connect_within;
             let connect = async move {
                 let connected = timeout(within, socket::connect(primary)).await;
@@ -225,51 +264,7 @@ impl Client {
                 connect: Box::pin(connect),
                 pause: *pause,
             };
+            self.restless = true;
         }
-    }
-}
-
-fn interest(reads: bool, writes: bool) -> Option<Interest> {
-    match (reads, writes) {
-        (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
-        (true, false) => Some(Interest::READABLE),
-        (false, true) => Some(Interest::WRITABLE),
-        (false, false) => None,
-    }
-}
-
-/// Waits for ever if there is nothing to wait for.
-async fn maybe<T>(future: Option<impl Future<Output = T>>) -> T {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Writes as much as the socket takes; gives how much.
-pub(super) fn write(stream: &TcpStream, bytes: &mut BytesMut) -> io::Result<usize> {
-    let mut total = 0;
-    while !bytes.is_empty() {
-        match stream.try_write(bytes) {
-            Ok(count) if count == bytes.len() => {
-                total += count;
-                bytes.clear();
-                release(bytes);
-            }
-            Ok(count) => {
-                total += count;
-                bytes.advance(count);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(total)
-}
-
-/// What is idle holds no memory.
-pub(super) fn release(bytes: &mut BytesMut) {
-    if bytes.is_empty() && bytes.capacity() > SPARE {
-        *bytes = BytesMut::new();
     }
 }

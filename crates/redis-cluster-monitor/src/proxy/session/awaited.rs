@@ -76,6 +76,12 @@ impl Queue {
         self.queue.len()
     }
 
+    /// How many replies are to come from a server.
+    pub(super) fn due(&self) -> usize {
+        let is_due = |awaited: &&Awaited| !matches!(awaited.what, What::Given(_));
+        self.queue.iter().filter(is_due).map(|it| it.times).sum()
+    }
+
     pub(super) fn front(&self) -> Option<&What> {
         self.queue.front().map(|awaited| &awaited.what)
     }

@@ -2,15 +2,23 @@
 //! what the connection is.
 //!
 //! Everything unknown, commands of modules among them, is taken as a write that changes nothing
-//! about the connection.
+//! about the connection, and is not shared.
+
+use super::table;
 
 /// What a command means for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Asking twice does no harm.
     Read,
+    /// Asking twice may, and nothing of it depends on the connection.
+    Change,
     /// Asking twice may.
     Write,
+    /// Asking twice does no harm, and the reply is about the connection itself.
+    Identity,
+    /// Waits until replicas have what this connection has written.
+    WaitReplicas,
     /// Waits for something to read.
     WaitRead,
     /// Waits for something to take away.
@@ -59,102 +67,7 @@ pub(super) enum Setting {
 }
 
 /// The longest name of a command that is looked up.
-const NAME_LIMIT: usize = 20;
-
-/// Commands that only read, in alphabetical order.
-const READS: &[&[u8]] = &[
-    b"BITCOUNT",
-    b"BITFIELD_RO",
-    b"BITPOS",
-    b"COMMAND",
-    b"DBSIZE",
-    b"DUMP",
-    b"ECHO",
-    b"EVALSHA_RO",
-    b"EVAL_RO",
-    b"EXISTS",
-    b"EXPIRETIME",
-    b"FCALL_RO",
-    b"GEODIST",
-    b"GEOHASH",
-    b"GEOPOS",
-    b"GEORADIUSBYMEMBER_RO",
-    b"GEORADIUS_RO",
-    b"GEOSEARCH",
-    b"GET",
-    b"GETBIT",
-    b"GETRANGE",
-    b"HEXISTS",
-    b"HEXPIRETIME",
-    b"HGET",
-    b"HGETALL",
-    b"HKEYS",
-    b"HLEN",
-    b"HMGET",
-    b"HPEXPIRETIME",
-    b"HPTTL",
-    b"HRANDFIELD",
-    b"HSCAN",
-    b"HSTRLEN",
-    b"HTTL",
-    b"HVALS",
-    b"INFO",
-    b"KEYS",
-    b"LASTSAVE",
-    b"LCS",
-    b"LINDEX",
-    b"LLEN",
-    b"LPOS",
-    b"LRANGE",
-    b"MGET",
-    b"PEXPIRETIME",
-    b"PFCOUNT",
-    b"PING",
-    b"PTTL",
-    b"RANDOMKEY",
-    b"ROLE",
-    b"SCAN",
-    b"SCARD",
-    b"SDIFF",
-    b"SINTER",
-    b"SINTERCARD",
-    b"SISMEMBER",
-    b"SMEMBERS",
-    b"SMISMEMBER",
-    b"SORT_RO",
-    b"SRANDMEMBER",
-    b"SSCAN",
-    b"STRLEN",
-    b"SUBSTR",
-    b"SUNION",
-    b"TIME",
-    b"TTL",
-    b"TYPE",
-    b"XINFO",
-    b"XLEN",
-    b"XPENDING",
-    b"XRANGE",
-    b"XREVRANGE",
-    b"ZCARD",
-    b"ZCOUNT",
-    b"ZDIFF",
-    b"ZINTER",
-    b"ZINTERCARD",
-    b"ZLEXCOUNT",
-    b"ZMSCORE",
-    b"ZRANDMEMBER",
-    b"ZRANGE",
-    b"ZRANGEBYLEX",
-    b"ZRANGEBYSCORE",
-    b"ZRANK",
-    b"ZREVRANGE",
-    b"ZREVRANGEBYLEX",
-    b"ZREVRANGEBYSCORE",
-    b"ZREVRANK",
-    b"ZSCAN",
-    b"ZSCORE",
-    b"ZUNION",
-];
+pub(super) const NAME_LIMIT: usize = 20;
 
 const ROLES: &str = "is refused by the proxy: roles are the monitor's, ask it for a switchover";
 const STREAM: &str = "is refused by the proxy: a replica connects to a node itself";
@@ -166,8 +79,11 @@ impl Kind {
         let Some(name) = words.next().and_then(|name| capitals(name, &mut buffer)) else {
             return Self::Write;
         };
-        if READS.binary_search(&name).is_ok() {
+        if table::reads(name) {
             return Self::Read;
+        }
+        if table::changes(name) {
+            return Self::Change;
         }
         match name {
             b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BLMPOP" | b"BZPOPMIN"
@@ -176,6 +92,8 @@ impl Kind {
             b"XREADGROUP" if words.any(|word| word.eq_ignore_ascii_case(b"BLOCK")) => {
                 Self::WaitTake
             }
+            b"XREADGROUP" => Self::Change,
+            b"WAIT" | b"WAITAOF" => Self::WaitReplicas,
             b"MULTI" => Self::Multi,
             b"EXEC" => Self::Exec,
             b"DISCARD" => Self::Discard,
@@ -205,6 +123,42 @@ impl Kind {
         matches!(self, Self::Setting(_))
     }
 
+    /// Whether it may go over a line that others use too: it has one reply, and neither it nor its
+    /// effect depends on the connection.
+    pub(super) const fn is_shareable(self) -> bool {
+        matches!(self, Self::Read | Self::Change)
+    }
+
+    /// Whether asking again does no harm.
+    pub(super) const fn may_be_repeated(self) -> bool {
+        matches!(
+            self,
+            Self::Read
+                | Self::Identity
+                | Self::WaitRead
+                | Self::WaitTake
+                | Self::Multi
+                | Self::Discard
+                | Self::Watch
+                | Self::Unwatch
+                | Self::Subscribe(_)
+                | Self::Unsubscribe(_)
+                | Self::Setting(_)
+                | Self::ReplyOn
+                | Self::Monitor
+                | Self::Reset
+                | Self::Quit
+        )
+    }
+
+    /// Whether it may have changed data.
+    pub(super) const fn may_write(self) -> bool {
+        matches!(
+            self,
+            Self::Change | Self::Write | Self::WaitTake | Self::Exec
+        )
+    }
+
     /// Whether the connection would be another one in the middle of a transaction. Servers allow
     /// that; nothing could be re-established from it.
     pub(super) const fn upsets_a_transaction(self) -> bool {
@@ -217,7 +171,10 @@ impl Kind {
             | Self::ReplySkip
             | Self::Monitor => true,
             Self::Read
+            | Self::Change
             | Self::Write
+            | Self::Identity
+            | Self::WaitReplicas
             | Self::WaitRead
             | Self::WaitTake
             | Self::Multi
@@ -242,7 +199,7 @@ fn xread<'a>(words: impl Iterator<Item = &'a [u8]>) -> Kind {
             return if kind == Kind::WaitRead {
                 Kind::WaitTake
             } else {
-                Kind::Write
+                Kind::Change
             };
         }
     }
@@ -272,7 +229,7 @@ fn client<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Kind {
             Some(mode) if mode.eq_ignore_ascii_case(b"ON") => Kind::ReplyOn,
             _ => Kind::Write,
         },
-        b"ID" | b"INFO" | b"LIST" | b"GETNAME" | b"GETREDIR" | b"TRACKINGINFO" => Kind::Read,
+        b"ID" | b"INFO" | b"LIST" | b"GETNAME" | b"GETREDIR" | b"TRACKINGINFO" => Kind::Identity,
         _ => Kind::Write,
     }
 }
@@ -294,26 +251,50 @@ mod tests {
     }
 
     #[test]
-    fn reads_are_found_in_their_table() {
-        assert!(READS.is_sorted());
-        for read in READS {
-            assert!(read.len() <= NAME_LIMIT);
-            assert_eq!(Kind::of([*read].into_iter()), Kind::Read);
-        }
+    fn names_are_known_in_any_case() {
         assert_eq!(kind("get k"), Kind::Read);
+        assert_eq!(kind("Set k v"), Kind::Change);
     }
 
     #[test]
-    fn what_is_not_known_is_a_write() {
+    fn what_is_not_known_is_not_shared() {
         for request in [
-            "SET k v",
             "MY.MODULE.COMMAND",
-            "EVAL x",
             "",
-            "TOUCH k",
-            "GETDEL k",
+            "CONFIG SET maxmemory 0",
+            "SCRIPT LOAD x",
+            "DEBUG SLEEP 1",
+            "CLIENT CACHING YES",
+            "ACL WHOAMI",
+            "FLUSHALL",
         ] {
             assert_eq!(kind(request), Kind::Write, "{request}");
+            assert!(!kind(request).is_shareable(), "{request}");
+        }
+    }
+
+    #[test]
+    fn only_commands_about_keys_are_shared() {
+        for (request, is_shareable) in [
+            ("GET k", true),
+            ("INCR k", true),
+            ("EVAL x 0", true),
+            ("XREAD STREAMS s 0", true),
+            ("XREADGROUP GROUP g c STREAMS s >", true),
+            ("XREAD BLOCK 0 STREAMS s 0", false),
+            ("BLPOP l 0", false),
+            ("MULTI", false),
+            ("WATCH k", false),
+            ("SUBSCRIBE c", false),
+            ("MONITOR", false),
+            ("WAIT 1 0", false),
+            ("WAITAOF 1 0 0", false),
+            ("SELECT 1", false),
+            ("CLIENT ID", false),
+            ("CLIENT REPLY OFF", false),
+            ("RESET", false),
+        ] {
+            assert_eq!(kind(request).is_shareable(), is_shareable, "{request}");
         }
     }
 
@@ -323,7 +304,7 @@ mod tests {
             ("XREAD STREAMS s 0", Kind::Read),
             ("XREAD BLOCK 0 STREAMS s 0", Kind::WaitRead),
             ("xread count 1 block 0 streams s $", Kind::WaitTake),
-            ("XREADGROUP GROUP g c STREAMS s >", Kind::Write),
+            ("XREADGROUP GROUP g c STREAMS s >", Kind::Change),
             ("XREADGROUP GROUP g c BLOCK 0 STREAMS s >", Kind::WaitTake),
             ("BLPOP l 0", Kind::WaitTake),
         ] {
@@ -341,7 +322,7 @@ mod tests {
             ),
             ("CLIENT REPLY off", Kind::ReplyOff),
             ("CLIENT KILL ID 7", Kind::Write),
-            ("CLIENT ID", Kind::Read),
+            ("CLIENT ID", Kind::Identity),
             ("PSYNC ? -1", Kind::Refused(STREAM)),
             ("replicaof no one", Kind::Refused(ROLES)),
         ] {

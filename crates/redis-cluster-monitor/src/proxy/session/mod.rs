@@ -12,6 +12,8 @@ mod command;
 mod replies;
 mod request;
 mod requests;
+mod sharing;
+mod table;
 mod told;
 
 use bytes::{Bytes, BytesMut};
@@ -21,6 +23,8 @@ use self::awaited::{Queue, What};
 use self::replies::Passing;
 use self::request::Rest;
 pub(super) use self::request::WINDOW;
+use self::sharing::Sharing;
+pub(super) use self::told::Identity;
 use self::told::Told;
 use crate::config::Indeterminate;
 
@@ -87,6 +91,7 @@ pub(super) struct Session {
     moved: bool,
     /// Nothing more is taken from the client; it goes when all is answered.
     closing: bool,
+    sharing: Sharing,
     /// What happened since somebody asked.
     pub(super) tally: Tally,
 }
@@ -123,16 +128,18 @@ struct Streaming {
 }
 
 /// What the server sends may be of any length, because it is not held; except for a line, which is.
-const REPLIES: Limits = Limits {
+pub(super) const REPLIES: Limits = Limits {
     max_bulk: usize::MAX / 4,
     max_inline: 1024 * 1024,
     ..Limits::relay()
 };
 
 impl Session {
-    pub(super) fn new(indeterminate: Indeterminate) -> Self {
+    /// With `shares`, its requests may go over a line that others use too.
+    pub(super) fn new(indeterminate: Indeterminate, shares: bool) -> Self {
         Self {
             indeterminate,
+            sharing: Sharing::new(shares),
             to_server: BytesMut::new(),
             to_client: BytesMut::new(),
             awaited: Queue::default(),
@@ -204,6 +211,7 @@ impl Session {
         self.to_server.clear();
         self.telling = None;
         self.moved = true;
+        self.sharing.parted();
         let begun = matches!(
             self.awaited.front(),
             Some(What::Confirmations { begun: true, .. })

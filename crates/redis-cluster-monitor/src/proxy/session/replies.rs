@@ -54,6 +54,14 @@ impl Answer {
     };
 }
 
+impl Passing {
+    /// A reply of a kind that tells nothing about the connection.
+    pub(super) const BEGUN: Self = Self {
+        frame: Frame::Reply(Answer::UNSEEN),
+        begun: true,
+    };
+}
+
 impl Session {
     /// Takes what came from the server.
     pub(in crate::proxy) fn hear(&mut self, input: &mut BytesMut) -> Result<(), Fault> {

@@ -6,6 +6,7 @@ use super::awaited::{LIMIT, What};
 use super::command::Kind;
 use super::replies::Answer;
 use super::request::{self, Front, Shape};
+use super::sharing::{self, Apart};
 use super::told::{Change, FAIL};
 use super::{End, Replies, Sent, Session, Streaming, command, error_line};
 
@@ -36,13 +37,22 @@ impl Session {
                 Err(error) => self.refuse_protocol(error),
                 Ok(Front::Nothing(len)) => request::skip(input, len),
                 Ok(Front::Array(shape)) if shape.may_go_on(input.len()) => {
+                    let kind = sharing::kind(input, &shape);
+                    match self.set_apart(kind, &shape) {
+                        Some(Apart::Waits) => return Ok(()),
+                        Some(Apart::Leaves) => {
+                            self.quit();
+                            continue;
+                        }
+                        None => {}
+                    }
                     if !may_send || !self.is_told() {
                         return Ok(());
                     }
                     if self.awaited.len() >= LIMIT {
                         return Err(End::TooMany);
                     }
-                    self.send(input, &shape);
+                    self.send(input, &shape, kind);
                 }
                 Ok(Front::Array(_) | Front::Unknown | Front::Inline(_)) => return Ok(()),
             }
@@ -58,7 +68,7 @@ impl Session {
             let Ok(Front::Array(shape)) = request::front(input) else {
                 return refused;
             };
-            let kind = Kind::of(request::words(&input[shape.head..shape.len]));
+            let kind = sharing::kind(input, &shape);
             // Half of a transaction must not be executed.
             self.closing |= self.sent.multi || kind == Kind::Multi;
             request::skip(input, shape.len);
@@ -99,17 +109,20 @@ impl Session {
         Ok(())
     }
 
-    fn send(&mut self, input: &mut BytesMut, shape: &Shape) {
+    fn send(&mut self, input: &mut BytesMut, shape: &Shape, kind: Kind) {
         self.tally.requests += 1;
-        let request = input.split_to(shape.len);
-        let words = || request::words(&request[shape.head..]);
         if !shape.whole {
             self.streaming = Some(Streaming {
                 rest: shape.rest,
                 refused: None,
             });
         }
-        let mut kind = Kind::of(words());
+        self.pass_on(&input[..shape.len], shape, kind);
+        request::skip(input, shape.len);
+    }
+
+    fn pass_on(&mut self, request: &[u8], shape: &Shape, mut kind: Kind) {
+        let words = || request::words(&request[shape.head..]);
         if kind.needs_all_words() && !shape.whole {
             self.told.unique = true;
             kind = Kind::Write;
@@ -117,31 +130,16 @@ impl Session {
         if let Some(why) = self.objection(kind) {
             return self.object(why, words().next().unwrap_or_default());
         }
+        self.sharing.sent(kind);
         let what = self.what(kind, shape.words, words());
-        let again = matches!(
-            kind,
-            Kind::Read
-                | Kind::WaitRead
-                | Kind::WaitTake
-                | Kind::Multi
-                | Kind::Discard
-                | Kind::Watch
-                | Kind::Unwatch
-                | Kind::Subscribe(_)
-                | Kind::Unsubscribe(_)
-                | Kind::Setting(_)
-                | Kind::ReplyOn
-                | Kind::Monitor
-                | Kind::Reset
-                | Kind::Quit
-        );
-        let again = (again || matches!(what, What::Queued(_) | What::StaleExec)) && shape.whole;
+        let again = shape.whole
+            && (kind.may_be_repeated() || matches!(what, What::Queued(_) | What::StaleExec));
         let discard;
         let wire = if matches!(what, What::StaleExec) {
             discard = command(&["DISCARD"]);
-            &discard
+            &discard[..]
         } else {
-            &request
+            request
         };
         self.to_server.extend_from_slice(wire);
         self.expect(kind, what, again.then_some(wire));
@@ -203,7 +201,10 @@ impl Session {
                 begun: false,
             },
             Kind::Read
+            | Kind::Change
             | Kind::Write
+            | Kind::Identity
+            | Kind::WaitReplicas
             | Kind::ReplyOn
             | Kind::ReplyOff
             | Kind::ReplySkip
@@ -237,8 +238,11 @@ impl Session {
     }
 
     /// Why a command is not sent.
-    fn objection(&self, kind: Kind) -> Option<&'static str> {
+    fn objection(&mut self, kind: Kind) -> Option<&'static str> {
         if let Kind::Refused(why) = kind {
+            return Some(why);
+        }
+        if let Some(why) = self.objection_to_waiting(kind) {
             return Some(why);
         }
         let upsets = self.sent.multi && kind.upsets_a_transaction();
@@ -262,7 +266,7 @@ impl Session {
     }
 
     /// A reply of ours, after all that are due.
-    fn give(&mut self, text: Bytes) {
+    pub(super) fn give(&mut self, text: Bytes) {
         match self.sent.replies {
             Replies::On => self.awaited.push(What::Given(text), None),
             Replies::Off => {}

@@ -3,7 +3,7 @@ use super::*;
 
 /// A session that has been connected, and what a server has seen of it since.
 fn open(indeterminate: Indeterminate) -> Session {
-    let mut session = Session::new(indeterminate);
+    let mut session = Session::new(indeterminate, false);
     connect(&mut session, false, "+PONG\r\n");
     session
 }
@@ -223,7 +223,7 @@ fn a_server_that_does_not_serve_is_not_given_requests() {
         "-ERR max number of clients reached\r\n",
         "-DENIED\r\n",
     ] {
-        let mut session = Session::new(Indeterminate::Disconnect);
+        let mut session = Session::new(Indeterminate::Disconnect, false);
         session.connected(false).unwrap();
         let mut input = BytesMut::from(reply.as_bytes());
         assert_eq!(session.hear(&mut input), Err(Fault::NotServing), "{reply}");

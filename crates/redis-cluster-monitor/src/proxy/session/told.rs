@@ -34,6 +34,11 @@ struct Transaction {
     queued: Vec<Change>,
 }
 
+/// What a connection has to be told before others than its client may use it as their own: the
+/// commands that made it who it is, with their passwords.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::proxy) struct Identity(BTreeMap<Setting, Vec<Words>>);
+
 type Words = Vec<Bytes>;
 
 /// A setting that was sent.
@@ -82,7 +87,48 @@ impl Change {
     }
 }
 
+impl Setting {
+    /// Whether replies depend on it.
+    const fn makes_identity(self) -> bool {
+        matches!(self, Self::Auth | Self::Hello | Self::Select)
+    }
+
+    /// Whether nobody but who lists connections sees it.
+    const fn is_label(self) -> bool {
+        matches!(self, Self::Name | Self::LibraryName | Self::LibraryVersion)
+    }
+}
+
 impl Told {
+    /// A connection that is to become this.
+    pub(super) fn of(identity: Identity) -> Self {
+        Self {
+            settings: identity.0,
+            ..Self::default()
+        }
+    }
+
+    /// Who the connection is.
+    pub(super) fn identity(&self) -> Identity {
+        let settings = self.settings.iter();
+        let makes = settings.filter(|(setting, _)| setting.makes_identity());
+        Identity(
+            makes
+                .map(|(setting, words)| (*setting, words.clone()))
+                .collect(),
+        )
+    }
+
+    /// Whether it is nothing but its identity and its labels.
+    pub(super) fn is_plain(&self) -> bool {
+        let mut settings = self.settings.keys();
+        self.transaction.is_none()
+            && !self.watched
+            && !self.unique
+            && !self.listens()
+            && settings.all(|setting| setting.makes_identity() || setting.is_label())
+    }
+
     /// A setting was confirmed.
     pub(super) fn set(&mut self, change: Change) {
         let Change { setting, words } = change;

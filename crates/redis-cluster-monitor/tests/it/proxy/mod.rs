@@ -1,6 +1,7 @@
 //! The proxy between real clients and real servers.
 
 mod beside;
+mod shared;
 pub(crate) mod switch;
 mod transparent;
 mod trouble;
@@ -58,7 +59,8 @@ impl Appointed {
         let followed = Followed {
             name,
             status: published,
-            join_holders: &mut || asked.take().unwrap(),
+            // Only the first thread is asked.
+            join_holders: &mut || asked.take().unwrap_or_else(|| mpsc::channel(1).1),
         };
         let proxy = Proxy::start(followed, loopback(), settings, Clock::start()).unwrap();
         Self {

@@ -69,8 +69,20 @@ impl Counting {
 }
 
 async fn ten_switchovers_pass_unnoticed(version: Version) -> Result {
+    for share in [true, false] {
+        pass_switchovers(version, share).await?;
+    }
+    Ok(())
+}
+
+async fn pass_switchovers(version: Version, share: bool) -> Result {
     let mut watched = Watched::with(version, Policy::default()).await?;
-    let proxy = in_front_of(&watched, &Settings::default());
+    let settings = Settings {
+        share,
+        threads: 2,
+        ..Settings::default()
+    };
+    let proxy = in_front_of(&watched, &settings);
     let mut idle = Wire::connect(proxy.address());
     assert_eq!(idle.ask("SELECT 3"), "OK");
     assert_eq!(idle.ask("CLIENT SETNAME idle"), "OK");
@@ -78,7 +90,7 @@ async fn ten_switchovers_pass_unnoticed(version: Version) -> Result {
         .map(|number| Counting::start(proxy.address(), format!("count{number}")))
         .collect();
     let mut primary = 0;
-    for round in 1..=10 {
+    for round in 1..=5 {
         primary = (primary + 1) % 3;
         watched.switch_over(primary).await;
         let switched = watched
@@ -438,19 +450,26 @@ fn writes_are_paused_when_nothing_is_on_its_way() {
         assert_eq!(client.ask("INCR a"), "1");
         two.old.pause()?;
         client.send("INCR a");
+        let counters = two.appointed.proxy.counters();
+        wait_for(SOON, "the request", || counters.requests.get() == 2)?;
         let mut other = two.appointed.client();
         two.appointed
             .publish(|status| status.stage = Stage::Pausing);
         let (calm, mut reached) = Calm::ask();
         two.appointed.holders.try_send(calm).unwrap();
-        other.send("INCR a");
+        // It needs a connection of its own, and so waits even before the stage is known.
+        other.send("CONFIG RESETSTAT");
         two.held(1)?;
+        let mut third = two.appointed.client();
+        third.send("INCR a");
+        two.held(2)?;
         assert!(reached.try_recv().is_err(), "a reply is due");
         two.old.resume()?;
         assert_eq!(super::show(&client.frame()), "2");
         reached.blocking_recv().unwrap();
         two.switch();
-        assert_eq!(super::show(&other.frame()), "1");
+        assert_eq!(super::show(&other.frame()), "OK");
+        assert_eq!(super::show(&third.frame()), "1");
         Ok(())
     })());
 }

@@ -132,14 +132,14 @@ const ALONE: &[&str] = &[
 /// Last of all, and answered in every state of a connection.
 const END: &[u8] = b"RESET\r\nECHO the-end-of-it\r\n";
 
-/// A random stream of requests, some of them inline.
-fn stream(random: &mut Rng, count: usize) -> Vec<u8> {
+/// A random stream of requests, some of them inline. Whoever waits for replicas ends the sharing.
+fn stream(random: &mut Rng, count: usize, share: bool) -> Vec<u8> {
     let mut stream = Vec::new();
     let mut in_transaction = false;
     for _ in 0..count {
         let index = usize::try_from(random.next_u64() % REQUESTS.len() as u64).unwrap();
         let name = REQUESTS[index].split(' ').next().unwrap();
-        if in_transaction && ALONE.contains(&name) {
+        if (in_transaction && ALONE.contains(&name)) || (share && name == "WAIT") {
             continue;
         }
         in_transaction = match name {
@@ -212,10 +212,21 @@ fn without_ids(reply: &[u8]) -> String {
 
 async fn replies_are_those_of_the_server(version: Version) -> Result {
     let server = builder(version)?.start()?;
-    let appointed = Appointed::at(server.address(), &Settings::default());
+    for share in [true, false] {
+        compare_replies(&server, share)?;
+    }
+    Ok(())
+}
+
+fn compare_replies(server: &Server, share: bool) -> Result {
+    let settings = Settings {
+        share,
+        ..Settings::default()
+    };
+    let appointed = Appointed::at(server.address(), &settings);
     for seed in 0..60 {
         let mut random = Rng::new(seed);
-        let stream = stream(&mut random, 120);
+        let stream = stream(&mut random, 120, share);
         // Now all at once, now byte by byte, now in pieces of any length.
         let longest = [1 << 20, 1, 700][usize::try_from(seed % 3).unwrap()];
         let mut pieces =
