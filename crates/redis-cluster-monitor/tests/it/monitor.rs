@@ -122,6 +122,20 @@ impl Monitor {
         Ok(address.unwrap())
     }
 
+    /// Where its proxy listens.
+    pub(crate) fn proxy(&self) -> Result<SocketAddr> {
+        let mut address = None;
+        let told = wait_for(SOON, "the address of the proxy", || {
+            let lines = self.lines();
+            let mut texts = lines.iter().filter_map(|line| line["message"].as_str());
+            let found = texts.find_map(|text| text.strip_prefix("proxy: listening on "));
+            address = found.and_then(|it| it.parse().ok());
+            address.is_some()
+        });
+        self.explain(told)?;
+        Ok(address.unwrap())
+    }
+
     /// Waits until it has told something.
     pub(crate) fn wait_for(&self, code: &str) -> Result<Value> {
         self.wait_for_nth(code, 1)

@@ -13,6 +13,8 @@ use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
 use redis_cluster_monitor::driver::Calm;
 use redis_cluster_monitor::local::{Client, Reply, Server, Version, wait_for};
 
+use redis_cluster_monitor::proxy::Proxy;
+
 use super::{Appointed, Wire, in_front_of};
 use crate::eyes;
 use crate::monitor::{Result, SOON, builder, check};
@@ -206,14 +208,14 @@ async fn stopped_primary() -> Result {
 }
 
 /// Two servers that know nothing of each other, and a proxy that is told whom to follow.
-struct Two {
+pub(super) struct Two {
     old: Server,
     new: Server,
     appointed: Appointed,
 }
 
 impl Two {
-    fn start(settings: &Settings) -> Result<Self> {
+    pub(super) fn start(settings: &Settings) -> Result<Self> {
         Self::of(&builder(Version::System)?, settings)
     }
 
@@ -229,6 +231,22 @@ impl Two {
 
     fn switch(&self) {
         self.appointed.appoint(&self.new);
+    }
+
+    pub(super) fn proxy(&self) -> &Proxy {
+        &self.appointed.proxy
+    }
+
+    /// Stops the primary and appoints the other, in turns, until a request is caught unanswered.
+    pub(super) fn catch_one(&mut self) -> Result {
+        let counters = Arc::clone(self.proxy().counters());
+        wait_for(SOON, "an unanswered request", || {
+            self.old.pause().unwrap();
+            self.switch();
+            self.old.resume().unwrap();
+            std::mem::swap(&mut self.old, &mut self.new);
+            counters.indeterminate.get() > 0
+        })
     }
 
     /// The old one has handed over, and cut off its clients before.

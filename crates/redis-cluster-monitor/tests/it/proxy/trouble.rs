@@ -41,20 +41,7 @@ fn a_huge_value_passes_and_is_not_held() {
         let state = State::new();
         let monitor = state.monitor(&[server.address()], &["--proxy", "127.0.0.1:0"]);
         monitor.wait_for("primary-adopted")?;
-        let listening = |line: &serde_json::Value| {
-            let text = line["text"]
-                .as_str()
-                .or(line["message"].as_str())?
-                .to_owned();
-            Some(text.split_once("listening on ")?.1.parse().unwrap())
-        };
-        let mut address = None;
-        let told = wait_for(SOON, "the proxy's address", || {
-            address = monitor.lines().iter().find_map(listening);
-            address.is_some()
-        });
-        monitor.explain(told)?;
-        let mut client = Wire::connect(address.unwrap());
+        let mut client = Wire::connect(monitor.proxy()?);
         client.write(format!("*3\r\n$3\r\nSET\r\n$4\r\nhuge\r\n${SIZE}\r\n").as_bytes());
         let piece = vec![b'x'; 1 << 20];
         for _ in 0..SIZE / piece.len() {
