@@ -1,5 +1,6 @@
 //! The proxy between real clients and real servers.
 
+mod every_command;
 mod libraries;
 mod switch;
 mod transparent;
