@@ -1,6 +1,7 @@
 //! The proxy between real clients and real servers.
 
 mod every_command;
+mod every_point;
 mod libraries;
 mod switch;
 mod transparent;

@@ -229,8 +229,37 @@ impl Two {
         })
     }
 
-    fn switch(&self) {
+    pub(super) fn switch(&self) {
         self.appointed.appoint(&self.new);
+    }
+
+    pub(super) fn servers(&self) -> [&Server; 2] {
+        [&self.old, &self.new]
+    }
+
+    /// The one in office is the old one again.
+    pub(super) fn swap(&mut self) {
+        std::mem::swap(&mut self.old, &mut self.new);
+    }
+
+    pub(super) fn stop(&mut self) -> Result {
+        self.old.pause()
+    }
+
+    pub(super) fn go_on(&mut self) -> Result {
+        self.old.resume()
+    }
+
+    pub(super) fn plan(&self, stage: Stage) {
+        self.appointed.plan(stage);
+    }
+
+    /// The old one disconnects its clients.
+    pub(super) fn cut(&self) -> Result {
+        let kill = ["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"];
+        self.old.text(&kill)?;
+        let kill = ["CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"];
+        self.old.text(&kill).map(drop)
     }
 
     pub(super) fn proxy(&self) -> &Proxy {
@@ -244,16 +273,15 @@ impl Two {
             self.old.pause().unwrap();
             self.switch();
             self.old.resume().unwrap();
-            std::mem::swap(&mut self.old, &mut self.new);
+            self.swap();
             counters.indeterminate.get() > 0
         })
     }
 
     /// The old one has handed over, and cut off its clients before.
-    fn hand_over(&self) -> Result {
+    pub(super) fn hand_over(&self) -> Result {
         self.appointed.plan(Stage::CatchingUp);
-        self.old
-            .text(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])?;
+        self.cut()?;
         self.appointed.publish(|status| {
             status.stage = Stage::Idle;
             status.epoch = status.epoch.next();
@@ -263,7 +291,7 @@ impl Two {
         Ok(())
     }
 
-    fn held(&self, count: u64) -> Result {
+    pub(super) fn held(&self, count: u64) -> Result {
         let counters = self.appointed.proxy.counters();
         wait_for(SOON, "requests held", || counters.held.get() >= count)
     }
