@@ -12,6 +12,7 @@
 mod accept;
 mod client;
 mod counters;
+mod relay;
 mod room;
 mod route;
 mod session;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 
 use self::accept::Door;
 pub use self::counters::{Counter, Counters};
+pub use self::relay::{Over, Relay};
 use crate::clock::Clock;
 use crate::config::Proxy as Settings;
 use crate::driver::AskedToHold;
