@@ -1,15 +1,16 @@
 // Writes at a steady pace, and tells one line of JSON for every write.
 //
-// Used as `PROGRAM SENTINELS GROUP EVERY_MS`. Ends when standard input does, and after two minutes.
+// Used as `PROGRAM ADDRESSES GROUP EVERY_MS`. The addresses are those of Sentinels, or the one of a proxy.
+// Ends when standard input does, and after two minutes.
 
 import { createRequire } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 
 const LONGEST_RUN_MS = 120_000;
 
-const [addresses, group, every] = process.argv.slice(2);
+const [list, group, every] = process.argv.slice(2);
 
-export const sentinels = addresses.split(',').map((address) => {
+export const addresses = list.split(',').map((address) => {
   const [, host, port] = address.match(/^(.*):(\d+)$/);
   return { host, port: Number(port) };
 });

@@ -1,6 +1,7 @@
 """Writes at a steady pace, and tells one line of JSON for every write.
 
-Used as `PROGRAM SENTINELS GROUP EVERY_MS`. Ends when standard input does, and after two minutes.
+Used as `PROGRAM ADDRESSES GROUP EVERY_MS`. The addresses are those of Sentinels, or the one of a proxy.
+Ends when standard input does, and after two minutes.
 """
 
 import asyncio
@@ -14,9 +15,9 @@ LONGEST_RUN = 120
 
 class Pace:
     def __init__(self, library):
-        addresses, self.group, every = sys.argv[1:]
-        pairs = [address.rsplit(":", 1) for address in addresses.split(",")]
-        self.sentinels = [(host, int(port)) for host, port in pairs]
+        listed, self.group, every = sys.argv[1:]
+        pairs = [address.rsplit(":", 1) for address in listed.split(",")]
+        self.addresses = [(host, int(port)) for host, port in pairs]
         self._every = float(every) / 1000
         self._start = time.monotonic()
         self._next = self._start

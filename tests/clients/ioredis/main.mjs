@@ -1,4 +1,4 @@
-import { group, introduce, run, sentinels } from '../pace.mjs';
+import { addresses, group, introduce, run } from '../pace.mjs';
 
 // docs: begin
 import Redis from 'ioredis';
@@ -20,7 +20,7 @@ function connect(sentinels, name) {
 // docs: end
 
 introduce('ioredis');
-const client = connect(sentinels, group);
+const client = connect(addresses, group);
 // Without a listener every reconnection is printed.
 client.on('error', () => {});
 await run(() => client.incr('counter'));

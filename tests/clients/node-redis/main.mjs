@@ -1,4 +1,4 @@
-import { group, introduce, run, sentinels } from '../pace.mjs';
+import { addresses, group, introduce, run } from '../pace.mjs';
 
 // docs: begin
 import { createSentinel } from 'redis';
@@ -14,7 +14,7 @@ function connect(sentinels, name) {
 // docs: end
 
 introduce('redis');
-const client = connect(sentinels, group);
+const client = connect(addresses, group);
 // Without a listener an error ends the process.
 client.on('error', () => {});
 await client.connect();

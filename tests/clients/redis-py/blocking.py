@@ -20,5 +20,5 @@ def connect(sentinels, group):
 # docs: end
 
 pace = Pace(redis)
-client = connect(pace.sentinels, pace.group)
+client = connect(pace.addresses, pace.group)
 pace.run(lambda: client.incr("counter"))

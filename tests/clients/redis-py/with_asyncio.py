@@ -24,7 +24,7 @@ def connect(sentinels, group):
 
 async def main():
     pace = Pace(redis)
-    client = connect(pace.sentinels, pace.group)
+    client = connect(pace.addresses, pace.group)
     await pace.run_async(lambda: client.incr("counter"))
     await client.aclose()
 

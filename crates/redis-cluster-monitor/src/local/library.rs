@@ -1,5 +1,5 @@
-//! Client libraries that find their primary through the Sentinel API, each with a small program
-//! that writes with it.
+//! Client libraries, each with a small program that writes with it: to the primary that Sentinels
+//! name, or to one address.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -78,6 +78,25 @@ impl Library {
         }
     }
 
+    /// Its program that knows one address and sets no option, below `tests/clients`; its other ways
+    /// are about Sentinels only.
+    pub fn plain_program(self) -> Option<&'static str> {
+        match self {
+            Self::RedisPy => Some("redis-py/plain.py"),
+            Self::RedisPyAsyncio => Some("redis-py/plain_asyncio.py"),
+            Self::ValkeyPy => Some("valkey-py/plain.py"),
+            Self::Ioredis => Some("ioredis/plain.mjs"),
+            Self::Iovalkey => Some("iovalkey/plain.mjs"),
+            Self::NodeRedis => Some("node-redis/plain.mjs"),
+            Self::RedisRs => Some("redis-rs/src/bin/plain.rs"),
+            Self::ValkeyPyAsyncio
+            | Self::IoredisDetector
+            | Self::RedisRb
+            | Self::PerlRedis
+            | Self::Predis => None,
+        }
+    }
+
     /// The part of its program that a user needs.
     pub fn snippet(self) -> Result<String, Error> {
         let path = programs().join(self.program());
@@ -103,8 +122,35 @@ impl Library {
         group: &str,
         every: Duration,
     ) -> Result<Command, Error> {
+        let mut command = self.running(self.program(), self.interpreter())?;
+        let sentinels: Vec<_> = sentinels.iter().map(ToString::to_string).collect();
+        command.args([&sentinels.join(","), group, &every.as_millis().to_string()]);
+        Ok(command)
+    }
+
+    /// Its program that knows one address, told to write to it every so often.
+    pub(super) fn plain_command(
+        self,
+        address: SocketAddr,
+        every: Duration,
+    ) -> Result<Command, Error> {
+        let program = self.plain_program().ok_or_else(|| Error::Missing {
+            what: format!("a program of {} for one address", self.name()),
+            hint: "`tests/clients` has those that there are".to_owned(),
+        })?;
+        let interpreter = if self == Self::RedisRs {
+            "redis-rs-plain"
+        } else {
+            self.interpreter()
+        };
+        let mut command = self.running(program, interpreter)?;
+        command.args([&address.to_string(), "", &every.as_millis().to_string()]);
+        Ok(command)
+    }
+
+    fn running(self, source: &str, interpreter: &str) -> Result<Command, Error> {
         let installed = source_tree().join("target/clients");
-        let program = installed.join("bin").join(self.interpreter());
+        let program = installed.join("bin").join(interpreter);
         if !program.exists() {
             return Err(Error::Missing {
                 what: format!("{} for {}", program.display(), self.name()),
@@ -113,10 +159,8 @@ impl Library {
         }
         let mut command = Command::new(program);
         if self != Self::RedisRs {
-            command.arg(programs().join(self.program()));
+            command.arg(programs().join(source));
         }
-        let sentinels: Vec<_> = sentinels.iter().map(ToString::to_string).collect();
-        command.args([&sentinels.join(","), group, &every.as_millis().to_string()]);
         let path = [installed.join("python"), programs()];
         command.env(
             "PYTHONPATH",

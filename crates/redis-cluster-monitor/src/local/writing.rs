@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::mem;
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -76,13 +76,21 @@ impl Writing {
         group: &str,
         every: Duration,
     ) -> Result<Self, Error> {
+        Self::run(library, library.command(sentinels, group, every)?)
+    }
+
+    /// Starts a library's program that knows one address and sets no option.
+    pub fn through(library: Library, address: SocketAddr, every: Duration) -> Result<Self, Error> {
+        Self::run(library, library.plain_command(address, every)?)
+    }
+
+    fn run(library: Library, mut command: Command) -> Result<Self, Error> {
         let failed = |what: &str| {
             let what = what.to_owned();
             move |error| failure(library, &format!("{what}: {error}"))
         };
         let files = NamedTempFile::new().and_then(|file| Ok((file.reopen()?, file)));
         let (stderr, complaints) = files.map_err(failed("no file for its complaints"))?;
-        let mut command = library.command(sentinels, group, every)?;
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

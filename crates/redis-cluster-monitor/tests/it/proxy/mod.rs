@@ -1,6 +1,9 @@
 //! The proxy between real clients and real servers.
 
 mod beside;
+mod every_command;
+mod every_point;
+mod libraries;
 mod shared;
 pub(crate) mod switch;
 mod transparent;

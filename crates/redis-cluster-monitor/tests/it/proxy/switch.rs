@@ -13,6 +13,8 @@ use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
 use redis_cluster_monitor::driver::Calm;
 use redis_cluster_monitor::local::{Client, Reply, Server, Version, wait_for};
 
+use redis_cluster_monitor::proxy::Proxy;
+
 use super::{Appointed, Wire, in_front_of};
 use crate::eyes;
 use crate::monitor::{Result, SOON, builder, check};
@@ -218,14 +220,14 @@ async fn stopped_primary() -> Result {
 }
 
 /// Two servers that know nothing of each other, and a proxy that is told whom to follow.
-struct Two {
+pub(super) struct Two {
     old: Server,
     new: Server,
     appointed: Appointed,
 }
 
 impl Two {
-    fn start(settings: &Settings) -> Result<Self> {
+    pub(super) fn start(settings: &Settings) -> Result<Self> {
         Self::of(&builder(Version::System)?, settings)
     }
 
@@ -239,15 +241,59 @@ impl Two {
         })
     }
 
-    fn switch(&self) {
+    pub(super) fn switch(&self) {
         self.appointed.appoint(&self.new);
     }
 
+    pub(super) fn servers(&self) -> [&Server; 2] {
+        [&self.old, &self.new]
+    }
+
+    /// The one in office is the old one again.
+    pub(super) fn swap(&mut self) {
+        std::mem::swap(&mut self.old, &mut self.new);
+    }
+
+    pub(super) fn stop(&mut self) -> Result {
+        self.old.pause()
+    }
+
+    pub(super) fn go_on(&mut self) -> Result {
+        self.old.resume()
+    }
+
+    pub(super) fn plan(&self, stage: Stage) {
+        self.appointed.plan(stage);
+    }
+
+    /// The old one disconnects its clients.
+    pub(super) fn cut(&self) -> Result {
+        let kill = ["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"];
+        self.old.text(&kill)?;
+        let kill = ["CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"];
+        self.old.text(&kill).map(drop)
+    }
+
+    pub(super) fn proxy(&self) -> &Proxy {
+        &self.appointed.proxy
+    }
+
+    /// Stops the primary and appoints the other, in turns, until a request is caught unanswered.
+    pub(super) fn catch_one(&mut self) -> Result {
+        let counters = Arc::clone(self.proxy().counters());
+        wait_for(SOON, "an unanswered request", || {
+            self.old.pause().unwrap();
+            self.switch();
+            self.old.resume().unwrap();
+            self.swap();
+            counters.indeterminate.get() > 0
+        })
+    }
+
     /// The old one has handed over, and cut off its clients before.
-    fn hand_over(&self) -> Result {
+    pub(super) fn hand_over(&self) -> Result {
         self.appointed.plan(Stage::CatchingUp);
-        self.old
-            .text(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])?;
+        self.cut()?;
         self.appointed.publish(|status| {
             status.stage = Stage::Idle;
             status.epoch = status.epoch.next();
@@ -257,7 +303,7 @@ impl Two {
         Ok(())
     }
 
-    fn held(&self, count: u64) -> Result {
+    pub(super) fn held(&self, count: u64) -> Result {
         let counters = self.appointed.proxy.counters();
         wait_for(SOON, "requests held", || counters.held.get() >= count)
     }

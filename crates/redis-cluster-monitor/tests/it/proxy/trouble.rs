@@ -41,20 +41,7 @@ fn a_huge_value_passes_and_is_not_held() {
         let state = State::new();
         let monitor = state.monitor(&[server.address()], &["--proxy", "127.0.0.1:0"]);
         monitor.wait_for("primary-adopted")?;
-        let listening = |line: &serde_json::Value| {
-            let text = line["text"]
-                .as_str()
-                .or(line["message"].as_str())?
-                .to_owned();
-            Some(text.split_once("listening on ")?.1.parse().unwrap())
-        };
-        let mut address = None;
-        let told = wait_for(SOON, "the proxy's address", || {
-            address = monitor.lines().iter().find_map(listening);
-            address.is_some()
-        });
-        monitor.explain(told)?;
-        let mut client = Wire::connect(address.unwrap());
+        let mut client = Wire::connect(monitor.proxy()?);
         client.write(format!("*3\r\n$3\r\nSET\r\n$4\r\nhuge\r\n${SIZE}\r\n").as_bytes());
         let piece = vec![b'x'; 1 << 20];
         for _ in 0..SIZE / piece.len() {
@@ -183,4 +170,104 @@ fn what_is_due_is_answered_before_the_end() {
         stopping.join().unwrap();
         Ok(())
     })());
+}
+
+#[test]
+fn the_program_answers_what_is_due_before_it_ends() {
+    check((|| {
+        let mut server = builder(Version::System)?.start()?;
+        let state = State::new();
+        // Nobody takes the office away from a server that is stopped for a moment.
+        let options = ["--proxy", "127.0.0.1:0", "--hang-after", "1m"];
+        let monitor = state.monitor(&[server.address()], &options);
+        monitor.wait_for("primary-adopted")?;
+        let mut client = Wire::connect(monitor.proxy()?);
+        assert_eq!(client.ask("INCR a"), "1");
+        server.pause()?;
+        client.send("INCR a");
+        wait_for(SOON, "the request at the server", || {
+            waits_to_be_read(server.port(), &wire("INCR a"))
+        })?;
+        let ended = std::thread::spawn(|| monitor.terminate());
+        server.resume()?;
+        assert_eq!(super::show(&client.frame()), "2");
+        assert!(client.try_frame().is_none());
+        assert_eq!(ended.join().unwrap().code(), Some(0));
+        Ok(())
+    })());
+}
+
+#[test]
+fn only_a_client_that_waits_for_nothing_is_idle() {
+    check((|| {
+        let server = builder(Version::System)?.start()?;
+        let settings = Settings {
+            idle_after: Duration::from_millis(50),
+            ..Settings::default()
+        };
+        let appointed = Appointed::at(server.address(), &settings);
+        let (mut idle, mut waiting) = (appointed.client(), appointed.client());
+        waiting.send("BLPOP jobs 0");
+        assert_eq!(idle.ask("PING"), "PONG");
+        assert!(idle.try_frame().is_none());
+        server.text(&["RPUSH", "jobs", "job"])?;
+        assert_eq!(super::show(&waiting.frame()), "[jobs job]");
+        assert_eq!(appointed.proxy.counters().dropped.get(), 0);
+        Ok(())
+    })());
+}
+
+#[test]
+fn a_peer_that_vanished_is_looked_for() {
+    check((|| {
+        let server = builder(Version::System)?.start()?;
+        let appointed = Appointed::at(server.address(), &Settings::default());
+        let mut client = appointed.client();
+        assert_eq!(client.ask("PING"), "PONG");
+        let client = client.stream.local_addr().unwrap().port();
+        let proxy = appointed.proxy.address().port();
+        let is_kept = |ours: &Socket| ours.timer == KEEPALIVE;
+        let sockets = sockets();
+        let down = sockets.iter().find(|it| it.ports == [proxy, client]);
+        let is_up = |it: &&Socket| it.ports[1] == server.port() && it.is_established;
+        let up = sockets.iter().filter(is_up).find(|it| is_kept(it));
+        assert!(down.is_some_and(is_kept), "the client is not looked for");
+        assert!(up.is_some(), "the server is not looked for");
+        Ok(())
+    })());
+}
+
+/// The timer of a socket whose peer is probed.
+const KEEPALIVE: &str = "02";
+
+/// A line of the kernel's table.
+struct Socket {
+    /// The local one and the other.
+    ports: [u16; 2],
+    is_established: bool,
+    unread: u64,
+    timer: String,
+}
+
+fn sockets() -> Vec<Socket> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let socket = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let port = |field: &str| u16::from_str_radix(field.split_once(':').unwrap().1, 16);
+        Socket {
+            ports: [port(fields[1]).unwrap(), port(fields[2]).unwrap()],
+            is_established: fields[3] == "01",
+            unread: u64::from_str_radix(fields[4].split_once(':').unwrap().1, 16).unwrap(),
+            timer: fields[5].split_once(':').unwrap().0.to_owned(),
+        }
+    };
+    table.lines().skip(1).map(socket).collect()
+}
+
+/// Whether exactly these bytes were sent to this port on a connection and its owner has not taken
+/// them: the monitor asks the same server, and other things.
+fn waits_to_be_read(port: u16, bytes: &[u8]) -> bool {
+    let is_to = |it: &Socket| it.ports[0] == port && it.is_established;
+    let is_there = |it: &Socket| it.unread == bytes.len() as u64;
+    sockets().iter().any(|it| is_to(it) && is_there(it))
 }

@@ -1,0 +1,225 @@
+//! Client libraries that know nothing but the address of the proxy, as they are without any option.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
+use redis_cluster_monitor::local::{Client, Library, Version, Writing, wait_for};
+
+use super::Wire;
+use super::switch::Two;
+use crate::monitor::{Result, SOON, Watched, builder, check};
+
+const WRITE_EVERY: Duration = Duration::from_millis(10);
+/// Between two faults everything is in order.
+const UNDISTURBED: usize = 10;
+const ROUNDS: usize = 10;
+
+/// Those that know one address.
+fn plain() -> impl Iterator<Item = Library> {
+    let all = Library::ALL.into_iter();
+    all.filter(|library| library.plain_program().is_some())
+}
+
+/// A group behind the program's own proxy, and every library writing through it.
+struct Crowd {
+    watched: Watched,
+    proxy: SocketAddr,
+    writing: Vec<(Library, Writing)>,
+    primary: usize,
+}
+
+impl Crowd {
+    fn start() -> Result<Self> {
+        let options = ["--proxy", "127.0.0.1:0", "--sentinel", "127.0.0.1:0"];
+        let watched = Watched::with(&builder(Version::System)?, &options)?;
+        let proxy = watched.monitor.proxy()?;
+        let start = |library| Ok((library, Writing::through(library, proxy, WRITE_EVERY)?));
+        let writing = plain().map(start).collect::<Result<_>>()?;
+        let mut crowd = Self {
+            watched,
+            proxy,
+            writing,
+            primary: 0,
+        };
+        crowd.writes_on()?;
+        Ok(crowd)
+    }
+
+    fn writes_on(&mut self) -> Result {
+        for (_, writing) in &mut self.writing {
+            let written = writing.wait_for_acknowledged(UNDISTURBED, SOON);
+            self.watched.monitor.explain(written)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the office from the primary, and waits until its heir has two replicas.
+    fn switch_over(&mut self) -> Result {
+        let mut sentinel = Client::connect(self.watched.monitor.sentinel()?, SOON)?;
+        let begun = wait_for(SOON, "a switchover", || {
+            sentinel.text(&["SENTINEL", "FAILOVER", "mymaster"]).is_ok()
+        });
+        self.watched.monitor.explain(begun)?;
+        self.primary = self.watched.wait_for_heir(self.primary)?;
+        self.watched.wait_until_whole(self.primary)
+    }
+
+    fn crash(&mut self) -> Result {
+        let lost = self.primary;
+        self.watched.node(lost).kill();
+        self.primary = self.watched.wait_for_heir(lost)?;
+        self.writes_on()?;
+        self.watched.node(lost).restart()?;
+        self.watched.wait_until_whole(self.primary)
+    }
+}
+
+#[test]
+fn libraries_see_no_error_in_ten_switchovers() {
+    check((|| {
+        let mut crowd = Crowd::start()?;
+        for _ in 0..ROUNDS {
+            crowd.switch_over()?;
+            crowd.writes_on()?;
+        }
+        let mut acknowledged = 0;
+        for (library, writing) in crowd.writing {
+            let account = writing.finish()?;
+            let errors: Vec<_> = account
+                .writes
+                .iter()
+                .filter_map(|it| it.error.as_ref())
+                .collect();
+            assert!(errors.is_empty(), "{}: {errors:?}", library.name());
+            acknowledged += account.writes.len();
+        }
+        // Each of them was executed once.
+        let counter = crowd.watched.get(crowd.primary, "counter")?;
+        assert_eq!(counter, acknowledged.to_string());
+        Ok(())
+    })());
+}
+
+#[test]
+fn libraries_write_on_through_ten_crashes() {
+    check((|| {
+        let mut crowd = Crowd::start()?;
+        let mut idle = Wire::connect(crowd.proxy);
+        assert_eq!(idle.ask("CLIENT SETNAME idle"), "OK");
+        for _ in 0..ROUNDS {
+            crowd.crash()?;
+        }
+        assert_eq!(idle.ask("CLIENT GETNAME"), "idle");
+        for (library, writing) in crowd.writing {
+            // A crash catches one write of each at the most.
+            let failed = writing.finish()?.failed();
+            assert!(failed <= ROUNDS, "{}: {failed} failed", library.name());
+        }
+        Ok(())
+    })());
+}
+
+/// A generator that ends at the first error; it ends with the value.
+struct Load(Child);
+
+impl Load {
+    fn start(proxy: SocketAddr) -> Self {
+        // Far more than there is time for, and yet a bound.
+        let words = "-q -c 8 -P 4 -n 1000000000 INCR counted";
+        let start = |program: &&str| {
+            let mut load = Command::new(program);
+            load.args(["-h", &proxy.ip().to_string()])
+                .args(["-p", &proxy.port().to_string()])
+                .args(words.split(' '))
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            load.spawn().ok()
+        };
+        let load = ["redis-benchmark", "valkey-benchmark"]
+            .iter()
+            .find_map(start);
+        Self(load.expect("one of them comes with the system's server"))
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn a_load_of_pipelines_sees_no_error_in_ten_switchovers() {
+    check((|| {
+        let mut crowd = Crowd::start()?;
+        let mut load = Load::start(crowd.proxy);
+        let counted = |crowd: &Crowd| {
+            let counted = crowd.watched.get(crowd.primary, "counted").ok()?;
+            counted.parse::<u64>().ok()
+        };
+        for _ in 0..ROUNDS {
+            let before = counted(&crowd).unwrap_or(0);
+            let counting = wait_for(SOON, "a load", || counted(&crowd) > Some(before + 1000));
+            crowd.watched.monitor.explain(counting)?;
+            crowd.switch_over()?;
+        }
+        assert!(load.0.try_wait().unwrap().is_none(), "it met an error");
+        Ok(())
+    })());
+}
+
+#[test]
+fn an_unanswered_write_becomes_what_the_page_says() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/proxy.md");
+    let page = fs::read_to_string(page).unwrap();
+    for library in plain() {
+        check((|| {
+            let disconnected = unanswered(library, Indeterminate::Disconnect)?;
+            let habit = if disconnected.errors.is_empty() {
+                "repeats it"
+            } else {
+                "gives an error"
+            };
+            let row = format!("| {} | {habit} |", library.name());
+            assert!(page.contains(&row), "no row {row}: {disconnected:?}");
+            let told = unanswered(library, Indeterminate::Error)?;
+            let is_told = |error: &String| error.contains("UNKNOWNOUTCOME");
+            let all_told = !told.errors.is_empty() && told.errors.iter().all(is_told);
+            assert!(all_told, "{}: {told:?}", library.name());
+            assert_eq!(told.connections, 1, "{}", library.name());
+            Ok(())
+        })());
+    }
+}
+
+/// What came of unanswered writes.
+#[derive(Debug)]
+struct Outcome {
+    /// The application's.
+    errors: Vec<String>,
+    connections: u64,
+}
+
+fn unanswered(library: Library, indeterminate: Indeterminate) -> Result<Outcome> {
+    let settings = Settings {
+        indeterminate,
+        ..Settings::default()
+    };
+    let mut two = Two::start(&settings)?;
+    // One write after the other, so that one is always on its way.
+    let mut writing = Writing::through(library, two.proxy().address(), Duration::ZERO)?;
+    writing.wait_for_acknowledged(UNDISTURBED, SOON)?;
+    two.catch_one()?;
+    writing.wait_for_acknowledged(UNDISTURBED, SOON)?;
+    let writes = writing.finish()?.writes;
+    Ok(Outcome {
+        errors: writes.into_iter().filter_map(|it| it.error).collect(),
+        connections: two.proxy().counters().accepted.get(),
+    })
+}

@@ -1,0 +1,13 @@
+import { addresses, introduce, run } from '../pace.mjs';
+
+import Redis from 'iovalkey';
+
+function connect({ host, port }) {
+  return new Redis({ host, port });
+}
+
+introduce('iovalkey');
+const client = connect(addresses[0]);
+// Without a listener every reconnection is printed.
+client.on('error', () => {});
+await run(() => client.incr('counter'));
