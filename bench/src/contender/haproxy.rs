@@ -24,6 +24,9 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 const ASK_EVERY: Duration = Duration::from_millis(50);
+/// It takes every node for a primary until it has asked, and uses them in turn.
+const IN_A_ROW: usize = 9;
+
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Debian does not put it where everybody looks.
@@ -63,7 +66,7 @@ impl Behind {
             if let Some(status) = self.program.ended() {
                 bail!("HAProxy ended ({status}):\n{}", self.program.log_tail(20));
             }
-            Ok(leads_to_a_primary(self.address))
+            Ok((0..IN_A_ROW).all(|_| leads_to_a_primary(self.address)))
         })
     }
 }

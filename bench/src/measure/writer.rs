@@ -5,7 +5,8 @@
 //! would not notice most of the outage.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,10 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_micros(200);
 
 /// Writes until it is stopped.
 #[derive(Debug)]
-pub(crate) struct Writer(Worker<anyhow::Result<Account>>);
+pub(crate) struct Writer {
+    worker: Worker<anyhow::Result<Account>>,
+    acknowledged: Arc<AtomicUsize>,
+}
 
 /// What becomes of the writes that could not be sent in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,27 +49,51 @@ enum Outcome {
 impl Writer {
     /// A client that goes where the primary is.
     pub(crate) fn start(route: Route) -> Self {
-        Self(Worker::start(move |stopping| {
-            Ok(write("write", &route, Late::Queue, stopping))
-        }))
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&acknowledged);
+        let worker = Worker::start(move |stopping| {
+            Ok(write("write", &route, Late::Queue, &count, stopping))
+        });
+        Self {
+            worker,
+            acknowledged,
+        }
     }
 
     /// A client that stays with one node, on that node's host if this is one of its own.
     pub(crate) fn loyal(node: SocketAddr, ferry: Option<Ferry>) -> Self {
-        Self(Worker::start(move |stopping| {
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&acknowledged);
+        let worker = Worker::start(move |stopping| {
             if let Some(ferry) = ferry {
                 ferry.enter()?;
             }
-            Ok(write("loyal", &Route::Fixed(node), Late::Skip, stopping))
-        }))
+            let route = Route::Fixed(node);
+            Ok(write("loyal", &route, Late::Skip, &count, stopping))
+        });
+        Self {
+            worker,
+            acknowledged,
+        }
+    }
+
+    /// How many writes have been acknowledged until now.
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.acknowledged.load(Ordering::Relaxed)
     }
 
     pub(crate) fn stop(self) -> anyhow::Result<Account> {
-        self.0.stop().context("the writer panicked")?
+        self.worker.stop().context("the writer panicked")?
     }
 }
 
-fn write(prefix: &'static str, route: &Route, late: Late, stopping: &AtomicBool) -> Account {
+fn write(
+    prefix: &'static str,
+    route: &Route,
+    late: Late,
+    count: &AtomicUsize,
+    stopping: &AtomicBool,
+) -> Account {
     let mut account = Account::new(prefix);
     let mut connection = None;
     let mut due = Instant::now();
@@ -95,6 +123,7 @@ fn write(prefix: &'static str, route: &Route, late: Late, stopping: &AtomicBool)
                 acknowledged: now,
                 by,
             });
+            count.fetch_add(1, Ordering::Relaxed);
         }
         if stopping.load(Ordering::Relaxed) {
             break;

@@ -103,7 +103,7 @@ fn page(lines: &[Line]) -> String {
 /// What stands in README: the claims, and where they hold.
 fn summary(lines: &[Line]) -> String {
     format!(
-        "{}{}\n[docs/benchmarks.md](docs/benchmarks.md) has every figure with its spread, and `make bench` repeats them.\n",
+        "What a client feels, side by side in one run on one machine, a writer at 1,000 writes a second:\n\n{}{}\n[docs/benchmarks.md](docs/benchmarks.md) has every figure with its spread, and `make bench` repeats them.\n",
         claims::table(lines),
         report::machine(lines)
     )

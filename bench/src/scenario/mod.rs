@@ -161,7 +161,8 @@ impl Scenario {
                 "redis-sentinel:down-after=500ms",
                 "valkey-sentinel",
             ],
-            Self::Hang | Self::False(_) if is_quick => &["ours:hang-after=1s", "redis-sentinel"],
+            Self::Hang if is_quick => &["ours:hang-after=1s", "redis-sentinel"],
+            Self::Crash1g | Self::Idle(_) | Self::False(_) if is_quick => OURS_AND_SENTINEL,
             Self::Hang => &[
                 "ours:hang-after=1s",
                 "ours:hang-after=1s,via=proxy",
@@ -176,7 +177,6 @@ impl Scenario {
                 "redis-sentinel:down-after=500ms",
                 "valkey-sentinel",
             ],
-            Self::Crash1g | Self::Idle(_) if is_quick => OURS_AND_SENTINEL,
             Self::Crash1g => &["ours", "redis-sentinel", "redis-sentinel:down-after=500ms"],
             Self::Idle(_) => &["ours", "redis-sentinel", "redis-sentinel:count=1,quorum=1"],
             Self::Switchover | Self::Term | Self::Cut if !is_quick => &[
@@ -215,9 +215,18 @@ impl Scenario {
         }
         match self {
             Self::Crash => 50,
-            Self::Term | Self::Hang | Self::Cut | Self::Return | Self::Switchover => 20,
-            Self::Crash1g | Self::Empty | Self::Fork | Self::Second | Self::Monitor => 10,
-            Self::Idle(_) | Self::Scale(..) | Self::False(_) | Self::Client(..) => 3,
+            Self::Crash1g
+            | Self::Term
+            | Self::Hang
+            | Self::Cut
+            | Self::Return
+            | Self::Empty
+            | Self::Fork
+            | Self::Second
+            | Self::Monitor
+            | Self::Switchover => 10,
+            Self::Client(..) => 3,
+            Self::Idle(_) | Self::Scale(..) | Self::False(_) => 2,
         }
     }
 

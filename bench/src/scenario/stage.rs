@@ -31,6 +31,10 @@ const WARM_UP: Duration = Duration::from_millis(300);
 /// A Sentinel that missed its first chance waits for twice its failover timeout.
 const TAKEOVER_DEADLINE: Duration = Duration::from_secs(60);
 
+/// So many writes are more than were on their way.
+const UNDISTURBED: usize = 100;
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// Values of this size fill a heap quickly.
 pub(super) const VALUE: usize = 64 * 1024;
 
@@ -51,7 +55,7 @@ pub(super) struct Setup {
 pub(super) struct Stage {
     pub(super) contender: Box<dyn Running>,
     log: Option<PathBuf>,
-    pub(super) writer: Option<Writer>,
+    writer: Option<Writer>,
     loyal: Option<Writer>,
     asking: Option<Asking>,
     pub(super) watch: Arc<Watch>,
@@ -176,8 +180,7 @@ impl Stage {
 
     /// What the clients went through since the fault. They are stopped.
     pub(super) fn account(&mut self, fault: Instant, line: &mut Line) -> anyhow::Result<()> {
-        // Until all that waited has been written.
-        stop::sleep(WARM_UP)?;
+        self.wait_until_writing()?;
         let taken = "the clients were stopped before";
         let account = self.writer.take().context(taken)?.stop()?;
         let loyal = self.loyal.take().map(Writer::stop).transpose()?;
@@ -217,6 +220,18 @@ impl Stage {
         }
         self.tell_phases(fault, line);
         Ok(())
+    }
+
+    /// Until the writer has found somebody who takes its writes, and all that waited is written. Who
+    /// looks for a primary by itself may be later than everybody else.
+    fn wait_until_writing(&self) -> anyhow::Result<()> {
+        let writer = self.writer.as_ref().context("the writer was stopped")?;
+        let enough = writer.acknowledged() + UNDISTURBED;
+        let what = "the writer's writes being acknowledged";
+        stop::wait_for(TAKEOVER_DEADLINE, LOOK_EVERY, what, || {
+            Ok(writer.acknowledged() >= enough)
+        })?;
+        Ok(stop::sleep(WARM_UP)?)
     }
 
     /// What the contender says of it, by the clock of its log.
