@@ -224,7 +224,7 @@ impl Options {
             .clone()
             .unwrap_or_else(|| source_tree().join("target/release/redis-cluster-monitor"));
         let ours = std::path::absolute(&ours).unwrap_or(ours);
-        let window = if self.quick { 5 } else { 30 };
+        let window = if self.quick { 3 } else { 30 };
         Ok(Bed {
             server,
             tools: Tools { ours },

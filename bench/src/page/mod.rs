@@ -13,7 +13,7 @@ use anyhow::Context;
 
 use crate::marks;
 use crate::raw::Line;
-use crate::report;
+use crate::report::{self, in_order};
 use claims::Claim;
 
 /// The lines that the pages quote, below the source tree.
@@ -109,6 +109,10 @@ fn summary(lines: &[Line]) -> String {
     )
 }
 
+fn failed_here(line: &Line) -> bool {
+    line.failure.is_some() && line.contender.starts_with("ours")
+}
+
 /// Which claims do not hold.
 fn behind(lines: &[Line]) -> String {
     let behind: Vec<_> = Claim::ALL
@@ -116,10 +120,24 @@ fn behind(lines: &[Line]) -> String {
         .filter(|claim| claim.is_behind(lines))
         .map(|claim| format!("- {}\n", claim.says))
         .collect();
-    if behind.is_empty() {
+    // A run that failed has no figure to be behind with.
+    if behind.is_empty() && !lines.iter().any(failed_here) {
         return "\nOurs is ahead, or even, in every row of the table above.\n".to_owned();
     }
-    format!("\nOurs is behind here:\n\n{}", behind.concat())
+    let failed = in_order(
+        lines
+            .iter()
+            .filter(|line| failed_here(line))
+            .map(|line| line.scenario.as_str()),
+    );
+    let failed = failed.iter().map(|scenario| {
+        format!("- `{scenario}`: not every run of ours was completed, see below\n")
+    });
+    format!(
+        "\nOurs is behind here:\n\n{}{}",
+        behind.concat(),
+        failed.collect::<String>()
+    )
 }
 
 #[cfg(test)]

@@ -211,7 +211,7 @@ impl Scenario {
     /// How often unless told otherwise.
     pub(crate) fn runs(self, is_quick: bool) -> u32 {
         if is_quick {
-            return if self == Self::Crash { 3 } else { 1 };
+            return if self == Self::Crash { 2 } else { 1 };
         }
         match self {
             Self::Crash => 50,
