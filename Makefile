@@ -33,8 +33,9 @@ sim: toolchain ## try the decisions on ten thousand simulated storms
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
 	$(CARGO) run --release --package rcm-sim -- --strict --seeds 2000
 
-bench: toolchain ## measure failovers against Sentinel's, side by side, in 40 minutes
-	@scripts/servers system
+bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three hours; bench/README.md has the parts
+	@scripts/servers test
+	@scripts/servers haproxy
 	$(CARGO) build --release --package redis-cluster-monitor
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- all --summary bench/results/latest.md
 

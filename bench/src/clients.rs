@@ -1,29 +1,18 @@
 //! The table of what client libraries make of it, in the page about them.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
 use redis_cluster_monitor::local::Library;
 
+use crate::marks;
 use crate::raw::{Figure, Line};
-use crate::report::{Sample, in_order, number};
+use crate::report::{in_order, number};
+use crate::sample::Sample;
 use crate::scenario::Fault;
-
-const BEGIN: &str = "<!-- measured: begin -->\n";
-const END: &str = "<!-- measured: end -->\n";
 
 /// Puts the table between the marks of a page.
 pub(crate) fn write(page: &Path, lines: &[Line]) -> anyhow::Result<()> {
-    let shown = page.display();
-    let text = fs::read_to_string(page).with_context(|| format!("cannot read {shown}"))?;
-    let marked = text.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(END)?;
-        Some((before, after))
-    });
-    let (before, after) = marked.with_context(|| format!("{shown} has no place for the table"))?;
-    let text = [before, BEGIN, &table(lines), END, after].concat();
-    fs::write(page, text).with_context(|| format!("cannot write {shown}"))
+    marks::fill(page, &table(lines))
 }
 
 fn table(lines: &[Line]) -> String {
@@ -134,35 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn the_table_stands_between_its_marks_and_nothing_else_changes() {
-        let folder = tempfile::tempdir().unwrap();
-        let page = folder.path().join("page.md");
-        fs::write(&page, format!("before\n{BEGIN}old\n{END}after\n")).unwrap();
+    fn a_cell_tells_of_all_that_went_wrong() {
         let lines = [
             line("ours:sentinel=x", 12.3, 0.0),
             line("redis-sentinel", 2300.0, 7.0),
         ];
-        write(&page, &lines).unwrap();
-        let text = fs::read_to_string(&page).unwrap();
-        assert!(text.starts_with(&format!(
-            "before\n{BEGIN}| library | version | `kill -9`, ours |"
-        )));
+        let table = table(&lines);
         assert!(
-            text.contains("\n| redis-py | 8.1.0 | 12 ms | 2300 ms, 7 lost |"),
-            "{text}"
+            table.starts_with("| library | version | `kill -9`, ours |"),
+            "{table}"
         );
         assert!(
-            !text.contains("old") && text.ends_with(&format!("{END}after\n")),
-            "{text}"
+            table.contains("\n| redis-py | 8.1.0 | 12 ms | 2300 ms, 7 lost |"),
+            "{table}"
         );
-    }
-
-    #[test]
-    fn a_page_without_marks_is_not_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let page = folder.path().join("page.md");
-        fs::write(&page, "before\n").unwrap();
-        assert!(write(&page, &[]).is_err());
-        assert_eq!(fs::read_to_string(&page).unwrap(), "before\n");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::raw::{Figure, Line};
+use crate::sample::Sample;
 
 const HEADER: [&str; 8] = [
     "contender",
@@ -16,9 +17,6 @@ const HEADER: [&str; 8] = [
     "to ours",
 ];
 
-/// The sample of one figure of one contender, in ascending order, never empty.
-pub(crate) struct Sample(Vec<f64>);
-
 /// What may be compared with each other: all but the contender is the same.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Section {
@@ -27,8 +25,13 @@ struct Section {
     parameters: String,
 }
 
-/// One table per scenario.
+/// One table per scenario, and where it was measured.
 pub(crate) fn render(lines: &[Line]) -> String {
+    sections(lines) + &machine(lines)
+}
+
+/// One table per scenario.
+pub(crate) fn sections(lines: &[Line]) -> String {
     let mut sections: BTreeMap<Section, Vec<&Line>> = BTreeMap::new();
     for line in lines {
         sections.entry(Section::of(line)).or_default().push(line);
@@ -46,7 +49,7 @@ pub(crate) fn render(lines: &[Line]) -> String {
         text += &table(&rows(lines));
         text += &failures(lines);
     }
-    text + &machine(lines)
+    text
 }
 
 /// The most telling figures of one line.
@@ -56,8 +59,9 @@ pub(crate) fn summary(line: &Line) -> String {
     }
     let shown = line.figures.iter().filter(|(figure, _)| {
         use Figure::{
-            ClientErrors, ClientOutageMs, CpuMs, FollowingMs, LostWrites, MemoryMb, OutageMs,
-            PromotedAfterRefusedMs, PromotedMs, StalePrimaryMs,
+            ClientErrors, ClientOutageMs, CpuMs, FalseFailovers, FollowingMs, LostLoyalWrites,
+            LostWrites, MemoryMb, OutageMs, PromotedAfterRefusedMs, PromotedAllMs, PromotedMs,
+            StalePrimaryMs, StaleWrites,
         };
         [
             PromotedMs,
@@ -67,6 +71,10 @@ pub(crate) fn summary(line: &Line) -> String {
             ClientErrors,
             FollowingMs,
             LostWrites,
+            LostLoyalWrites,
+            StaleWrites,
+            FalseFailovers,
+            PromotedAllMs,
             StalePrimaryMs,
             CpuMs,
             MemoryMb,
@@ -97,33 +105,6 @@ impl Section {
     }
 }
 
-impl Sample {
-    /// The sample of a figure, if anybody measured it.
-    pub(crate) fn of(lines: &[&Line], figure: Figure) -> Option<Self> {
-        let mut values: Vec<_> = lines
-            .iter()
-            .filter_map(|line| line.figures.get(figure))
-            .collect();
-        values.sort_by(f64::total_cmp);
-        (!values.is_empty()).then_some(Self(values))
-    }
-
-    pub(crate) fn median(&self) -> f64 {
-        let (len, half) = (self.0.len(), self.0.len() / 2);
-        if len.is_multiple_of(2) {
-            f64::midpoint(self.0[half - 1], self.0[half])
-        } else {
-            self.0[half]
-        }
-    }
-
-    /// The smallest value that is not exceeded by `percent` of all.
-    fn percentile(&self, percent: usize) -> f64 {
-        let rank = (self.0.len() * percent).div_ceil(100);
-        self.0[rank.max(1) - 1]
-    }
-}
-
 fn rows(lines: &[&Line]) -> Vec<[String; 8]> {
     let contenders = in_order(lines.iter().map(|line| line.contender.as_str()));
     let mut figures: Vec<_> = lines.iter().flat_map(|line| line.figures.iter()).collect();
@@ -151,10 +132,10 @@ fn rows(lines: &[&Line]) -> Vec<[String; 8]> {
             rows.push([
                 contender.to_owned(),
                 figure.name().to_owned(),
-                sample.0.len().to_string(),
+                sample.count().to_string(),
                 number(sample.median()),
                 number(sample.percentile(99)),
-                number(sample.percentile(100)),
+                number(sample.max()),
                 format!(
                     "{} - {}",
                     number(sample.percentile(25)),
@@ -220,7 +201,7 @@ fn failures(lines: &[&Line]) -> String {
 }
 
 /// Where, with what and when.
-fn machine(lines: &[Line]) -> String {
+pub(crate) fn machine(lines: &[Line]) -> String {
     let Some(last) = lines.last() else {
         return "nothing was measured\n".to_owned();
     };
@@ -314,13 +295,5 @@ mod tests {
             text.contains("redis-sentinel: 1 of 1 not completed, last: it did not come\n"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn percentiles_are_values_of_the_sample() {
-        let sample = Sample((1..=200).map(f64::from).collect());
-        assert_eq!(sample.percentile(99).to_string(), "198");
-        assert_eq!(sample.percentile(100).to_string(), "200");
-        assert_eq!(sample.median().to_string(), "100.5");
     }
 }

@@ -3,7 +3,10 @@
 //! `redis-sentinel:down-after=500ms,count=3` is how one is written, on the command line as in the
 //! results. A new contender is a variant here and a file beside this one.
 
+mod haproxy;
 mod ours;
+mod phase;
+mod port;
 mod program;
 mod sentinel;
 
@@ -12,14 +15,24 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use redis_cluster_monitor::local::{Binary, Version};
+
+use crate::measure::{Route, Watch};
+
+pub(crate) use phase::{DOWN, Phase};
+
+/// The option that says how clients find the primary.
+const VIA: &str = "via";
 
 /// Somebody who watches groups and replaces their primaries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contender {
     kind: Kind,
+    via: Via,
     options: BTreeMap<String, String>,
 }
 
@@ -31,6 +44,19 @@ enum Kind {
     RedisSentinel,
     /// Several Sentinels of Valkey 9.
     ValkeySentinel,
+}
+
+/// How clients find the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Via {
+    /// They ask all nodes, which is the best that a client can do.
+    Direct,
+    /// They ask Sentinels, or our program in Sentinel's language.
+    Sentinel,
+    /// They know the address of our program's proxy.
+    Proxy,
+    /// They know the address of an `HAProxy` that looks for a primary by itself.
+    Haproxy,
 }
 
 /// A group that is to be watched. The first node is the primary.
@@ -51,8 +77,22 @@ pub(crate) struct Tools {
 pub(crate) trait Running {
     fn pids(&self) -> Vec<u32>;
 
-    /// Where clients ask who the primary is. None where the contender was told not to answer.
+    /// Where clients ask who the primary is.
     fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>>;
+
+    /// Where clients connect that know one address, if there is such a place.
+    fn proxy(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// What its log tells of a failover of `group`, from the moment of the fault on.
+    fn phases(&self, group: &str, fault: SystemTime) -> Vec<Phase>;
+
+    /// Kills the process that replaces a primary just now. False while nobody does.
+    fn kill_acting(&mut self) -> anyhow::Result<bool>;
+
+    /// Starts again what was killed.
+    fn restart_killed(&mut self) -> anyhow::Result<()>;
 
     fn version(&self) -> String;
 
@@ -73,10 +113,40 @@ impl Contender {
         tools: &Tools,
         groups: &[Watched],
     ) -> anyhow::Result<Box<dyn Running>> {
-        Ok(match self.kind {
-            Kind::Ours => Box::new(ours::Ours::start(&tools.ours, &self.options, groups)?),
+        let running = match self.kind {
+            Kind::Ours => {
+                let has_proxy = self.via == Via::Proxy;
+                let (ours, options) = (&tools.ours, &self.options);
+                Box::new(ours::Ours::start(ours, options, has_proxy, groups)?)
+            }
             Kind::RedisSentinel => self.sentinels(Version::System, groups)?,
             Kind::ValkeySentinel => self.sentinels(Version::Valkey9, groups)?,
+        };
+        if self.via != Via::Haproxy {
+            return Ok(running);
+        }
+        let [group] = groups else {
+            bail!("HAProxy stands before one group");
+        };
+        Ok(Box::new(haproxy::Behind::start(running, &group.nodes)?))
+    }
+
+    /// How a client finds the primary of `group`, which `watch` looks at.
+    pub(crate) fn route(
+        &self,
+        running: &dyn Running,
+        group: &str,
+        watch: &Arc<Watch>,
+    ) -> anyhow::Result<Route> {
+        Ok(match self.via {
+            Via::Direct => Route::direct(Arc::clone(watch)),
+            Via::Sentinel => Route::Asked {
+                sentinels: running.sentinels()?,
+                group: group.to_owned(),
+            },
+            Via::Proxy | Via::Haproxy => {
+                Route::Proxy(running.proxy().context("there is no proxy")?)
+            }
         })
     }
 
@@ -101,6 +171,32 @@ impl Kind {
     }
 }
 
+impl Via {
+    const ALL: [Self; 4] = [Self::Direct, Self::Sentinel, Self::Proxy, Self::Haproxy];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Sentinel => "sentinel",
+            Self::Proxy => "proxy",
+            Self::Haproxy => "haproxy",
+        }
+    }
+
+    fn parse(name: &str, kind: Kind) -> anyhow::Result<Self> {
+        let has = |via: &Self| match via {
+            Self::Direct | Self::Sentinel => true,
+            Self::Proxy => kind == Kind::Ours,
+            Self::Haproxy => kind != Kind::Ours,
+        };
+        let known: Vec<_> = Self::ALL.into_iter().filter(has).collect();
+        let names = || known.iter().map(|via| via.name()).collect::<Vec<_>>();
+        let its = known.iter().find(|via| via.name() == name);
+        its.copied()
+            .with_context(|| format!("via={name} is none of {}", names().join(", ")))
+    }
+}
+
 impl FromStr for Contender {
     type Err = anyhow::Error;
 
@@ -113,10 +209,14 @@ impl FromStr for Contender {
             );
         };
         let words = options.split(',').filter(|option| !option.is_empty());
-        let options = words
+        let mut options: BTreeMap<_, _> = words
             .map(|option| option.split_once('=').unwrap_or((option, "")))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
+        let via = match options.remove(VIA) {
+            Some(name) => Via::parse(&name, kind)?,
+            None => Via::Direct,
+        };
         match kind {
             Kind::Ours => ours::check(&options)?,
             Kind::RedisSentinel | Kind::ValkeySentinel => {
@@ -127,14 +227,17 @@ impl FromStr for Contender {
                 );
             }
         }
-        Ok(Self { kind, options })
+        Ok(Self { kind, via, options })
     }
 }
 
 impl fmt::Display for Contender {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.kind.name())?;
-        for (i, (name, value)) in self.options.iter().enumerate() {
+        let via = (self.via != Via::Direct).then(|| (VIA, self.via.name()));
+        let options = self.options.iter();
+        let options = options.map(|(name, value)| (name.as_str(), value.as_str()));
+        for (i, (name, value)) in options.chain(via).enumerate() {
             let before = if i == 0 { ':' } else { ',' };
             write!(out, "{before}{name}")?;
             if !value.is_empty() {
@@ -154,7 +257,9 @@ mod tests {
         for text in [
             "ours",
             "ours:hang-after=1s,no-persist-roles",
+            "ours:hang-after=1s,via=proxy",
             "redis-sentinel:count=1,down-after=500ms,quorum=1",
+            "redis-sentinel:via=haproxy",
             "valkey-sentinel",
         ] {
             let contender: Contender = text.parse().unwrap();
@@ -176,6 +281,10 @@ mod tests {
             (
                 "redis-sentinel:count=1",
                 "the quorum is larger than the count",
+            ),
+            (
+                "ours:via=haproxy",
+                "via=haproxy is none of direct, sentinel, proxy",
             ),
         ] {
             let error = text.parse::<Contender>().unwrap_err().to_string();

@@ -7,31 +7,44 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail, ensure};
+use serde_json::Value;
 
+use super::phase::{self, DOWN, Phase};
 use super::program::Program;
-use super::{Running, Watched};
+use super::{Running, Watched, port};
 use crate::stop;
 
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// What the options here may not change.
-const RESERVED: [&str; 3] = ["name", "state-dir", "config"];
+const RESERVED: [&str; 5] = ["name", "state-dir", "config", "log-format", "proxy"];
 
-/// No door is open unless an option says so: two runs side by side must not want the same ports.
-const DOORS: [&str; 2] = ["sentinel", "http"];
+/// What its log says where its Sentinel API is.
+const LISTENS: &str = "the Sentinel API listens";
 
-/// What its log says before the address of its Sentinel API.
-const LISTENS: &str = "the Sentinel API listens address=";
+/// What its log says when it begins to replace a primary.
+const STARTED: &str = "failover-started";
+
+/// The codes of its events, and what they mean.
+const PHASES: [(&str, &str); 5] = [
+    (STARTED, DOWN),
+    ("candidate-chosen", "chosen"),
+    ("node-promoted", "promoted"),
+    ("primary-switched", "switched"),
+    ("group-restored", "following"),
+];
 
 #[derive(Debug)]
 pub(super) struct Ours {
     program: Program,
     version: String,
     options: BTreeMap<String, String>,
+    proxy: Option<SocketAddr>,
+    has_been_killed: bool,
 }
 
 /// Options are those of its command line, without the dashes.
@@ -50,6 +63,7 @@ impl Ours {
     pub(super) fn start(
         binary: &Path,
         options: &BTreeMap<String, String>,
+        has_proxy: bool,
         groups: &[Watched],
     ) -> anyhow::Result<Self> {
         let version = version(binary)?;
@@ -61,28 +75,39 @@ impl Ours {
                 command.env_remove(name);
             }
         }
-        let closed = DOORS.iter().filter(|door| !options.contains_key(**door));
-        let closed: Vec<_> = closed.map(|door| format!("--{door}=off")).collect();
+        // Two runs side by side must not want the same ports, and a restart finds them again.
+        let free = || port::free([127, 0, 0, 1].into());
+        let mut doors = Vec::new();
+        if !options.contains_key("sentinel") {
+            doors.push(format!("--sentinel={}", free()?));
+        }
+        if !options.contains_key("http") {
+            doors.push("--http=off".to_owned());
+        }
+        let proxy = has_proxy.then(free).transpose()?;
+        doors.extend(proxy.map(|address| format!("--proxy={address}")));
         if let [group] = groups {
             command.arg("--name").arg(&group.name);
             command.args(options.iter().map(|(name, value)| match value.as_str() {
                 "" => format!("--{name}"),
                 value => format!("--{name}={value}"),
             }));
-            command.args(closed);
-            command.arg("--state-dir").arg(folder.path().join("state"));
             command.args(group.nodes.iter().map(ToString::to_string));
         } else {
+            ensure!(!has_proxy, "the proxy is measured with one group");
             let config = folder.path().join("config.toml");
             fs::write(&config, toml(options, groups)?)?;
-            command.arg("run").arg("--config").arg(config).args(closed);
-            command.arg("--state-dir").arg(folder.path().join("state"));
+            command.arg("run").arg("--config").arg(config);
         }
+        command.args(doors).arg("--log-format=json");
+        command.arg("--state-dir").arg(folder.path().join("state"));
         let program = Program::start(command, folder)?;
         let mut ours = Self {
             program,
             version,
             options: options.clone(),
+            proxy,
+            has_been_killed: false,
         };
         ours.wait_until_ready(groups)?;
         Ok(ours)
@@ -96,7 +121,8 @@ impl Ours {
                 bail!("our program ended ({status}):\n{}", self.log_tail());
             }
             let log = self.program.log();
-            Ok(groups.iter().all(|group| is_ready(&log, group)))
+            let events: Vec<_> = log.lines().filter_map(event).collect();
+            Ok(groups.iter().all(|group| is_ready(&events, group)))
         })
         .with_context(|| format!("its log ends with:\n{}", self.log_tail()))
     }
@@ -109,11 +135,35 @@ impl Running for Ours {
 
     fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>> {
         let log = self.program.log();
-        let mut told = log.lines().filter_map(|line| line.split_once(LISTENS));
-        let address = told.find_map(|(_, address)| address.parse().ok());
+        let mut events = log.lines().filter_map(event);
+        let listens = events.find(|event| event["message"] == LISTENS);
+        let address = listens.and_then(|event| event["address"].as_str()?.parse().ok());
         Ok(vec![address.context(
             "its log does not tell where its Sentinel API is",
         )?])
+    }
+
+    fn proxy(&self) -> Option<SocketAddr> {
+        self.proxy
+    }
+
+    fn phases(&self, group: &str, fault: SystemTime) -> Vec<Phase> {
+        let log = self.program.log();
+        let events = log.lines().filter_map(event);
+        phase::since(fault, events.filter_map(|event| told(&event, group)))
+    }
+
+    fn kill_acting(&mut self) -> anyhow::Result<bool> {
+        let acts = !self.has_been_killed && self.program.log().contains(STARTED);
+        if acts {
+            self.program.kill();
+            self.has_been_killed = true;
+        }
+        Ok(acts)
+    }
+
+    fn restart_killed(&mut self) -> anyhow::Result<()> {
+        self.program.start_again()
     }
 
     fn version(&self) -> String {
@@ -133,16 +183,42 @@ impl Running for Ours {
     }
 }
 
+/// One line of its log.
+fn event(line: &str) -> Option<Value> {
+    serde_json::from_str(line).ok()
+}
+
 /// Whether the log tells of a primary in office and of all its replicas.
-fn is_ready(log: &str, group: &Watched) -> bool {
+fn is_ready(events: &[Value], group: &Watched) -> bool {
     let [primary, replicas @ ..] = group.nodes.as_slice() else {
         return true;
     };
-    let is_known = |text: String| log.contains(&text);
-    is_known(format!("{primary}: healthy"))
+    let primary = primary.to_string();
+    let is_told = |code: &str, field: &str, value: &str| {
+        events.iter().any(|event| {
+            event["code"] == code && event["primary"] == primary.as_str() && event[field] == value
+        })
+    };
+    is_told("verdict-changed", "to", "healthy")
         && replicas
             .iter()
-            .all(|replica| is_known(format!("{replica} is a replica of {primary}")))
+            .all(|replica| is_told("replica-up", "node", &replica.to_string()))
+}
+
+/// What an event tells of a failover of this group, and when: `2026-11-22T21:59:31.260Z`.
+fn told(event: &Value, group: &str) -> Option<(&'static str, String)> {
+    if event["group"] != group {
+        return None;
+    }
+    let code = event["code"].as_str()?;
+    let is_suspicion = code == "verdict-changed" && event["to"] == "primary-suspected";
+    let name = if is_suspicion {
+        "suspected"
+    } else {
+        PHASES.iter().find(|(its, _)| *its == code)?.1
+    };
+    let (_, clock) = event["ts"].as_str()?.split_once('T')?;
+    Some((name, clock.trim_end_matches('Z').to_owned()))
 }
 
 fn version(binary: &Path) -> anyhow::Result<String> {
@@ -196,6 +272,16 @@ mod tests {
             "[groups.a]\nnodes = [\"127.0.0.1:1\"]\nhang_after = \"1s\"\n\
              [groups.b]\nnodes = [\"127.0.0.1:2\"]\nhang_after = \"1s\"\n"
         );
+    }
+
+    #[test]
+    fn events_are_phases_of_their_group() {
+        let started =
+            r#"{"ts":"2026-11-22T21:59:31.260Z","group":"shop","code":"failover-started"}"#;
+        let started = event(started).unwrap();
+        assert_eq!(told(&started, "shop"), Some((DOWN, "21:59:31.260".into())));
+        assert_eq!(told(&started, "other"), None);
+        assert_eq!(event("no JSON"), None);
     }
 
     #[test]

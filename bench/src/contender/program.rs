@@ -11,6 +11,7 @@ const LOG: &str = "program.log";
 
 #[derive(Debug)]
 pub(super) struct Program {
+    command: Command,
     child: Child,
     folder: TempDir,
 }
@@ -24,10 +25,27 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("cannot write its log")?)
             .stderr(log);
-        let child = command.spawn().with_context(|| {
-            format!("cannot run {}", Path::new(command.get_program()).display())
-        })?;
-        Ok(Self { child, folder })
+        let child = spawn(&mut command)?;
+        Ok(Self {
+            command,
+            child,
+            folder,
+        })
+    }
+
+    /// SIGKILL. Nothing happens if it has ended.
+    pub(super) fn kill(&mut self) {
+        // Both fail only for a process that is gone already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    /// As it was started first, if it has ended. Its log goes on.
+    pub(super) fn start_again(&mut self) -> anyhow::Result<()> {
+        if self.ended().is_some() {
+            self.child = spawn(&mut self.command)?;
+        }
+        Ok(())
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -53,8 +71,12 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail only for a process that is gone already.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.kill();
     }
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    command
+        .spawn()
+        .with_context(|| format!("cannot run {}", Path::new(command.get_program()).display()))
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use redis_cluster_monitor::local::{Binary, Client, Reply, Server};
 
+use super::phase::{self, DOWN, Phase};
 use super::{Running, Watched};
 use crate::{raw, stop};
 
@@ -14,6 +15,19 @@ use crate::{raw, stop};
 const READY_DEADLINE: Duration = Duration::from_secs(90);
 const ASK_EVERY: Duration = Duration::from_millis(50);
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What stands in the log of the one that was elected to replace a primary.
+const ELECTED: &str = "+elected-leader";
+
+/// What their logs say, and what it means.
+const PHASES: [(&str, &str); 6] = [
+    ("+sdown master", "suspected"),
+    ("+odown master", DOWN),
+    (ELECTED, "elected"),
+    ("+selected-slave", "chosen"),
+    ("+promoted-slave", "promoted"),
+    ("+switch-master", "switched"),
+];
 
 /// How they are configured, the same for every group.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +75,10 @@ impl Sentinels {
         settings: Settings,
         groups: &[Watched],
     ) -> anyhow::Result<Self> {
-        let mut builder = Server::builder(binary).sentinel();
+        // Where the last node is: the first may be on a host of its own.
+        let last = groups.first().and_then(|group| group.nodes.last());
+        let home = last.map_or([127, 0, 0, 1].into(), SocketAddr::ip);
+        let mut builder = Server::builder(binary).bind(home).sentinel();
         let down_after = settings.down_after.as_millis().to_string();
         let failover_timeout = settings.failover_timeout.as_millis().to_string();
         let quorum = settings.quorum.to_string();
@@ -137,6 +154,22 @@ impl Running for Sentinels {
         Ok(self.processes.iter().map(Server::address).collect())
     }
 
+    fn phases(&self, group: &str, fault: SystemTime) -> Vec<Phase> {
+        let log = self.log();
+        phase::since(fault, log.lines().filter_map(|line| told(line, group)))
+    }
+
+    fn kill_acting(&mut self) -> anyhow::Result<bool> {
+        let acts = |its: &Server| its.log_tail(usize::MAX).contains(ELECTED);
+        let acting = self.processes.iter_mut().find(|its| acts(its));
+        Ok(acting.map(Server::kill).is_some())
+    }
+
+    fn restart_killed(&mut self) -> anyhow::Result<()> {
+        let mut killed = self.processes.iter_mut().filter(|its| its.pid().is_none());
+        killed.try_for_each(|its| Ok(its.restart()?))
+    }
+
     fn version(&self) -> String {
         self.version.clone()
     }
@@ -170,6 +203,15 @@ impl Running for Sentinels {
     }
 }
 
+/// What a line of the log tells of a group, and when:
+/// `25404:X 22 Nov 2026 21:59:38.864 # +sdown master mymaster 127.0.0.1 29101`.
+fn told(line: &str, group: &str) -> Option<(&'static str, String)> {
+    let (_, name) = PHASES.iter().find(|(words, _)| line.contains(words))?;
+    let mut words = line.split(' ');
+    words.clone().find(|word| *word == group)?;
+    Some((*name, words.nth(4)?.to_owned()))
+}
+
 fn duration(text: &str) -> anyhow::Result<Duration> {
     Ok(humantime::parse_duration(text)?)
 }
@@ -183,4 +225,20 @@ fn fields(reply: &Reply) -> HashMap<String, String> {
     pairs
         .map(|pair| (pair[0].to_string(), pair[1].to_string()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_of_its_group_only() {
+        let line = "25404:X 22 Nov 2026 21:59:38.864 # +odown master shop 127.0.0.1 7 #quorum 2/2";
+        assert_eq!(told(line, "shop"), Some((DOWN, "21:59:38.864".into())));
+        assert_eq!(told(line, "sho"), None);
+        assert_eq!(
+            told("25404:X 22 Nov 2026 21:59:38.864 * Ready", "shop"),
+            None
+        );
+    }
 }

@@ -3,7 +3,12 @@
 //! Always holds: nothing here depends on who decides, and every thread ends with the value that
 //! started it.
 
+mod account;
+mod answers;
+mod kernel;
 mod refusal;
+mod route;
+mod sweep;
 mod usage;
 mod watch;
 mod writer;
@@ -12,7 +17,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+pub(crate) use answers::Asking;
+pub(crate) use kernel::{Traffic, Wakeups};
 pub(crate) use refusal::Refusal;
+pub(crate) use route::Route;
+pub(crate) use sweep::Sweep;
 pub(crate) use usage::Usage;
 pub(crate) use watch::{Role, Watch};
 pub(crate) use writer::Writer;

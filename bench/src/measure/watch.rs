@@ -131,6 +131,15 @@ impl Watch {
         }
     }
 
+    /// As [`Self::wait`], of what has been seen until now.
+    pub(crate) fn seen(
+        &self,
+        since: Instant,
+        condition: impl Fn(&[Role]) -> bool,
+    ) -> Option<Instant> {
+        self.first_time(&self.log.changes(), since, condition)
+    }
+
     fn first_time(
         &self,
         changes: &[Change],

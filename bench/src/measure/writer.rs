@@ -6,128 +6,150 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use redis_cluster_monitor::local::{Client, Reply};
+use redis_cluster_monitor::local::Reply;
 
-use super::{Watch, Worker};
+use super::account::{Account, Written};
+use super::route::{Connection, Nowhere};
+use super::{Route, Worker};
+use crate::island::Ferry;
 
 const WRITE_EVERY: Duration = Duration::from_millis(1);
-
-/// A write without an answer for so long is tried again on a new connection. By then the watch knows
-/// that the primary is mute. Not shorter: a primary that writes to its disk is mute for a while.
-const GIVE_UP_AFTER: Duration = Duration::from_millis(100);
 
 /// Until the next try when there is no primary, or it does not take the write.
 const TRY_AGAIN_AFTER: Duration = Duration::from_micros(200);
 
-/// How many writes are looked for at once in the end.
-const CHUNK: usize = 500;
-
-/// One write that was acknowledged.
-#[derive(Clone, Copy, Debug)]
-struct Written {
-    number: u64,
-    /// When it was to be sent.
-    due: Instant,
-    acknowledged: Instant,
+/// Writes until it is stopped.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    worker: Worker<anyhow::Result<Account>>,
+    acknowledged: Arc<AtomicUsize>,
 }
 
-/// Writes until it is stopped, to whoever is primary by the watch.
-#[derive(Debug)]
-pub(crate) struct Writer(Worker<Vec<Written>>);
+/// What becomes of the writes that could not be sent in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Late {
+    /// They are sent as soon as somebody takes them.
+    Queue,
+    /// They are given up: a client that shows what a node takes at the moment.
+    Skip,
+}
+
+/// What came of one try.
+enum Outcome {
+    Acknowledged(Option<SocketAddr>),
+    Failed,
+    NotTried,
+}
 
 impl Writer {
-    pub(crate) fn start(watch: Arc<Watch>) -> Self {
-        Self(Worker::start(move |stopping| write(&watch, stopping)))
+    /// A client that goes where the primary is.
+    pub(crate) fn start(route: Route) -> Self {
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&acknowledged);
+        let worker = Worker::start(move |stopping| {
+            Ok(write("write", &route, Late::Queue, &count, stopping))
+        });
+        Self {
+            worker,
+            acknowledged,
+        }
+    }
+
+    /// A client that stays with one node, on that node's host if this is one of its own.
+    pub(crate) fn loyal(node: SocketAddr, ferry: Option<Ferry>) -> Self {
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&acknowledged);
+        let worker = Worker::start(move |stopping| {
+            if let Some(ferry) = ferry {
+                ferry.enter()?;
+            }
+            let route = Route::Fixed(node);
+            Ok(write("loyal", &route, Late::Skip, &count, stopping))
+        });
+        Self {
+            worker,
+            acknowledged,
+        }
+    }
+
+    /// How many writes have been acknowledged until now.
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.acknowledged.load(Ordering::Relaxed)
     }
 
     pub(crate) fn stop(self) -> anyhow::Result<Account> {
-        let written = self.0.stop().context("the writer panicked")?;
-        Ok(Account { written })
+        self.worker.stop().context("the writer panicked")?
     }
 }
 
-/// All acknowledged writes.
-#[derive(Debug)]
-pub(crate) struct Account {
-    written: Vec<Written>,
-}
-
-impl Account {
-    /// The longest wait of the writes that were acknowledged after `since`.
-    pub(crate) fn longest_wait(&self, since: Instant) -> Option<Duration> {
-        let later = self
-            .written
-            .iter()
-            .filter(|write| write.acknowledged >= since);
-        later.map(|write| write.acknowledged - write.due).max()
-    }
-
-    /// How many writes the node does not have.
-    pub(crate) fn missing(&self, node: SocketAddr) -> anyhow::Result<usize> {
-        let mut client = Client::connect(node, Duration::from_secs(5))?;
-        let mut missing = 0;
-        for chunk in self.written.chunks(CHUNK) {
-            let keys = chunk.iter().map(|write| key(write.number));
-            let command: Vec<_> = ["MGET".to_owned()].into_iter().chain(keys).collect();
-            let reply = client.command(&command)?;
-            let Reply::Array(values) = &reply else {
-                anyhow::bail!("MGET: unexpected reply {reply}");
-            };
-            let without = chunk
-                .iter()
-                .zip(values)
-                .filter(|(_, value)| **value == Reply::Null);
-            missing += without.count();
-        }
-        Ok(missing)
-    }
-}
-
-fn write(watch: &Watch, stopping: &AtomicBool) -> Vec<Written> {
+fn write(
+    prefix: &'static str,
+    route: &Route,
+    late: Late,
+    count: &AtomicUsize,
+    stopping: &AtomicBool,
+) -> Account {
+    let mut account = Account::new(prefix);
     let mut connection = None;
-    let mut all = Vec::new();
     let mut due = Instant::now();
     for number in 0.. {
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        while !try_once(&mut connection, watch, number) {
+        let acknowledged_by = loop {
+            let begun = Instant::now();
+            match try_once(&mut connection, route, &account.key(number)) {
+                Outcome::Acknowledged(by) => break Some(by),
+                Outcome::Failed => account.failed(begun, Instant::now()),
+                Outcome::NotTried => {}
+            }
             connection = None;
             if stopping.load(Ordering::Relaxed) {
-                return all;
+                return account;
             }
             thread::sleep(TRY_AGAIN_AFTER);
+            if late == Late::Skip {
+                break None;
+            }
+        };
+        let now = Instant::now();
+        if let Some(by) = acknowledged_by {
+            account.acknowledged(Written {
+                number,
+                due,
+                acknowledged: now,
+                by,
+            });
+            count.fetch_add(1, Ordering::Relaxed);
         }
-        let acknowledged = Instant::now();
-        all.push(Written {
-            number,
-            due,
-            acknowledged,
-        });
-        due += WRITE_EVERY;
         if stopping.load(Ordering::Relaxed) {
             break;
         }
+        due += WRITE_EVERY;
+        if late == Late::Skip {
+            due = due.max(now);
+        }
     }
-    all
+    account
 }
 
-/// Whether it was acknowledged. If not, the connection is of no use any more.
-fn try_once(connection: &mut Option<Client>, watch: &Watch, number: u64) -> bool {
-    if connection.is_none()
-        && let Some(primary) = watch.primary()
-    {
-        *connection = Client::connect(watch.addresses()[primary], GIVE_UP_AFTER).ok();
+/// If it was not acknowledged, the connection is of no use any more.
+fn try_once(connection: &mut Option<Connection>, route: &Route, key: &str) -> Outcome {
+    if connection.is_none() {
+        match route.connect() {
+            Ok(new) => *connection = Some(new),
+            Err(Nowhere::Unknown) => return Outcome::NotTried,
+            Err(Nowhere::Unreachable) => return Outcome::Failed,
+        }
     }
-    let reply = connection
-        .as_mut()
-        .map(|client| client.command(&["SET", &key(number), "written"]));
-    matches!(reply, Some(Ok(Reply::Simple(ok))) if ok == "OK")
-}
-
-fn key(number: u64) -> String {
-    format!("write:{number}")
+    let Some(Connection { client, node }) = connection else {
+        return Outcome::NotTried;
+    };
+    match client.command(&["SET", key, "written"]) {
+        Ok(Reply::Simple(ok)) if ok == "OK" => Outcome::Acknowledged(*node),
+        Ok(_) | Err(_) => Outcome::Failed,
+    }
 }

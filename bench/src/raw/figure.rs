@@ -12,13 +12,31 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Figure {
     /// From the kill to the first refused connect: what the operating system needs to end it.
     RefusedMs,
-    /// From the fault to the first replica that answers ROLE as a primary.
+    /// From the fault until the contender says in its log that the primary is lost; where several
+    /// must agree, that they do. Of several groups, the median.
+    DetectedMs,
+    /// The same of the last of several groups.
+    DetectedAllMs,
+    /// From the fault to the first replica that answers ROLE as a primary; of several groups, the
+    /// median.
     PromotedMs,
+    /// The same of the last of several groups.
+    PromotedAllMs,
     /// The same from the first refused connect.
     PromotedAfterRefusedMs,
+    /// From the loss of the second primary to a third one.
+    SecondPromotedMs,
+    /// From the fault to the death of the process that was replacing the primary.
+    MonitorKilledMs,
+    /// From the fault until the first Sentinel, or our program, names the new primary.
+    AnsweredMs,
+    /// From the fault until all of them do.
+    AllAnsweredMs,
     /// The longest wait of a write, from the time at which it was to be sent to its
     /// acknowledgement, tries in vain included.
     OutageMs,
+    /// Writes of the writer that would have failed if none were tried twice.
+    FailedWrites,
     /// The longest time between two acknowledged writes of a client library, one after the other.
     ClientOutageMs,
     /// Writes that a client library gave up on.
@@ -27,6 +45,14 @@ pub(crate) enum Figure {
     FollowingMs,
     /// Writes that were acknowledged, to anybody at any time, and are not on the last primary.
     LostWrites,
+    /// Those of them that the old primary had acknowledged.
+    LostOldWrites,
+    /// Those of them that anybody else had acknowledged.
+    LostNewWrites,
+    /// The same of a client that stays with the old primary whatever happens.
+    LostLoyalWrites,
+    /// Writes that the old primary acknowledged when there was a new one already.
+    StaleWrites,
     /// From the return of the old primary (its first answer, or SIGCONT) until it is a replica.
     /// Meanwhile it takes writes that will be lost.
     StalePrimaryMs,
@@ -34,6 +60,8 @@ pub(crate) enum Figure {
     RejoinedMs,
     /// How many replicas became a primary since the fault: more than one is a failover too much.
     Promotions,
+    /// Replicas that became a primary although the primary was well.
+    FalseFailovers,
     /// CPU time of all processes of the contender together, in the window.
     CpuMs,
     /// The same per process, on average.
@@ -46,6 +74,10 @@ pub(crate) enum Figure {
     ServersCpuMs,
     /// How many processes the contender has.
     Processes,
+    /// How often the contender's threads were woken, in a second of the window, all together.
+    WakeupsPerS,
+    /// Packets on the loopback interface in a second of the window, less those without a contender.
+    PacketsPerS,
 }
 
 impl Figure {
@@ -53,22 +85,37 @@ impl Figure {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::RefusedMs => "refused_ms",
+            Self::DetectedMs => "detected_ms",
+            Self::DetectedAllMs => "detected_all_ms",
             Self::PromotedMs => "promoted_ms",
+            Self::PromotedAllMs => "promoted_all_ms",
             Self::PromotedAfterRefusedMs => "promoted_after_refused_ms",
+            Self::SecondPromotedMs => "second_promoted_ms",
+            Self::MonitorKilledMs => "monitor_killed_ms",
+            Self::AnsweredMs => "answered_ms",
+            Self::AllAnsweredMs => "all_answered_ms",
             Self::OutageMs => "outage_ms",
+            Self::FailedWrites => "failed_writes",
             Self::ClientOutageMs => "client_outage_ms",
             Self::ClientErrors => "client_errors",
             Self::FollowingMs => "following_ms",
             Self::LostWrites => "lost_writes",
+            Self::LostOldWrites => "lost_old_writes",
+            Self::LostNewWrites => "lost_new_writes",
+            Self::LostLoyalWrites => "lost_loyal_writes",
+            Self::StaleWrites => "stale_writes",
             Self::StalePrimaryMs => "stale_primary_ms",
             Self::RejoinedMs => "rejoined_ms",
             Self::Promotions => "promotions",
+            Self::FalseFailovers => "false_failovers",
             Self::CpuMs => "cpu_ms",
             Self::CpuPerProcessMs => "cpu_per_process_ms",
             Self::MemoryMb => "memory_mb",
             Self::MemoryPerProcessMb => "memory_per_process_mb",
             Self::ServersCpuMs => "servers_cpu_ms",
             Self::Processes => "processes",
+            Self::WakeupsPerS => "wakeups_per_s",
+            Self::PacketsPerS => "packets_per_s",
         }
     }
 
@@ -76,7 +123,17 @@ impl Figure {
     pub(crate) fn is_compared(self) -> bool {
         !matches!(
             self,
-            Self::RefusedMs | Self::Processes | Self::LostWrites | Self::Promotions
+            Self::RefusedMs
+                | Self::Processes
+                | Self::LostWrites
+                | Self::LostOldWrites
+                | Self::LostNewWrites
+                | Self::LostLoyalWrites
+                | Self::StaleWrites
+                | Self::FailedWrites
+                | Self::FalseFailovers
+                | Self::MonitorKilledMs
+                | Self::Promotions
         )
     }
 }
@@ -90,6 +147,12 @@ impl Figures {
     pub(crate) fn put(&mut self, figure: Figure, value: f64) {
         // Microseconds are what a clock and a poll every 200 of them can honestly tell.
         self.0.insert(figure, (value * 1000.0).round() / 1000.0);
+    }
+
+    /// A number of things, exact up to four billion.
+    pub(crate) fn put_count(&mut self, figure: Figure, count: u64) -> anyhow::Result<()> {
+        self.put(figure, f64::from(u32::try_from(count)?));
+        Ok(())
     }
 
     pub(crate) fn put_duration(&mut self, figure: Figure, duration: Duration) {
@@ -115,6 +178,9 @@ mod tests {
             Figure::PromotedAfterRefusedMs,
             Figure::MemoryPerProcessMb,
             Figure::Processes,
+            Figure::LostOldWrites,
+            Figure::SecondPromotedMs,
+            Figure::PacketsPerS,
         ] {
             let json = serde_json::to_string(&figure).unwrap();
             assert_eq!(json, format!("{:?}", figure.name()));

@@ -7,6 +7,7 @@ mod facts;
 mod figure;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+
+use crate::contender::Running;
 
 pub(crate) use facts::{Machine, Versions, server_version};
 pub(crate) use figure::{Figure, Figures};
@@ -37,6 +40,9 @@ pub(crate) struct Line {
     #[serde(default)]
     pub(crate) failure: Option<String>,
     pub(crate) figures: Figures,
+    /// What the contender said of its failover, in milliseconds after the fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) phases: Vec<(String, f64)>,
     pub(crate) versions: Versions,
     pub(crate) machine: Machine,
     /// The load of the machine over the last minute, when it began: large means noise.
@@ -56,9 +62,23 @@ impl Line {
             repetition,
             failure: None,
             figures: Figures::default(),
+            phases: Vec::new(),
             versions: Versions::default(),
             machine: Machine::here(),
             load: facts::load(),
+        }
+    }
+
+    pub(crate) fn set(&mut self, parameter: &str, value: impl fmt::Display) {
+        self.parameters
+            .insert(parameter.to_owned(), value.to_string());
+    }
+
+    /// Who took part.
+    pub(crate) fn tell_of(&mut self, contender: &dyn Running) {
+        self.versions.contender = contender.version();
+        for (name, value) in contender.parameters() {
+            self.set(&format!("contender.{name}"), value);
         }
     }
 }
@@ -98,8 +118,14 @@ impl Journal {
     }
 }
 
+/// All lines of several files.
+pub(crate) fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Line>> {
+    let files: anyhow::Result<Vec<_>> = paths.iter().map(|path| read(path)).collect();
+    Ok(files?.concat())
+}
+
 /// All lines of a file.
-pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
+fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let parse = |(number, line): (usize, std::io::Result<String>)| {
         let place = || format!("{}, line {}", path.display(), number + 1);

@@ -62,12 +62,8 @@ pub(super) fn run(
     library: Library,
     line: &mut Line,
 ) -> anyhow::Result<()> {
-    let set = |line: &mut Line, name: &str, value: &str| {
-        line.parameters.insert(name.to_owned(), value.to_owned());
-    };
-    set(line, "library", library.name());
-    let every = humantime::format_duration(WRITE_EVERY).to_string();
-    set(line, "write-every", &every);
+    line.set("library", library.name());
+    line.set("write-every", humantime::format_duration(WRITE_EVERY));
 
     let settings = Server::builder(&bed.server).with_config_file();
     let mut group = Group::start(&settings, REPLICAS)?;
@@ -77,10 +73,7 @@ pub(super) fn run(
         nodes: group.addresses(),
     };
     let contender = contender.start(&bed.tools, &[watched])?;
-    line.versions.contender = contender.version();
-    for (name, value) in contender.parameters() {
-        set(line, &format!("contender.{name}"), &value);
-    }
+    line.tell_of(contender.as_ref());
 
     let sentinels = contender.sentinels()?;
     let mut writing = Writing::start(library, &sentinels, GROUP, WRITE_EVERY)?;
@@ -101,14 +94,12 @@ pub(super) fn run(
     found.with_context(|| said(contender.as_ref()))?;
 
     let account = writing.finish()?;
-    set(line, "library-version", &account.version);
+    line.set("library-version", &account.version);
     line.figures
         .put(Figure::ClientOutageMs, account.outage_ms(before));
-    let count = |number| u32::try_from(number).map(f64::from);
-    line.figures
-        .put(Figure::ClientErrors, count(account.failed() as u64)?);
-    line.figures.put(Figure::LostWrites, count(account.lost())?);
-    Ok(())
+    let figures = &mut line.figures;
+    figures.put_count(Figure::ClientErrors, account.failed() as u64)?;
+    figures.put_count(Figure::LostWrites, account.lost())
 }
 
 /// Waits until the library writes to another node than the first.

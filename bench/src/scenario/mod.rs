@@ -1,35 +1,63 @@
 //! What happens to a group. A new scenario is a variant here and a file beside this one.
 
 mod client;
+mod fault;
+mod fleet;
 mod idle;
+mod scale;
 mod stage;
-mod takeover;
+mod stress;
 
-use std::cell::OnceCell;
+use std::cell::{RefCell, RefMut};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use redis_cluster_monitor::local::{Binary, Library};
 
 pub(crate) use client::Fault;
+pub(crate) use scale::Victims;
+pub(crate) use stress::Strain;
 
 use crate::contender::{Contender, Tools};
+use crate::island::Island;
 use crate::raw::Line;
+use fleet::Fleet;
 
 /// One of the things that happen to every group one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
 pub(crate) enum Scenario {
     /// A small primary is killed (kill -9) while a client writes.
     Crash,
-    /// A primary stops answering (SIGSTOP) while a client writes, and later goes on.
-    Hang,
-    /// A primary is killed, replaced, and started again: how long does it stay a primary?
-    Return,
     /// As crash, with a gigabyte of data, which the operating system takes its time to free.
     #[command(name = "crash-1g")]
     Crash1g,
-    /// Nothing happens to many groups: what does the watching cost? Linux only.
-    Idle,
+    /// A primary is told to end (SIGTERM) while a client writes.
+    Term,
+    /// A primary stops answering (SIGSTOP) while a client writes, and later goes on.
+    Hang,
+    /// A primary's host is cut off, with a client beside it, and comes back. Linux only, needs root.
+    Cut,
+    /// A primary is killed, replaced, and started again: how long does it stay a primary?
+    Return,
+    /// A primary is killed and is back at once, without its data.
+    Empty,
+    /// A primary is killed while a child of it saves its data and keeps its connections open.
+    Fork,
+    /// A primary is killed, and the new one too as soon as it is one.
+    Second,
+    /// A primary is killed, and so is the process that replaces it, while it does.
+    Monitor,
+    /// A primary that is well is handed over because somebody asks for it.
+    Switchover,
+    /// A primary that is well has a hard time: who replaces it?
+    #[command(skip)]
+    False(Strain),
+    /// Nothing happens to so many groups: what does the watching cost?
+    #[command(skip)]
+    Idle(usize),
+    /// Of so many groups, so many primaries are killed at once.
+    #[command(skip)]
+    Scale(usize, Victims),
     /// What a client library makes of it.
     #[command(skip)]
     Client(Fault, Library),
@@ -42,30 +70,77 @@ pub(crate) struct Bed {
     pub(crate) tools: Tools,
     /// Where the contenders' logs are kept, if they are.
     pub(crate) logs: Option<PathBuf>,
-    /// Of the idle scenario.
-    pub(crate) groups: usize,
-    /// How long the idle scenario looks.
+    /// How long is looked at what does not end by itself.
     pub(crate) window: Duration,
+    /// How many bytes a data set has that takes long to save.
+    pub(crate) large_heap: usize,
     /// Many servers take long to start, and idle ones can be used again.
-    pub(crate) fleet: OnceCell<idle::Fleet>,
+    pub(crate) fleet: RefCell<Option<Fleet>>,
+}
+
+impl Bed {
+    /// So many groups, as the last one left them if that was as large.
+    fn fleet(&self, groups: usize) -> anyhow::Result<RefMut<'_, Fleet>> {
+        let mut fleet = self.fleet.borrow_mut();
+        if fleet.as_ref().is_none_or(|fleet| fleet.len() != groups) {
+            // The old one first: two are too many.
+            *fleet = None;
+            *fleet = Some(Fleet::start(self, groups)?);
+        }
+        Ok(RefMut::map(fleet, |fleet| {
+            fleet.as_mut().expect("it was started above")
+        }))
+    }
+
+    fn log(&self, line: &Line) -> Option<PathBuf> {
+        let file = format!(
+            "{}-{}-{}.log",
+            line.scenario, line.repetition, line.contender
+        );
+        self.logs.as_ref().map(|folder| folder.join(file))
+    }
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 5] = [
+    /// Those with one group.
+    pub(crate) const FAULTS: [Self; 11] = [
         Self::Crash,
-        Self::Hang,
-        Self::Return,
         Self::Crash1g,
-        Self::Idle,
+        Self::Term,
+        Self::Hang,
+        Self::Cut,
+        Self::Return,
+        Self::Empty,
+        Self::Fork,
+        Self::Second,
+        Self::Monitor,
+        Self::Switchover,
     ];
+
+    /// Why it is left out of everything, if it is.
+    pub(crate) fn left_out(self, is_quick: bool) -> Option<&'static str> {
+        if self == Self::Crash1g && is_quick {
+            return Some("it takes long");
+        }
+        (self == Self::Cut && !Island::is_allowed()).then_some("it needs root")
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Crash => "crash",
-            Self::Hang => "hang",
-            Self::Return => "return",
             Self::Crash1g => "crash-1g",
-            Self::Idle => "idle",
+            Self::Term => "term",
+            Self::Hang => "hang",
+            Self::Cut => "cut",
+            Self::Return => "return",
+            Self::Empty => "empty",
+            Self::Fork => "fork",
+            Self::Second => "second",
+            Self::Monitor => "monitor",
+            Self::Switchover => "switchover",
+            Self::False(strain) => strain.name(),
+            Self::Idle(_) => "idle",
+            Self::Scale(..) => "scale",
             Self::Client(fault, _) => fault.name(),
         }
     }
@@ -73,29 +148,90 @@ impl Scenario {
     /// Who takes part unless told otherwise. A contender that could be tuned is tuned, within what
     /// its users dare.
     pub(crate) fn contenders(self, is_quick: bool) -> &'static [&'static str] {
+        const OURS_AND_SENTINEL: &[&str] = &["ours", "redis-sentinel"];
         match self {
-            Self::Crash | Self::Crash1g | Self::Idle if is_quick => &["ours", "redis-sentinel"],
-            Self::Crash | Self::Crash1g => {
-                &["ours", "redis-sentinel", "redis-sentinel:down-after=500ms"]
-            }
-            Self::Hang => &["ours:hang-after=1s", "redis-sentinel"],
-            Self::Return => &["ours", "redis-sentinel"],
-            Self::Idle => &["ours", "redis-sentinel", "redis-sentinel:count=1,quorum=1"],
+            Self::Crash if is_quick => &["ours", "ours:via=proxy", "redis-sentinel"],
+            Self::Crash => &[
+                "ours",
+                "ours:via=sentinel",
+                "ours:via=proxy",
+                "redis-sentinel",
+                "redis-sentinel:via=sentinel",
+                "redis-sentinel:via=haproxy",
+                "redis-sentinel:down-after=500ms",
+                "valkey-sentinel",
+            ],
+            Self::Hang if is_quick => &["ours:hang-after=1s", "redis-sentinel"],
+            Self::Crash1g | Self::Idle(_) | Self::False(_) if is_quick => OURS_AND_SENTINEL,
+            Self::Hang => &[
+                "ours:hang-after=1s",
+                "ours:hang-after=1s,via=proxy",
+                "redis-sentinel",
+                "redis-sentinel:via=haproxy",
+                "valkey-sentinel",
+            ],
+            Self::False(_) => &[
+                "ours",
+                "ours:hang-after=1s",
+                "redis-sentinel",
+                "redis-sentinel:down-after=500ms",
+                "valkey-sentinel",
+            ],
+            Self::Crash1g => &["ours", "redis-sentinel", "redis-sentinel:down-after=500ms"],
+            Self::Idle(_) => &["ours", "redis-sentinel", "redis-sentinel:count=1,quorum=1"],
+            Self::Switchover | Self::Term | Self::Cut if !is_quick => &[
+                "ours",
+                "ours:via=proxy",
+                "redis-sentinel",
+                "redis-sentinel:via=haproxy",
+                "valkey-sentinel",
+            ],
+            Self::Term
+            | Self::Cut
+            | Self::Return
+            | Self::Empty
+            | Self::Fork
+            | Self::Second
+            | Self::Monitor
+            | Self::Switchover
+            | Self::Scale(..) => OURS_AND_SENTINEL,
             Self::Client(fault, _) => fault.contenders(),
         }
     }
 
+    /// Who takes part as well, but once: too slow to be repeated.
+    pub(crate) fn once(self, is_quick: bool) -> &'static [&'static str] {
+        if self == Self::Crash && !is_quick {
+            // As it is delivered.
+            return &["redis-sentinel:down-after=30s,failover-timeout=180s"];
+        }
+        &[]
+    }
+
     /// How often unless told otherwise.
     pub(crate) fn runs(self, is_quick: bool) -> u32 {
+        if is_quick {
+            return if self == Self::Crash { 2 } else { 1 };
+        }
         match self {
-            Self::Crash => [50, 5][usize::from(is_quick)],
-            Self::Hang | Self::Return => [20, 2][usize::from(is_quick)],
-            Self::Crash1g => [10, 2][usize::from(is_quick)],
-            Self::Idle | Self::Client(..) => [3, 1][usize::from(is_quick)],
+            Self::Crash => 50,
+            Self::Crash1g
+            | Self::Term
+            | Self::Hang
+            | Self::Cut
+            | Self::Return
+            | Self::Empty
+            | Self::Fork
+            | Self::Second
+            | Self::Monitor
+            | Self::Switchover => 10,
+            Self::Client(..) => 3,
+            Self::Idle(_) | Self::Scale(..) | Self::False(_) => 2,
         }
     }
 
-    /// One repetition, into its line. Whatever it started has ended when it returns.
+    /// One repetition, into its line. Whatever it started has ended when it returns, but for an idle
+    /// fleet.
     pub(crate) fn run(
         self,
         bed: &Bed,
@@ -103,11 +239,24 @@ impl Scenario {
         line: &mut Line,
     ) -> anyhow::Result<()> {
         match self {
-            Self::Crash => takeover::crash(bed, contender, line),
-            Self::Hang => takeover::hang(bed, contender, line),
-            Self::Return => takeover::return_(bed, contender, line),
-            Self::Crash1g => takeover::crash_large(bed, contender, line),
-            Self::Idle => idle::idle(bed, contender, line),
+            Self::Crash => fault::crash(bed, contender, line),
+            Self::Crash1g => fault::crash_large(bed, contender, line),
+            Self::Term => fault::term(bed, contender, line),
+            Self::Hang => fault::hang(bed, contender, line),
+            Self::Cut => fault::cut(bed, contender, line),
+            Self::Return => fault::return_(bed, contender, line),
+            Self::Empty => fault::empty(bed, contender, line),
+            Self::Fork => fault::fork(bed, contender, line),
+            Self::Second => fault::second(bed, contender, line),
+            Self::Monitor => fault::monitor(bed, contender, line),
+            Self::Switchover => fault::switchover(bed, contender, line),
+            Self::False(strain) => stress::run(bed, contender, strain, line),
+            Self::Idle(groups) => idle::idle(bed, contender, groups, line),
+            Self::Scale(groups, victims) => {
+                let done = scale::scale(bed, contender, (groups, victims), line);
+                // Nobody knows what is left of it.
+                done.inspect_err(|_| bed.fleet.replace(None).into_iter().for_each(drop))
+            }
             Self::Client(fault, library) => client::run(bed, contender, fault, library, line),
         }
     }
@@ -131,4 +280,17 @@ pub(crate) fn of_clients(faults: &[Fault], libraries: &[Library]) -> Vec<Scenari
             .map(move |&library| Scenario::Client(fault, library))
     };
     faults.iter().flat_map(with).collect()
+}
+
+/// All of these sizes, with all of these losses that fit.
+pub(crate) fn of_scale(sizes: &[usize], victims: &[Victims]) -> Vec<Scenario> {
+    let with = |&groups: &usize| {
+        let fits = move |victims: &&Victims| match victims {
+            Victims::Some(count) => *count < groups,
+            Victims::All => true,
+        };
+        let victims = victims.iter().filter(fits);
+        victims.map(move |&victims| Scenario::Scale(groups, victims))
+    };
+    sizes.iter().flat_map(with).collect()
 }

@@ -24,6 +24,12 @@ impl Group {
         for _ in 0..replicas {
             nodes.push(settings.clone().replica_of(primary_address).start()?);
         }
+        Self::of(nodes)
+    }
+
+    /// Servers that were started one by one. Node 0 is the primary of all others; returns when they
+    /// are in step.
+    pub fn of(nodes: Vec<Server>) -> Result<Self, Error> {
         let group = Self { nodes };
         group.wait_until_in_step(0, SYNC_DEADLINE)?;
         Ok(group)

@@ -1,0 +1,22 @@
+//! Pictures of what was measured, as SVG that needs nothing else to be shown.
+//!
+//! Not here: numbers. A picture shows the values of lines, and computes none.
+
+mod axis;
+mod chart;
+mod distribution;
+mod svg;
+mod timeline;
+
+pub(crate) use distribution::distribution;
+pub(crate) use timeline::timeline;
+
+/// Colours that people with any eyes can tell apart.
+const COLOURS: [&str; 8] = [
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000",
+];
+
+/// The colour of the series with this number.
+fn colour(number: usize) -> &'static str {
+    COLOURS[number % COLOURS.len()]
+}
