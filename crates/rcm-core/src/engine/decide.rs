@@ -314,7 +314,7 @@ impl Engine {
         };
         if let Some(obstacle) = obstacle {
             self.ripens_at = hold_off;
-            if obstacle == Obstacle::NotAgreed
+            if matches!(obstacle, Obstacle::NotAgreed | Obstacle::NoLease)
                 && let Some(until) = self.agreement_awaited_until()
                 && until > self.now
             {

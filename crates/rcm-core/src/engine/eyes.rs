@@ -43,7 +43,7 @@ pub(super) struct Eyes {
 /// The monitor was not scheduled.
 #[derive(Clone, Copy, Debug)]
 struct Late {
-    /// When it noticed.
+    /// When it began.
     from: Instant,
     /// Until then it does not vote.
     until: Instant,
@@ -163,7 +163,7 @@ impl Engine {
     pub(super) fn close_eyes(&mut self, by: Duration) {
         let before = self.eyes.late.filter(|late| self.now < late.until);
         self.eyes.late = Some(Late {
-            from: before.map_or(self.now, |late| late.from),
+            from: before.map_or(self.now - by, |late| late.from),
             until: self.now + Policy::BLIND_FOR,
             by: before.map_or(by, |late| late.by.saturating_add(by)),
         });
@@ -193,7 +193,7 @@ impl Engine {
         (!agreed).then_some(Obstacle::NotAgreed)
     }
 
-    /// Until when the others' opinions are waited for before it is told that they are missing.
+    /// Until when others are waited for, to agree or to act, before it is told that they do not.
     pub(super) fn agreement_awaited_until(&self) -> Option<Instant> {
         self.own().map(|own| own.since + Policy::AGREE_WITHIN)
     }
