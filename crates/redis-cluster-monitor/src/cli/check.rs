@@ -87,6 +87,7 @@ fn json(config: &Config) -> Value {
                 "silent_after": human(policy.silent_after),
                 "hang_after": policy.hang_after.map(human),
                 "probe_every": human(policy.probe_every()),
+                "quorum": policy.quorum,
                 "observe": policy.observe,
                 "persist_roles": policy.persist_roles,
                 "proxy": group.proxy,

@@ -13,7 +13,7 @@ use super::environment::{self, Variables};
 use super::etcd::{self, Place};
 use super::orders::{ProxyArgs, SwitchoverArgs};
 use super::sentinel::{self, Listen};
-use super::settings::{Door, Process, Settings, check_delay};
+use super::settings::{self, Door, Process, Settings, check_delay};
 use super::{Config, Environment, Error, Group, HTTP, REPORT_EVERY, Secret, file, state_folder};
 use crate::telemetry::{Log, LogFormat, LogLevel};
 
@@ -123,6 +123,9 @@ struct GroupArgs {
     /// How often a healthy primary is asked for a sign of life [default: 200ms]
     #[arg(long, value_name = "DUR", value_parser = delay("probe_every"))]
     probe_every: Option<Duration>,
+    /// How many monitors have to say that the primary is lost [default: most of them]
+    #[arg(long, value_name = "NUMBER", value_parser = settings::quorum)]
+    quorum: Option<usize>,
     /// ACL user of the monitor on the nodes
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
@@ -327,6 +330,7 @@ impl GroupArgs {
             silent_after: self.silent_after,
             hang_after: self.hang_after,
             probe_every: self.probe_every,
+            quorum: self.quorum,
             username: self.username,
             password,
             observe: self.observe,

@@ -40,6 +40,15 @@ fn addresses_alone_are_enough() {
 }
 
 #[test]
+fn a_quorum_is_a_majority_unless_told_otherwise() {
+    let quorum = |line, env: &[(&str, &str)]| config(line, env).unwrap().groups[0].policy.quorum;
+    let told = ("RCM_QUORUM", "2");
+    assert_eq!(quorum("a", &[HOME]), None);
+    assert_eq!(quorum("a", &[HOME, told]), Some(2));
+    assert_eq!(quorum("--quorum 3 a", &[HOME, told]), Some(3));
+}
+
+#[test]
 fn mistakes_are_named_with_their_word_and_remedy() {
     for (line, parts) in [
         ("", ["no nodes given", "name at least one HOST:PORT"]),
@@ -69,6 +78,7 @@ fn mistakes_are_named_with_their_word_and_remedy() {
             ["username `u` and no password", "RCM_SENTINEL_PASSWORD"],
         ),
         ("--store etc://h:2379 a", ["--store", "etcd://HOST:PORT"]),
+        ("--quorum 0 a", ["--quorum", "number of monitors from 1 to"]),
         (
             "10.0.0.1 check",
             ["`check` is the word of a subcommand", "check:6379"],

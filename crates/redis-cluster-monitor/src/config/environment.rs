@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use rcm_core::id::GroupName;
 
 use super::duration;
-use super::settings::{Process, Settings, check_delay};
+use super::settings::{self, Process, Settings, check_delay};
 use super::{Environment, Error, Secret, etcd, sentinel};
 
 /// What the environment says.
@@ -40,6 +40,7 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         silent_after: delay(&mut reader, "RCM_SILENT_AFTER", "silent_after"),
         hang_after: delay(&mut reader, "RCM_HANG_AFTER", "hang_after"),
         probe_every: delay(&mut reader, "RCM_PROBE_EVERY", "probe_every"),
+        quorum: reader.parsed("RCM_QUORUM", settings::quorum),
         username: reader.text("RCM_USERNAME"),
         password: reader.text("RCM_PASSWORD").map(Secret::new),
         observe: reader.parsed("RCM_OBSERVE", truth),

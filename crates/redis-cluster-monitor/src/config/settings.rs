@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,6 +13,9 @@ use rcm_core::policy::{Nodes, Policy};
 use super::{Credentials, Group, Scripts, Secret, etcd, sentinel};
 use crate::telemetry::{LogFormat, LogLevel};
 
+/// What `quorum` may be; more than there are monitors means all of them.
+const QUORUMS: RangeInclusive<usize> = 1..=99;
+
 /// What one source says; `None` is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Settings {
@@ -19,6 +23,7 @@ pub(super) struct Settings {
     pub silent_after: Option<Duration>,
     pub hang_after: Option<Duration>,
     pub probe_every: Option<Duration>,
+    pub quorum: Option<usize>,
     pub username: Option<String>,
     pub password: Option<Secret>,
     pub observe: Option<bool>,
@@ -37,6 +42,7 @@ impl Settings {
             silent_after: self.silent_after.or(below.silent_after),
             hang_after: self.hang_after.or(below.hang_after),
             probe_every: self.probe_every.or(below.probe_every),
+            quorum: self.quorum.or(below.quorum),
             username: self.username.or_else(|| below.username.clone()),
             password: self.password.or_else(|| below.password.clone()),
             observe: self.observe.or(below.observe),
@@ -65,7 +71,7 @@ impl Settings {
             observe: self.observe.unwrap_or(default.observe),
             persist_roles: self.persist_roles.unwrap_or(default.persist_roles),
             ack_replicas: default.ack_replicas,
-            quorum: default.quorum,
+            quorum: self.quorum.or(default.quorum),
         }
         .validated()
         .map_err(|error| error.to_string())?;
@@ -148,6 +154,18 @@ impl FromStr for Door {
             format!("`{text}` is no address to listen on; write IP:PORT, 127.0.0.1:6380, or `off`")
         })
     }
+}
+
+/// How many monitors have to agree.
+pub(super) fn quorum(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| QUORUMS.contains(number));
+    number.ok_or_else(|| {
+        format!(
+            "quorum must be a number of monitors from {} to {}, not {text}",
+            QUORUMS.start(),
+            QUORUMS.end()
+        )
+    })
 }
 
 /// Why a delay is refused, if it is. `name` is the setting.

@@ -8,7 +8,7 @@ use rcm_core::policy::Nodes;
 
 use super::reader::{Key, Reader, Value};
 use crate::config::problem::Problem;
-use crate::config::settings::{Door, Settings, check_delay};
+use crate::config::settings::{self, Door, Settings, check_delay};
 use crate::config::{duration, hooks};
 
 const SETTINGS: &[&str] = &[
@@ -21,6 +21,7 @@ const SETTINGS: &[&str] = &[
     "persist_roles",
     "probe_every",
     "proxy",
+    "quorum",
     "rename_commands",
     "silent_after",
     "username",
@@ -154,6 +155,7 @@ fn setting(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>, into: &mut Set
         "silent_after" => into.silent_after = delay(reader, key, value),
         "hang_after" => into.hang_after = delay(reader, key, value),
         "probe_every" => into.probe_every = delay(reader, key, value),
+        "quorum" => into.quorum = quorum(reader, value),
         "username" => into.username = reader.text(key, value).map(str::to_owned),
         "password_file" => into.password = reader.secret("password", key, value),
         "observe" => into.observe = reader.truth(key, value),
@@ -177,6 +179,12 @@ fn delay(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<std::t
             None
         }
     }
+}
+
+fn quorum(reader: &mut Reader, value: &Value<'_>) -> Option<usize> {
+    let number = value.get_ref().as_integer();
+    let parsed = settings::quorum(number.map_or("", |number| number.as_str()));
+    parsed.map_err(|why| reader.refuse(value, &why)).ok()
 }
 
 fn door(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Door> {
