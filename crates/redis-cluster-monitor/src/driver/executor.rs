@@ -7,13 +7,14 @@ use std::sync::Arc;
 use rcm_core::action::{Action, Deed, Done, Failed, Outcome, Pace};
 use rcm_core::id::{ActionId, Address, GroupName, NodeId};
 use rcm_core::observation::{Observation, Seen};
+use rcm_core::opinion::Opinion;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
 use super::holders::Holders;
 use crate::clock::Clock;
 use crate::redis::{Hands, Link, Memory, Settings};
-use crate::store::{Error, Store};
+use crate::store::{Error, Membership, Store};
 
 /// What actions came to, what was seen, and which pause may begin.
 pub(super) type Inbox = (
@@ -94,7 +95,8 @@ impl Executor {
         }
     }
 
-    pub(super) fn execute(&mut self, action: Action) {
+    /// `membership` is the part that this monitor takes in the group.
+    pub(super) fn execute(&mut self, action: Action, membership: &Membership) {
         let Action { id, deed, .. } = &action;
         match deed {
             Deed::Watch { node, address } => self.watch(*node, address.clone()),
@@ -102,8 +104,8 @@ impl Executor {
             Deed::Pace(pace) => drop(self.pace.send_replace(*pace)),
             Deed::Read => self.read(*id),
             Deed::Write { .. } => self.write(action),
-            // Of the file store there is one monitor: nobody listens, and nobody could take over.
-            Deed::Tell(_) | Deed::Resign { .. } => {}
+            Deed::Tell(opinion) => self.tell(opinion),
+            Deed::Resign { pause } => membership.resign(self.clock.now() + *pause),
             Deed::Open { node, .. }
             | Deed::Close { node }
             | Deed::Fence { node }
@@ -191,6 +193,16 @@ impl Executor {
             |ip| Address::new(ip.to_string(), watched.address.port()),
         );
         self.hands.submit(action, address, self.outcomes.clone());
+    }
+
+    fn tell(&self, opinion: &Opinion) {
+        match serde_json::to_string(opinion) {
+            Ok(text) => self.store.say(&self.group, text),
+            Err(error) => {
+                let group = self.group.as_str();
+                tracing::error!(group, "an opinion cannot be written: {error}");
+            }
+        }
     }
 
     fn read(&self, id: ActionId) {

@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::Events;
 use super::executor::Executor;
 use super::heartbeat::Heartbeat;
+use super::peers::Peers;
 use crate::clock::Clock;
 use crate::store::{Leadership, Membership};
 use crate::telemetry;
@@ -32,6 +33,7 @@ pub(super) struct Group {
     gaps_seen: u64,
     store_trouble: watch::Receiver<Option<String>>,
     membership: Membership,
+    peers: Peers,
     /// What the engine was told last of its lease.
     lease: Lease,
 }
@@ -44,6 +46,7 @@ impl Group {
         heartbeat: Heartbeat,
         store_trouble: watch::Receiver<Option<String>>,
         membership: Membership,
+        peers: Peers,
     ) -> Self {
         Self {
             engine,
@@ -53,6 +56,7 @@ impl Group {
             gaps_seen: 0,
             store_trouble,
             membership,
+            peers,
             lease: Lease::NotHeld,
         }
     }
@@ -67,6 +71,10 @@ impl Group {
             return;
         };
         let (mut outcomes, mut observations, mut calm) = inbox;
+        if self.peers.are_known() {
+            let input = self.look_at_peers();
+            self.handle(input, &publisher, &events);
+        }
         let mut input = self.look_at_lease();
         loop {
             self.handle(input, &publisher, &events);
@@ -76,7 +84,14 @@ impl Group {
                 // must not lose against a timer.
                 biased;
                 Some((id, outcome)) = outcomes.recv() => Input::Outcome { id, outcome },
+                // Who else is there must be known before anything is begun.
+                () = self.peers.changed() => {
+                    let input = self.look_at_peers();
+                    self.handle(input, &publisher, &events);
+                    self.look_at_lease()
+                }
                 Ok(()) = self.membership.leadership.changed() => self.look_at_lease(),
+                Ok(()) = self.membership.opinions.changed() => self.look_at_peers(),
                 Ok(()) = self.membership.stored.changed() => {
                     let revision = *self.membership.stored.borrow_and_update();
                     Input::Stored { revision }
@@ -101,15 +116,22 @@ impl Group {
         }
     }
 
-    /// The right to act, as it is now.
+    /// The right to act, as it is now; never before it is known who else is there.
     fn look_at_lease(&mut self) -> Input {
         let now = self.clock.now();
-        self.lease = match *self.membership.leadership.borrow_and_update() {
+        self.membership.leadership.mark_unchanged();
+        self.lease = match self.membership.leadership_at(now) {
             Leadership::Alone => Lease::HeldSince(now),
-            Leadership::Until(until) if now < until => Lease::Granted,
+            Leadership::Until(_) if self.peers.are_known() => Lease::Granted,
             Leadership::Until(_) | Leadership::None => Lease::NotHeld,
         };
         Input::Lease(self.lease)
+    }
+
+    /// The other monitors, and what they see.
+    fn look_at_peers(&mut self) -> Input {
+        let opinions = self.membership.opinions.borrow_and_update();
+        self.peers.with(&opinions)
     }
 
     /// When the engine wants to see the time, or its lease is over.
@@ -140,7 +162,7 @@ impl Group {
         self.tell_lateness();
         self.engine.handle(self.clock.now(), input);
         while let Some(action) = self.engine.poll_action() {
-            self.executor.execute(action);
+            self.executor.execute(action, &self.membership);
         }
         self.publish(publisher);
         while let Some(event) = self.engine.poll_event() {
@@ -153,8 +175,7 @@ impl Group {
     /// Goes before everything else: after a pause of this process somebody else may be acting.
     fn tell_lease_end(&mut self) {
         let now = self.clock.now();
-        let leadership = *self.membership.leadership.borrow();
-        let is_over = !matches!(leadership, Leadership::Until(until) if now < until);
+        let is_over = self.membership.leadership_at(now) == Leadership::None;
         if self.lease == Lease::Granted && is_over {
             self.lease = Lease::NotHeld;
             self.engine.handle(now, Input::Lease(self.lease));

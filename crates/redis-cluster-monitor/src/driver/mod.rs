@@ -3,11 +3,13 @@
 //!
 //! Decided here: nothing. One task per group, so that one group's trouble never delays another's.
 
+mod company;
 mod executor;
 mod group;
 mod heartbeat;
 mod holders;
 mod lead;
+mod peers;
 mod store_health;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use rcm_core::status::Status;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
+pub use self::company::Company;
 use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
 pub use self::holders::{Asked as AskedToHold, Calm, Holders};
@@ -81,6 +84,7 @@ pub struct Handle {
     requests: Requests,
     memory: Memory,
     holders: Holders,
+    company: Company,
     task: AbortHandle,
 }
 
@@ -111,6 +115,12 @@ impl Handle {
         };
         // Who only observes leaves the lead to others.
         let membership = store.join(&name, !policy.observe);
+        let company = Company {
+            me: me.monitor.clone(),
+            fleet: store.fleet(),
+            leader: membership.leader.clone(),
+        };
+        let peers = peers::Peers::new(name.clone(), me.monitor.clone(), store.fleet());
         let engine = Engine::new(me, &nodes, policy, seed, clock.now());
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
@@ -125,7 +135,9 @@ impl Handle {
             holders.clone(),
         );
         let trouble = store_health.trouble();
-        let group = group::Group::new(engine, executor, clock, heartbeat, trouble, membership);
+        let group = group::Group::new(
+            engine, executor, clock, heartbeat, trouble, membership, peers,
+        );
         let (requests, asked) = mpsc::channel(REQUESTS_WAITING);
         let task = tokio::spawn(group.run(publisher.clone(), events.clone(), asked));
         let abort = task.abort_handle();
@@ -137,6 +149,7 @@ impl Handle {
             requests: Requests(requests),
             memory,
             holders,
+            company,
             task: abort,
         }
     }
@@ -170,6 +183,11 @@ impl Handle {
     /// Everybody who keeps requests back.
     pub fn holders(&self) -> Holders {
         self.holders.clone()
+    }
+
+    /// The monitors that share it.
+    pub fn company(&self) -> Company {
+        self.company.clone()
     }
 
     /// Where something can be asked of the group.

@@ -24,7 +24,7 @@ use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
 use rcm_core::record::Record;
 use tokio::sync::watch;
 
-pub use self::membership::{Fleet, Leadership, Member, Membership, Opinions};
+pub use self::membership::{Fleet, Leadership, Member, Membership, Opinions, Said};
 
 /// A handle to the store of this monitor; a copy leads to the same store.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ impl Store {
     /// Takes part in a group: `runs` says whether this monitor wants to lead it.
     pub fn join(&self, group: &GroupName, runs: bool) -> Membership {
         match self {
-            Self::File(_) | Self::Memory(_) => Membership::alone(),
+            Self::File(_) | Self::Memory(_) => Membership::alone(self.monitor()),
             Self::Etcd(etcd) => etcd.join(group, runs),
         }
     }
@@ -119,8 +119,8 @@ impl Store {
         }
     }
 
-    /// Tells the other monitors what this one sees of a group. The latest text counts; it is gone
-    /// with this process.
+    /// Tells the other monitors what this one sees of a group, at once or not at all: who hears it
+    /// takes it for new. The latest text counts; it is gone with this process.
     pub fn say(&self, group: &GroupName, text: String) {
         match self {
             Self::File(_) | Self::Memory(_) => {}

@@ -3,6 +3,7 @@
 use std::fs;
 use std::future::Future;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rcm_core::id::{Address, GroupName, MonitorId, ReplicationId, Revision};
@@ -56,8 +57,11 @@ impl Stage {
     }
 }
 
+/// One per process, as in the program.
+static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::start);
+
 async fn open(settings: &Settings, folder: &Path) -> Result<Store, OpenError> {
-    let connected = Connected::open(settings, folder, Clock::start()).await;
+    let connected = Connected::open(settings, folder, *CLOCK).await;
     connected.map(Store::Etcd)
 }
 
@@ -130,7 +134,7 @@ fn one_monitor_leads_and_the_other_is_told_what_it_writes() {
         let refused = two.write(&group(), record(), revision).await;
         assert_eq!(refused, Err(Error::Conflict), "only the leader writes");
 
-        first.resign();
+        first.resign(CLOCK.now() + Duration::from_secs(5));
         leads(&mut second).await;
         assert_eq!(*first.leadership.borrow(), Leadership::None);
         two.write(&group(), record(), revision).await.unwrap();
@@ -425,7 +429,7 @@ fn everybody_knows_who_belongs_and_what_they_see() {
         let says = |text: Option<&'static str>| {
             let first = first.clone();
             move |said: &redis_cluster_monitor::store::Opinions| {
-                said.get(&first).map(String::as_str) == text
+                said.get(&first).map(|said| said.text.as_str()) == text
             }
         };
         wait_for("the opinion", &mut opinions, says(Some("down"))).await;

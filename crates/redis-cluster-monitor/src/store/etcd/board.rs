@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rcm_core::id::{GroupName, MonitorId, Revision};
+use rcm_core::time::Instant;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -14,7 +15,7 @@ use super::calls::LeaseId;
 use super::keys::{Key, Keys};
 use super::records::revision;
 use super::stubs::KeyValue;
-use crate::store::{Fleet, MAX_OPINION_BYTES, Member, Opinions};
+use crate::store::{Fleet, MAX_OPINION_BYTES, Member, Opinions, Said};
 
 /// One group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,8 +27,10 @@ pub(super) struct GroupState {
 }
 
 /// Who leads a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Leader {
+    /// As it calls itself.
+    pub id: MonitorId,
     /// The revision that made it the leader: no other term has this number.
     pub term: i64,
     /// The lease that it leads under.
@@ -72,7 +75,8 @@ impl Board {
     /// In which term the group is led under this lease, if it is.
     pub(super) fn term(&self, group: &GroupName, lease: LeaseId) -> Option<i64> {
         let content = self.lock();
-        let leader = content.groups.get(group)?.borrow().leader?;
+        let state = content.groups.get(group)?.borrow();
+        let leader = state.leader.as_ref()?;
         (leader.lease == lease).then_some(leader.term)
     }
 
@@ -82,6 +86,7 @@ impl Board {
             group
                 .borrow()
                 .leader
+                .as_ref()
                 .is_some_and(|leader| leader.lease == lease)
         };
         self.lock().groups.values().any(leads)
@@ -99,7 +104,7 @@ impl Board {
             .collect()
     }
 
-    /// Everything was read anew.
+    /// Everything was read anew: what is said was said at any time before.
     pub(super) fn replace(&self, keys: &Keys, all: &[KeyValue]) {
         let mut content = self.lock();
         let mut groups: BTreeMap<GroupName, GroupState> = content
@@ -119,7 +124,7 @@ impl Board {
                     groups
                         .entry(group.clone())
                         .or_default()
-                        .learn(key, Some(entry));
+                        .learn(key, Some(entry), None);
                 }
             }
         }
@@ -130,8 +135,8 @@ impl Board {
         content.tell_fleet();
     }
 
-    /// One key was written or deleted.
-    pub(super) fn apply(&self, keys: &Keys, entry: &KeyValue, is_there: bool) {
+    /// One key was written or deleted just now.
+    pub(super) fn apply(&self, keys: &Keys, entry: &KeyValue, is_there: bool, now: Instant) {
         let Some(key) = keys.parse(&entry.key) else {
             return;
         };
@@ -144,7 +149,7 @@ impl Board {
             }
             Key::Record(ref group) | Key::Leader(ref group) | Key::Opinion(ref group, _) => {
                 let told = content.groups.entry(group.clone()).or_default();
-                tell(told, |known| known.learn(key, entry));
+                tell(told, |known| known.learn(key, entry, Some(now)));
             }
         }
     }
@@ -191,24 +196,30 @@ impl Content {
 }
 
 impl GroupState {
-    fn learn(&mut self, key: Key, entry: Option<&KeyValue>) {
+    fn learn(&mut self, key: Key, entry: Option<&KeyValue>, heard_at: Option<Instant>) {
         match key {
             Key::Record(_) => {
                 self.revision = revision(entry.map_or(0, |entry| entry.mod_revision));
             }
             Key::Leader(_) => {
-                self.leader = entry.map(|entry| Leader {
-                    term: entry.create_revision,
-                    lease: LeaseId(entry.lease),
-                });
+                self.leader = entry.and_then(leader);
             }
             Key::Opinion(_, id) => match entry.and_then(|entry| text(&entry.value)) {
-                Some(text) => drop(self.opinions.insert(id, text)),
+                Some(text) => drop(self.opinions.insert(id, Said { text, heard_at })),
                 None => drop(self.opinions.remove(&id)),
             },
             Key::Monitor(_) | Key::Alive(_) => {}
         }
     }
+}
+
+/// Whoever writes the key writes its name into it.
+fn leader(entry: &KeyValue) -> Option<Leader> {
+    Some(Leader {
+        id: str::from_utf8(&entry.value).ok()?.parse().ok()?,
+        term: entry.create_revision,
+        lease: LeaseId(entry.lease),
+    })
 }
 
 /// What a monitor may say of a group.

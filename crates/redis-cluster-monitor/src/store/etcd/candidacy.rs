@@ -22,8 +22,6 @@ use crate::store::{Leadership, Opinions, jitter, spread};
 const RACE: Duration = Duration::from_millis(100);
 /// A request that brought nothing is repeated after so long, a quarter more or less.
 const RETRY: Duration = Duration::from_millis(300);
-/// Who has resigned leaves the group to others for so long.
-const STAND_BACK: Duration = Duration::from_secs(5);
 
 /// What a candidate needs.
 pub(super) struct Candidate {
@@ -34,8 +32,8 @@ pub(super) struct Candidate {
     pub group: GroupName,
     pub board: Board,
     pub session: watch::Receiver<Option<Session>>,
-    /// Changes when this monitor shall leave the group to others.
-    pub resigned: watch::Receiver<()>,
+    /// Until when this monitor leaves the group to others.
+    pub resigned_until: watch::Receiver<Instant>,
     /// Whether it wants to lead at all.
     pub runs: bool,
 }
@@ -43,6 +41,7 @@ pub(super) struct Candidate {
 /// Where a candidate tells what it knows.
 pub(super) struct Told {
     pub leadership: watch::Sender<Leadership>,
+    pub leader: watch::Sender<Option<MonitorId>>,
     pub stored: watch::Sender<Revision>,
     pub opinions: watch::Sender<Opinions>,
 }
@@ -51,12 +50,12 @@ impl Candidate {
     /// Runs until nobody listens any more, and then makes room for others.
     pub(super) async fn run(mut self, told: Told) {
         let mut state = self.board.group(&self.group);
-        let mut not_before = self.clock.now();
         let mut try_at = None;
         loop {
             let now = self.clock.now();
             let session = *self.session.borrow_and_update();
             let known = state.borrow_and_update().clone();
+            let not_before = *self.resigned_until.borrow();
             let stands_back = now < not_before;
             tell(&told.leadership, |told| {
                 *told = if stands_back {
@@ -64,6 +63,9 @@ impl Candidate {
                 } else {
                     leadership(session, &known)
                 };
+            });
+            tell(&told.leader, |told| {
+                *told = known.leader.as_ref().map(|leader| leader.id.clone());
             });
             tell(&told.stored, |told| *told = known.revision);
             tell(&told.opinions, |told| *told = known.opinions.clone());
@@ -86,9 +88,8 @@ impl Candidate {
                 // Both senders live as long as the store.
                 Ok(()) = self.session.changed() => {}
                 Ok(()) = state.changed() => {}
-                Ok(()) = self.resigned.changed() => {
+                Ok(()) = self.resigned_until.changed() => {
                     told.leadership.send_replace(Leadership::None);
-                    not_before = self.clock.now() + STAND_BACK;
                     self.resign().await;
                 }
                 () = sleep(wake_at.unwrap_or_default()), if wake_at.is_some() => {}
@@ -128,8 +129,8 @@ impl Candidate {
 }
 
 fn leadership(session: Option<Session>, known: &GroupState) -> Leadership {
-    match (session, known.leader) {
-        (Some(session), Some(Leader { lease, .. })) if lease == session.lease => {
+    match (session, &known.leader) {
+        (Some(session), Some(Leader { lease, .. })) if *lease == session.lease => {
             Leadership::Until(session.until)
         }
         _ => Leadership::None,

@@ -11,6 +11,7 @@ use super::keys::Keys;
 use super::stubs::event::EventType;
 use super::stubs::{KeyValue, RangeRequest};
 use super::transport::{Client, Fault};
+use crate::clock::Clock;
 use crate::store::jitter;
 
 /// How many keys are read at once.
@@ -21,10 +22,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONG_PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs until it is dropped.
-pub(super) async fn run(client: Client, keys: Keys, board: Board) {
+pub(super) async fn run(client: Client, keys: Keys, board: Board, clock: Clock) {
     let mut told = None;
     loop {
-        let Err(why) = follow(&client, &keys, &board, &mut told).await;
+        let Err(why) = follow(&client, &keys, &board, clock, &mut told).await;
         // Once per trouble, not once per attempt.
         if told.as_ref() != Some(&why) {
             tracing::warn!("not told of changes in etcd: {why}");
@@ -42,6 +43,7 @@ async fn follow(
     client: &Client,
     keys: &Keys,
     board: &Board,
+    clock: Clock,
     told: &mut Option<String>,
 ) -> Result<Infallible, String> {
     let (all, revision) = read(client, keys)
@@ -55,10 +57,12 @@ async fn follow(
         tracing::info!("told of changes in etcd again");
     }
     loop {
-        for event in messages.next().await?.events {
+        let message = messages.next().await?;
+        let now = clock.now();
+        for event in message.events {
             let is_there = event.r#type() == EventType::Put;
             if let Some(entry) = &event.kv {
-                board.apply(keys, entry, is_there);
+                board.apply(keys, entry, is_there, now);
             }
         }
     }

@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
 use rcm_core::record::Record;
+use rcm_core::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -48,7 +49,7 @@ use self::forget::Registrar;
 use self::keys::{Key, Keys};
 use self::session::{Holder, Session, Trouble};
 use self::transport::{Client, Fault};
-use self::voice::{Voice, Wanted};
+use self::voice::{Voice, Wanted, Words};
 use super::file::{self, File};
 use super::{Error, Fleet, MAX_OPINION_BYTES, Membership, jitter};
 use crate::clock::Clock;
@@ -83,7 +84,9 @@ struct Shared {
     wanted: watch::Sender<Wanted>,
     tasks: Tasks,
     /// Gives this monitor its id, and keeps other processes from using it.
-    _folder: File,
+    folder: File,
+    /// The deployment began with this process.
+    is_first: bool,
 }
 
 /// They end with the value.
@@ -141,6 +144,7 @@ impl Etcd {
         };
         let (deployment, session) = join(&mut holder, &fresh).await?;
 
+        let is_first = deployment == fresh;
         let board = Board::default();
         let (publisher, sessions) = watch::channel(Some(session));
         let (wanted, heard) = watch::channel(Wanted::new());
@@ -148,6 +152,7 @@ impl Etcd {
             client: client.clone(),
             keys: keys.clone(),
             id: holder.id.clone(),
+            clock,
             session: sessions.clone(),
             wanted: heard,
         };
@@ -162,7 +167,12 @@ impl Etcd {
         let (id, token) = (holder.id.clone(), holder.token.clone());
         let tasks = vec![
             tokio::spawn(holder.hold(session, publisher)),
-            tokio::spawn(mirror::run(client.clone(), keys.clone(), board.clone())),
+            tokio::spawn(mirror::run(
+                client.clone(),
+                keys.clone(),
+                board.clone(),
+                clock,
+            )),
             tokio::spawn(voice.run()),
             tokio::spawn(registrar.run()),
         ];
@@ -178,7 +188,8 @@ impl Etcd {
             sentinel,
             wanted,
             tasks: Tasks(tasks),
-            _folder: folder,
+            folder,
+            is_first,
         })))
     }
 
@@ -194,10 +205,51 @@ impl Etcd {
         &self,
         group: &GroupName,
     ) -> Result<(Option<Record>, Revision), Error> {
-        records::read(&self.0.client, &self.0.keys, group).await
+        let found = records::read(&self.0.client, &self.0.keys, group).await?;
+        if found.0.is_some() {
+            return Ok(found);
+        }
+        let Some(record) = self.remembered(group).await? else {
+            return Ok(found);
+        };
+        match self.store(group, &record, Revision(0)).await {
+            Ok(revision) => {
+                let (group, epoch) = (group.as_str(), record.epoch.0);
+                tracing::info!(group, "epoch {epoch} goes on from the state folder in etcd");
+                Ok((Some(record), revision))
+            }
+            // It does not lead, or somebody was quicker.
+            Err(Error::Conflict) => records::read(&self.0.client, &self.0.keys, group).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whoever begins the deployment brings what its folder knows of a group, so that epochs go on
+    /// where the file store was used before.
+    async fn remembered(&self, group: &GroupName) -> Result<Option<Record>, Error> {
+        if !self.0.is_first {
+            return Ok(None);
+        }
+        self.0.folder.read(group).await.map(|(record, _)| record)
     }
 
     pub(super) async fn write(
+        &self,
+        group: &GroupName,
+        record: &Record,
+        expect: Revision,
+    ) -> Result<Revision, Error> {
+        if expect == Revision(0) {
+            // Who read before it led has not read what is brought along.
+            let remembered = self.remembered(group).await?;
+            if remembered.is_some_and(|remembered| remembered.epoch > record.epoch) {
+                return Err(Error::Conflict);
+            }
+        }
+        self.store(group, record, expect).await
+    }
+
+    async fn store(
         &self,
         group: &GroupName,
         record: &Record,
@@ -235,7 +287,8 @@ impl Etcd {
         let (leadership, led) = watch::channel(super::Leadership::None);
         let (stored, revision) = watch::channel(Revision(0));
         let (opinions, heard) = watch::channel(super::Opinions::new());
-        let (resign, resigned) = watch::channel(());
+        let (leader, who) = watch::channel(None);
+        let (resign, resigned_until) = watch::channel(Instant::ZERO);
         let candidate = Candidate {
             client: self.0.client.clone(),
             keys: self.0.keys.clone(),
@@ -244,20 +297,22 @@ impl Etcd {
             group: group.clone(),
             board: self.0.board.clone(),
             session: self.0.session.clone(),
-            resigned,
+            resigned_until,
             runs,
         };
         // It ends when what it tells is told to nobody.
         tokio::spawn(candidate.run(Told {
             leadership,
+            leader,
             stored,
             opinions,
         }));
         Membership {
             leadership: led,
+            leader: who,
             stored: revision,
             opinions: heard,
-            resign,
+            resigned_until: resign,
         }
     }
 
@@ -275,12 +330,9 @@ impl Etcd {
             );
             return;
         }
-        self.0.wanted.send_if_modified(|wanted| {
-            let is_new = wanted.get(group) != Some(&text);
-            if is_new {
-                wanted.insert(group.clone(), text);
-            }
-            is_new
+        let at = self.0.clock.now();
+        self.0.wanted.send_modify(|wanted| {
+            wanted.insert(group.clone(), Words { text, at });
         });
     }
 

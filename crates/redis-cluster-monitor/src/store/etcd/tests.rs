@@ -1,5 +1,7 @@
 //! What cannot be seen from outside, with a real etcd.
 
+use std::time::Duration;
+
 use rcm_core::id::Revision;
 
 use super::records;
@@ -18,7 +20,7 @@ async fn a_deposed_leader_stores_nothing_although_nobody_wrote_since() {
     let revision = one.write(&a, &record(1), Revision(0)).await.unwrap();
     let lease = one.0.session.borrow().unwrap().lease;
     let term = one.0.board.term(&a, lease).unwrap();
-    first.resign();
+    first.resign(one.0.clock.now() + Duration::from_secs(5));
     let _second = lead(&Store::Etcd(two), &a).await;
 
     let (client, keys) = (&one.0.client, &one.0.keys);
