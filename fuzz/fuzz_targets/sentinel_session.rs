@@ -12,7 +12,7 @@ use rcm_core::status::Status;
 use rcm_resp::{Decoder, Frame, Limits};
 use redis_cluster_monitor::clock::Clock;
 use redis_cluster_monitor::config::{Access, Secret, Sentinel};
-use redis_cluster_monitor::driver::{Holders, Requests};
+use redis_cluster_monitor::driver::{Company, Holders, Requests};
 use redis_cluster_monitor::redis::Memory;
 use redis_cluster_monitor::sentinel::{Group, House, Scripts, Session, Step};
 use tokio::sync::watch;
@@ -69,6 +69,7 @@ fn house(locked: bool) -> House {
         memory: Memory::default(),
         requests: Requests::to_nobody(),
         holders: Holders::default(),
+        company: Company::alone("m1".parse().expect("a name")),
     };
     let access = Access {
         username: "u".to_owned(),

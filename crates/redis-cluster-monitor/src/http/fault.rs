@@ -38,9 +38,11 @@ pub(super) enum Fault {
     BodyTooLarge(usize),
     #[error("the body cannot be used: {0}; send {{\"to\": \"HOST:PORT\"}} or nothing")]
     BadBody(String),
-    #[error("{refusal}{}", nodes_of(.refusal, .nodes))]
+    #[error("{text}{}", nodes_of(.refusal, .nodes))]
     Refused {
         refusal: Refusal,
+        /// The same as a sentence.
+        text: String,
         /// Those of the group.
         nodes: Vec<Address>,
     },
@@ -179,6 +181,7 @@ mod tests {
             Refusal::NoCandidate,
         ];
         let refused = refusals.map(|refusal| Fault::Refused {
+            text: refusal.to_string(),
             refusal,
             nodes: vec![Address::new("10.0.0.1", 6379)],
         });

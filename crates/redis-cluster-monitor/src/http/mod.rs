@@ -25,7 +25,7 @@ use rcm_core::status::Status;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
-use crate::driver::{Handle, Requests};
+use crate::driver::{Company, Handle, Requests};
 use crate::proxy::Counters;
 
 /// The open door; it closes, and all connections with it, when this is dropped.
@@ -45,6 +45,8 @@ pub struct Group {
     pub status: watch::Receiver<Arc<Status>>,
     /// Where a switchover can be asked for.
     pub requests: Requests,
+    /// The monitors that share it.
+    pub company: Company,
     /// Its proxies in this process: where each listens, and what happened there.
     pub proxies: Vec<(SocketAddr, Arc<Counters>)>,
 }
@@ -56,6 +58,7 @@ impl Group {
             name: handle.name().clone(),
             status: handle.status(),
             requests: handle.requests(),
+            company: handle.company(),
             proxies,
         }
     }

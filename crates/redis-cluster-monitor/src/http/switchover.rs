@@ -64,7 +64,12 @@ pub(super) async fn switch_over(
         let status = group.snapshot();
         let nodes = status.nodes.iter().map(|node| node.address.clone());
         let nodes = nodes.collect();
-        Fault::Refused { refusal, nodes }
+        let text = group.company.explain(&refusal);
+        Fault::Refused {
+            refusal,
+            text,
+            nodes,
+        }
     })?;
     let end = timeout(WITHIN, end_of(events)).await;
     let end = end.unwrap_or(Err(Fault::Unfinished(WITHIN)))?;

@@ -2,26 +2,50 @@
 
 use std::net::SocketAddr;
 
-use rcm_core::id::GroupName;
-use rcm_core::status::Status;
+use rcm_core::id::{GroupName, MonitorId};
+use rcm_core::status::{MonitorStatus, Status};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Group;
 use crate::proxy::Counters;
 
-/// The published snapshot, and what happened at the group's proxies.
+/// The published snapshot, who watches the group, and what happened at its proxies.
 #[derive(Serialize)]
 struct Whole<'a> {
     #[serde(flatten)]
     status: &'a Status,
+    /// Who answers.
+    monitor: &'a MonitorId,
+    /// The monitor that acts, if one does.
+    leader: Option<MonitorId>,
+    /// The others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    monitors: Vec<Other<'a>>,
     proxies: Vec<Value>,
+}
+
+/// Another monitor.
+#[derive(Serialize)]
+struct Other<'a> {
+    #[serde(flatten)]
+    status: &'a MonitorStatus,
+    /// Where its Sentinel API can be reached.
+    sentinel: Option<SocketAddr>,
 }
 
 /// One group, with everything.
 pub(super) fn whole(group: &Group) -> Value {
+    let (status, company) = (group.snapshot(), &group.company);
+    let others = status.monitors.iter().map(|status| Other {
+        status,
+        sentinel: company.sentinel_of(&status.id),
+    });
     json!(Whole {
-        status: &group.snapshot(),
+        status: &status,
+        monitor: &company.me,
+        leader: company.leader(),
+        monitors: others.collect(),
         proxies: group.proxies.iter().map(proxy).collect(),
     })
 }

@@ -230,6 +230,6 @@ async fn replace(group: &Group) -> Frame {
         Ok(()) => Frame::ok(),
         Err(Refusal::InProgress) => error("INPROG Failover already in progress"),
         Err(Refusal::NoCandidate) => error("NOGOODSLAVE No suitable replica to promote"),
-        Err(refusal) => error(format!("ERR {refusal}")),
+        Err(refusal) => error(format!("ERR {}", group.company.explain(&refusal))),
     }
 }

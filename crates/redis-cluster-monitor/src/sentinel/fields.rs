@@ -8,11 +8,11 @@ use std::time::Duration;
 use rcm_core::id::Address;
 use rcm_core::observation::Failure;
 use rcm_core::rule::Stage;
-use rcm_core::status::{NodeStatus, Status};
+use rcm_core::status::{MonitorStatus, NodeStatus, Status};
 use rcm_core::time::Instant;
 use rcm_resp::Frame;
 
-use super::house::{Group, House, replicas};
+use super::house::{Group, House, id_of, replicas};
 use super::reply::{text, word};
 
 /// What Sentinel has unless told otherwise; nothing here ends a failover after a time.
@@ -49,8 +49,8 @@ pub(super) fn primary(
     let others = replicas(status).count();
     fields.add("config-epoch", status.epoch);
     fields.add("num-slaves", others);
-    fields.add("num-other-sentinels", 0);
-    fields.add("quorum", 1);
+    fields.add("num-other-sentinels", status.monitors.len());
+    fields.add("quorum", status.quorum);
     fields.add("failover-timeout", FAILOVER_TIMEOUT);
     // All are brought back at once.
     fields.add("parallel-syncs", others.max(1));
@@ -82,6 +82,36 @@ pub(super) fn replica(
     fields.add("slave-repl-offset", node.offset.unwrap_or_default());
     fields.add("replica-announced", 1);
     Frame::Map(fields.0)
+}
+
+/// Another monitor of a group; `None` if nobody can ask it anything.
+pub(super) fn monitor(group: &Group, monitor: &MonitorStatus) -> Option<Frame> {
+    let address = group.company.sentinel_of(&monitor.id)?;
+    let id = id_of(&monitor.id);
+    let mut fields = Fields(Vec::with_capacity(14));
+    fields.add("name", &id);
+    fields.add("ip", address.ip());
+    fields.add("port", address.port());
+    fields.add("runid", &id);
+    let flags = if monitor.alive {
+        "sentinel"
+    } else {
+        "s_down,sentinel,disconnected"
+    };
+    fields.add("flags", flags);
+    fields.add("link-pending-commands", 0);
+    fields.add("link-refcount", 1);
+    // They do not ask each other: a store tells each of them who lives.
+    for ping in ["last-ping-sent", "last-ok-ping-reply", "last-ping-reply"] {
+        fields.add(ping, 0);
+    }
+    let down_after = group.policy.hang_after(None);
+    fields.add("down-after-milliseconds", down_after.as_millis());
+    fields.add("last-hello-message", 0);
+    // A lease decides who acts, and no vote.
+    fields.add("voted-leader", "?");
+    fields.add("voted-leader-epoch", 0);
+    Some(Frame::Map(fields.0))
 }
 
 /// What primaries and replicas have in common; `primary_of` is the group of a primary.

@@ -19,7 +19,7 @@ use super::scripts::Scripts;
 use super::session::Session;
 use crate::clock::Clock;
 use crate::config::Sentinel;
-use crate::driver::{Holders, Requests};
+use crate::driver::{Company, Holders, Requests};
 use crate::redis::Memory;
 
 /// So many bytes may wait in all connections together: for the rest of a request, or for a client
@@ -41,6 +41,8 @@ pub struct Group {
     pub requests: Requests,
     /// Those who are asked before a primary's writes are paused.
     pub holders: Holders,
+    /// The monitors that share it.
+    pub company: Company,
 }
 
 /// What all connections share.
@@ -177,7 +179,7 @@ impl Counters {
 }
 
 /// Forty digits, as clients expect; the same after every restart.
-fn id_of(monitor: &MonitorId) -> String {
+pub(super) fn id_of(monitor: &MonitorId) -> String {
     let parts = (0..5_u8).map(|part| {
         let mut sum = crc32fast::Hasher::new();
         sum.update(&[part]);

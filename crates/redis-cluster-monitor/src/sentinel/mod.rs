@@ -87,6 +87,7 @@ impl Served {
                 memory: handle.memory(),
                 requests: handle.requests(),
                 holders: handle.holders(),
+                company: handle.company(),
             },
             events: handle.events(),
         }

@@ -1,6 +1,6 @@
 use rcm_core::observation::Failure;
 use rcm_core::rule::Stage;
-use rcm_core::status::{NodeStatus, Status};
+use rcm_core::status::{MonitorStatus, NodeStatus, Status};
 use rcm_core::verdict::Verdict;
 
 use crate::config::Sentinel;
@@ -104,6 +104,38 @@ fn flags_answers_and_events_speak_of_the_same_primary() {
     assert_eq!(field(&replicas, "flags").as_deref(), Some("slave"));
     assert_eq!(field(&replicas, "slave-priority").as_deref(), Some("90"));
     assert!(talk.say("info sentinel").contains("status=odown"));
+}
+
+#[test]
+fn monitors_that_live_are_counted_against_those_that_are_needed() {
+    let other = |id: &str, alive| MonitorStatus {
+        id: id.parse().unwrap(),
+        alive,
+        sees: None,
+    };
+    let with = |alive| Status {
+        monitors: vec![other("m2", alive), other("m3", false)],
+        quorum: 2,
+        ..status()
+    };
+    let mut talk = Talk::in_house(settings(), with(true));
+    assert_eq!(
+        talk.say("sentinel ckquorum shop"),
+        "+OK 2 usable Sentinels. Quorum and failover authorization can be reached"
+    );
+    let primary = talk.say("sentinel master shop");
+    let number = field(&primary, "num-other-sentinels");
+    assert_eq!(number.as_deref(), Some("2"));
+    assert_eq!(field(&primary, "quorum").as_deref(), Some("2"));
+    // They have not told where they can be asked.
+    assert_eq!(talk.say("sentinel sentinels shop"), "*0");
+
+    let mut talk = Talk::in_house(settings(), with(false));
+    assert_eq!(
+        talk.say("sentinel ckquorum shop"),
+        "-NOQUORUM 1 usable Sentinels. Not enough available Sentinels to reach the specified \
+         quorum for this master"
+    );
 }
 
 #[test]

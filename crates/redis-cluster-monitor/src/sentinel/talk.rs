@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::{Group, House, Scripts, Session, Step};
 use crate::clock::Clock;
 use crate::config::{Access, Secret, Sentinel};
-use crate::driver::{Holders, Requests};
+use crate::driver::{Company, Holders, Requests};
 use crate::redis::Memory;
 
 pub(super) fn node(port: u16, upstream: Option<u16>) -> NodeStatus {
@@ -86,6 +86,7 @@ impl Talk {
         let group = Group {
             requests: Requests::to_nobody(),
             holders: Holders::default(),
+            company: Company::alone("m1".parse().unwrap()),
             name: "shop".parse().unwrap(),
             policy: Policy::default(),
             status: watch::channel(Arc::new(status)).1,

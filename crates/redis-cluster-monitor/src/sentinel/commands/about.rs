@@ -132,7 +132,8 @@ fn sentinel(house: &House, to: &mut String) -> fmt::Result {
         write!(
             to,
             "master{number}:name={name},status={health},address={primary},slaves={others},\
-             sentinels=1\r\n"
+             sentinels={}\r\n",
+            status.monitors.len() + 1,
         )?;
     }
     Ok(())

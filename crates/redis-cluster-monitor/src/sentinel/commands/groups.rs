@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use rcm_core::id::Address;
+use rcm_core::status::Status;
 use rcm_resp::Frame;
 
 use super::{help, settings};
@@ -61,8 +62,12 @@ fn of_group(word: &str, name: &Bytes, rest: &[Bytes], house: &House) -> Reply {
             let maps = nodes.map(|node| fields::replica(house, group, &status, node, now));
             Frame::Array(maps.collect())
         }
-        // There is one monitor per group.
-        "sentinels" => Frame::Array(Vec::new()),
+        "sentinels" => {
+            let status = group.snapshot();
+            let others = status.monitors.iter();
+            let maps = others.filter_map(|monitor| fields::monitor(group, monitor));
+            Frame::Array(maps.collect())
+        }
         "ckquorum" => check_quorum(group),
         "failover" => return Reply::Replace(group.name.clone()),
         "rcm-follow" => return Reply::Follow(group.name.clone()),
@@ -124,13 +129,26 @@ fn check_quorum(group: &Group) -> Frame {
     } else if !status.store_writable {
         "its record cannot be written"
     } else {
-        return Frame::simple(
-            "OK 1 usable Sentinels. Quorum and failover authorization can be reached",
-        );
+        return count_usable(&status);
     };
     error(format!(
         "NOQUORUM 0 usable Sentinels. Not enough available Sentinels to reach the specified quorum \
          for this master: {hindrance}"
+    ))
+}
+
+/// This monitor and those that live, against those that are needed.
+fn count_usable(status: &Status) -> Frame {
+    let others = status.monitors.iter().filter(|monitor| monitor.alive);
+    let usable = others.count() + 1;
+    if usable >= status.quorum {
+        return Frame::simple(format!(
+            "OK {usable} usable Sentinels. Quorum and failover authorization can be reached"
+        ));
+    }
+    error(format!(
+        "NOQUORUM {usable} usable Sentinels. Not enough available Sentinels to reach the specified \
+         quorum for this master"
     ))
 }
 
