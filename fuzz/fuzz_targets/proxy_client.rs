@@ -1,16 +1,17 @@
-//! Whatever a client of the proxy sends: no panic, the server gets whole requests as long as the
-//! client keeps to the protocol, and how the bytes are cut into reads changes nothing.
+//! Whatever a client of the proxy sends, over a shared connection or one of its own: no panic, what
+//! the server gets never breaks the protocol, and how the bytes are cut into reads changes nothing.
 
 #![no_main]
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
+use rcm_resp::{Limits, RequestDecoder};
 use redis_cluster_monitor::config::Indeterminate;
 use redis_cluster_monitor::proxy::Relay;
 
-fuzz_target!(|input: (bool, Vec<u8>, &[u8])| {
-    let (errors, reads, stream) = input;
-    let whole = ask(errors, std::iter::once(stream));
+fuzz_target!(|input: (bool, bool, Vec<u8>, &[u8])| {
+    let (errors, shares, reads, stream) = input;
+    let whole = ask(errors, shares, std::iter::once(stream));
     let mut rest = stream;
     let mut reads = reads.iter();
     let pieces = std::iter::from_fn(|| {
@@ -19,20 +20,22 @@ fuzz_target!(|input: (bool, Vec<u8>, &[u8])| {
         rest = after;
         (!piece.is_empty()).then_some(piece)
     });
-    assert_eq!(ask(errors, pieces), whole, "how it is cut changes it");
+    assert_eq!(ask(errors, shares, pieces), whole, "how it is cut changes it");
+    let mut decoder = RequestDecoder::new(Limits::relay());
+    decoder.feed(&whole[0]);
+    while decoder.next_request().expect("the server is asked what is a request").is_some() {}
 });
 
 /// What goes to the server and to the client; then the server is lost, and another one comes.
-fn ask<'a>(errors: bool, pieces: impl Iterator<Item = &'a [u8]>) -> [BytesMut; 2] {
+fn ask<'a>(errors: bool, shares: bool, pieces: impl Iterator<Item = &'a [u8]>) -> [BytesMut; 2] {
     let indeterminate = if errors { Indeterminate::Error } else { Indeterminate::Disconnect };
-    let mut relay = Relay::new(indeterminate);
+    let mut relay = Relay::new(indeterminate, shares);
     relay.connected().expect("nothing was sent");
-    assert_eq!(&relay.to_server()[..], b"*1\r\n$4\r\nPING\r\n");
-    relay.hear(b"+PONG\r\n").expect("it lives");
     let (mut to_server, mut to_client) = (BytesMut::new(), BytesMut::new());
-    let mut is_over = false;
+    let mut is_over = introduce(&mut relay);
     for piece in pieces {
-        is_over = is_over || relay.ask(piece).is_err();
+        // The first request may need a connection of its own.
+        is_over = is_over || relay.ask(piece).is_err() || introduce(&mut relay);
         to_server.extend_from_slice(&relay.to_server());
         to_client.extend_from_slice(&relay.to_client());
     }
@@ -46,4 +49,13 @@ fn ask<'a>(errors: bool, pieces: impl Iterator<Item = &'a [u8]>) -> [BytesMut; 2
         }
     }
     [to_server, to_client]
+}
+
+/// A connection of its own begins with a sign of life; gives whether it is over already.
+fn introduce(relay: &mut Relay) -> bool {
+    if relay.is_told() {
+        return false;
+    }
+    assert_eq!(&relay.to_server()[..], b"*1\r\n$4\r\nPING\r\n");
+    relay.hear(b"+PONG\r\n").is_err()
 }

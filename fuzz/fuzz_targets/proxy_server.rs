@@ -1,5 +1,5 @@
-//! Whatever a server answers to a client of the proxy: no panic, the client gets nothing that the
-//! server or the proxy did not say, and how the bytes are cut into reads changes nothing.
+//! Whatever a server answers to a client of the proxy, over a shared connection or one of its own:
+//! no panic, and how the bytes are cut into reads changes nothing of what the client gets.
 
 #![no_main]
 
@@ -15,9 +15,9 @@ const REQUESTS: [&str; 16] = [
     "RESET", "SELECT 1",
 ];
 
-fuzz_target!(|input: (bool, u16, Vec<u8>, &[u8])| {
-    let (errors, asked, reads, stream) = input;
-    let whole = hear(errors, asked, std::iter::once(stream));
+fuzz_target!(|input: (bool, bool, u16, Vec<u8>, &[u8])| {
+    let (errors, shares, asked, reads, stream) = input;
+    let whole = hear((errors, shares), asked, std::iter::once(stream));
     let mut rest = stream;
     let mut reads = reads.iter();
     let pieces = std::iter::from_fn(|| {
@@ -26,22 +26,23 @@ fuzz_target!(|input: (bool, u16, Vec<u8>, &[u8])| {
         rest = after;
         (!piece.is_empty()).then_some(piece)
     });
-    assert_eq!(hear(errors, asked, pieces).is_err(), whole.is_err(), "how it is cut changes it");
+    assert_eq!(hear((errors, shares), asked, pieces), whole, "how it is cut changes it");
 });
 
 /// What the client sees; then this server is lost, and the next one says the same.
 fn hear<'a>(
-    errors: bool,
+    (errors, shares): (bool, bool),
     asked: u16,
     pieces: impl Iterator<Item = &'a [u8]>,
 ) -> Result<BytesMut, Over> {
     let indeterminate = if errors { Indeterminate::Error } else { Indeterminate::Disconnect };
-    let mut relay = Relay::new(indeterminate);
+    let mut relay = Relay::new(indeterminate, shares);
     relay.connected()?;
-    relay.hear(b"+PONG\r\n")?;
+    introduce(&mut relay)?;
     for (number, request) in REQUESTS.iter().enumerate() {
         if asked & (1 << number) != 0 {
             relay.ask(format!("{request}\r\n").as_bytes())?;
+            introduce(&mut relay)?;
         }
     }
     relay.to_server();
@@ -59,4 +60,13 @@ fn hear<'a>(
         }
     }
     Ok(seen)
+}
+
+/// A connection of its own begins with a sign of life.
+fn introduce(relay: &mut Relay) -> Result<(), Over> {
+    if relay.is_told() {
+        return Ok(());
+    }
+    relay.to_server();
+    relay.hear(b"+PONG\r\n")
 }

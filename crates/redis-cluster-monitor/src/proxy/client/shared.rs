@@ -118,7 +118,9 @@ impl Client {
             return self.cut(end);
         }
         self.busy.set(self.session.is_busy());
-        let is_idle = self.input.is_empty()
+        // Only its task knows when it has been idle for too long.
+        let is_idle = self.room.settings.idle_after.is_zero()
+            && self.input.is_empty()
             && self.session.to_client.is_empty()
             && !self.is_half_closed
             && !self.session.is_closing()

@@ -67,84 +67,119 @@ const FAULTS: &[Fault] = &[Fault::Cut, Fault::HandedOver, Fault::Held, Fault::St
 #[test]
 fn another_server_at_every_point_repeats_and_loses_nothing() {
     for indeterminate in [Indeterminate::Disconnect, Indeterminate::Error] {
-        check((|| {
+        for share in [true, false] {
             let settings = Settings {
                 indeterminate,
+                share,
                 ..Settings::default()
             };
-            let mut two = Two::start(&settings)?;
-            for script in SCRIPTS {
-                for point in 0..script.len() {
-                    for fault in FAULTS {
-                        let case = format!("{fault:?} at {point} of {script:?}, {indeterminate:?}");
-                        let done = run(&mut two, script, point, *fault)?;
-                        done.check(&two, &case)?;
-                    }
-                }
-            }
-            Ok(())
-        })());
+            check(at_every_point(&settings));
+        }
     }
+}
+
+fn at_every_point(settings: &Settings) -> Result {
+    let mut two = Two::start(settings)?;
+    for script in SCRIPTS {
+        for point in 0..script.len() {
+            for fault in FAULTS {
+                let case = format!("{fault:?} at {point} of {script:?}, {settings:?}");
+                let asked = Asked { script, point };
+                let done = asked.run(&mut two, *fault, settings.share)?;
+                done.check(&two, &case)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a client does, and before which of its steps something happens.
+struct Asked<'a> {
+    script: &'a [&'a [&'a str]],
+    point: usize,
 }
 
 /// What was asked, each with its reply unless the client was disconnected before.
 struct Done(Vec<(String, Option<String>)>);
 
-fn run(two: &mut Two, script: &[&[&str]], point: usize, fault: Fault) -> Result<Done> {
-    for server in two.servers() {
-        server.text(&["FLUSHALL"])?;
+impl Asked<'_> {
+    fn run(&self, two: &mut Two, fault: Fault, share: bool) -> Result<Done> {
+        for server in two.servers() {
+            server.text(&["FLUSHALL"])?;
+        }
+        let mut client = Wire::connect(two.proxy().address());
+        assert_eq!(client.ask("ECHO 0"), "0");
+        let mut done = Vec::new();
+        for (number, step) in self.script.iter().enumerate() {
+            if number == self.point {
+                self.strike(two, &mut client, fault, share)?;
+            } else {
+                send(&mut client, step);
+            }
+            for request in *step {
+                let reply = client.try_frame().as_ref().map(show);
+                done.push(((*request).to_owned(), reply));
+            }
+            if matches!(done.last(), Some((_, None))) {
+                break;
+            }
+        }
+        Ok(Done(done))
     }
-    let mut client = Wire::connect(two.proxy().address());
-    assert_eq!(client.ask("ECHO 0"), "0");
-    let mut done = Vec::new();
-    for (number, step) in script.iter().enumerate() {
-        if number == point {
-            strike(two, &mut client, step, fault)?;
-        } else {
-            send(&mut client, step);
-        }
-        for request in *step {
-            let reply = client.try_frame().as_ref().map(show);
-            done.push(((*request).to_owned(), reply));
-        }
-        if matches!(done.last(), Some((_, None))) {
-            break;
-        }
-    }
-    Ok(Done(done))
-}
 
-/// The step is sent when this is done.
-fn strike(two: &mut Two, client: &mut Wire, step: &[&str], fault: Fault) -> Result {
-    let counters = Arc::clone(two.proxy().counters());
-    match fault {
-        Fault::Cut => {
-            two.cut()?;
-            send(client, step);
-            return Ok(());
+    /// The step is sent when this is done.
+    fn strike(&self, two: &mut Two, client: &mut Wire, fault: Fault, share: bool) -> Result {
+        let step = self.script[self.point];
+        let counters = Arc::clone(two.proxy().counters());
+        match fault {
+            Fault::Cut => {
+                two.cut()?;
+                send(client, step);
+                return Ok(());
+            }
+            Fault::HandedOver => {
+                two.hand_over()?;
+                send(client, step);
+            }
+            Fault::Held => {
+                two.plan(Stage::CatchingUp);
+                let held = counters.held.get();
+                send(client, step);
+                two.held(held + 1)?;
+                two.hand_over()?;
+            }
+            Fault::Stopped => {
+                let sent = counters.requests.get() + self.sent_to_a_mute_server(share);
+                two.stop()?;
+                send(client, step);
+                wait_for(SOON, "the requests", || counters.requests.get() >= sent)?;
+                two.switch();
+                two.go_on()?;
+            }
         }
-        Fault::HandedOver => {
-            two.hand_over()?;
-            send(client, step);
-        }
-        Fault::Held => {
-            two.plan(Stage::CatchingUp);
-            let held = counters.held.get();
-            send(client, step);
-            two.held(held + 1)?;
-            two.hand_over()?;
-        }
-        Fault::Stopped => {
-            let sent = counters.requests.get() + step.len() as u64;
-            two.stop()?;
-            send(client, step);
-            wait_for(SOON, "the requests", || counters.requests.get() >= sent)?;
-            two.switch();
-            two.go_on()?;
-        }
+        two.swap();
+        Ok(())
     }
-    two.swap();
-    Ok(())
+
+    /// How many requests of the step are sent to a server that answers nothing: over a shared
+    /// connection none from the first on that needs another one.
+    fn sent_to_a_mute_server(&self, share: bool) -> u64 {
+        let is_shared = |request: &&str| {
+            let name = request.split(' ').next().unwrap_or_default();
+            ["ECHO", "INCR", "RPUSH"].contains(&name)
+        };
+        let (before, step) = (&self.script[..self.point], self.script[self.point]);
+        let has_own = !share
+            || !before
+                .iter()
+                .flat_map(|step| *step)
+                .all(|it| is_shared(&it));
+        let sent = step
+            .iter()
+            .take_while(|it| has_own || is_shared(it))
+            .count();
+        sent as u64
+    }
 }
 
 fn send(client: &mut Wire, step: &[&str]) {

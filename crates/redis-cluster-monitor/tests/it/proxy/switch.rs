@@ -21,7 +21,7 @@ use crate::monitor::{Result, SOON, builder, check};
 use crate::switchover::{Watched, address};
 
 eyes::on_every_version! {
-    ten_switchovers_pass_unnoticed
+    switchovers_pass_unnoticed
 }
 
 /// Counts up through the proxy, one request after the other, until it is told to stop. Its server
@@ -70,7 +70,7 @@ impl Counting {
     }
 }
 
-async fn ten_switchovers_pass_unnoticed(version: Version) -> Result {
+async fn switchovers_pass_unnoticed(version: Version) -> Result {
     for share in [true, false] {
         pass_switchovers(version, share).await?;
     }
