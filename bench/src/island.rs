@@ -22,6 +22,10 @@ use tempfile::TempDir;
 /// Where `ip netns` keeps the names of namespaces.
 const NAMESPACES: &str = "/run/netns";
 
+/// The hardware address of a bridge, set by us. It would take that of its cable, and a cable that is
+/// out of the bridge would go on handing over what is sent to it.
+const ADDRESS: &str = "02:72:63:6d:00:01";
+
 /// One island at a time, named after this process, so that two runs side by side do not meet.
 #[derive(Debug)]
 pub(crate) struct Island {
@@ -79,7 +83,7 @@ impl Island {
         } = self;
         for words in [
             format!("netns add {name}"),
-            format!("link add {bridge} type bridge"),
+            format!("link add {bridge} address {ADDRESS} type bridge"),
             format!("link add {cable} type veth peer name eth0 netns {name}"),
             format!("addr add {here}/24 dev {bridge}"),
             format!("link set {cable} master {bridge}"),

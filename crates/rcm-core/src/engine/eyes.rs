@@ -270,7 +270,7 @@ impl Engine {
         due.filter(|&at| at > self.now).min()
     }
 
-    /// Lets one idle replica find out whether the primary lives, if nobody knows.
+    /// Lets one replica find out whether the primary lives, if nobody knows.
     pub(super) fn ask_witness(&mut self, replica: NodeId) {
         let about = self.about();
         let known = about.is_some_and(|about| self.ballot().count(about, self.now).well > 0);

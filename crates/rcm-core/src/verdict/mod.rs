@@ -9,7 +9,7 @@ mod witness;
 
 pub use primary::{Judgement, Subject, diagnose};
 pub use warnings::{Warning, warnings};
-pub use witness::{Tally, Testimony, testimony};
+pub use witness::Tally;
 
 use core::fmt;
 

@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 
+use super::witness::Silence;
 use super::{Tally, Verdict};
 use crate::id::{NodeId, RunId};
 use crate::observation::Failure;
@@ -32,7 +33,7 @@ pub struct Judgement {
     pub tally: Option<Tally>,
     /// When the same view, unchanged, would be judged differently.
     pub ripens_at: Option<Instant>,
-    /// Everything is ripe but no witness knows anything: one idle replica's link may be cut.
+    /// Everything is ripe, but no witness knows anything, or what one knew is old: its link may be cut.
     pub wants_witness: Option<NodeId>,
 }
 
@@ -128,9 +129,10 @@ impl Case<'_> {
     /// Nobody listens at the address any more. That proves a crash only together with the loss of
     /// the old connections, or with every replica's link down: `CONFIG SET port` refuses too.
     fn refused(&self, began: Instant, refused_since: Instant) -> Judgement {
-        let tally = self.tally(began, UNDER_WAY);
+        let tally = self.tally(self.silence(began, UNDER_WAY));
         let failure = self.node.trouble.failure();
         if tally.vetoes > 0 {
+            // No link is cut: the address that refuses us may refuse the replica too.
             return Self::replicating(failure, tally);
         }
         let trouble = &self.node.trouble;
@@ -166,22 +168,18 @@ impl Case<'_> {
         let delay = self.policy.silent_after;
         // A mute process whose kernel still accepted a connection was not silent until then.
         let began = began.max(self.node.trouble.accepted_at.unwrap_or(began));
-        let tally = self.tally(began, delay.min(UNDER_WAY));
+        let silence = self.silence(began, delay.min(UNDER_WAY));
+        let tally = self.tally(silence);
         let failure = Some(Failure::Silent);
         if tally.vetoes > 0 {
-            return Self::replicating(failure, tally);
+            let vouched = Self::replicating(failure, tally);
+            return self.asking(vouched, silence, delay);
         }
         if tally.confirms > 0 {
             return self.at(began + delay, Verdict::PrimarySilent, failure, tally);
         }
-        let ripe_at = began + delay;
-        let ripe = ripe_at <= self.now;
-        let wants_witness = tally.idle.filter(|_| ripe);
-        let until = (!ripe).then_some(ripe_at);
-        Judgement {
-            wants_witness,
-            ..Judgement::suspected(failure, Some(tally), until)
-        }
+        let suspected = Judgement::suspected(failure, Some(tally), None);
+        self.asking(suspected, silence, delay)
     }
 
     /// The kernel answers and the process does not. It cannot be told from a long command, so only
@@ -193,16 +191,38 @@ impl Case<'_> {
             .as_ref()
             .and_then(|identity| identity.busy_threshold);
         let delay = self.policy.hang_after(threshold);
-        let tally = self.tally(began, (delay / 2).min(UNDER_WAY));
+        let silence = self.silence(began, (delay / 2).min(UNDER_WAY));
+        let tally = self.tally(silence);
         let failure = Some(Failure::Mute);
         if tally.vetoes > 0 {
-            return Self::replicating(failure, tally);
+            let vouched = Self::replicating(failure, tally);
+            return self.asking(vouched, silence, delay);
         }
         self.at(began + delay, Verdict::PrimaryHung, failure, tally)
     }
 
-    fn tally(&self, silence: Instant, margin: Duration) -> Tally {
-        Tally::of(self.view, self.node.id, silence, margin)
+    const fn silence(&self, since: Instant, margin: Duration) -> Silence {
+        Silence {
+            since,
+            margin,
+            now: self.now,
+        }
+    }
+
+    fn tally(&self, silence: Silence) -> Tally {
+        Tally::of(self.view, self.node.id, silence)
+    }
+
+    /// The same judgement, with a replica to be asked as soon as one may be.
+    fn asking(&self, judgement: Judgement, silence: Silence, delay: Duration) -> Judgement {
+        let ask_at = silence.ask_at(self.view, self.node.id, delay);
+        let ripe = ask_at <= self.now;
+        let idle = judgement.tally.as_ref().and_then(|tally| tally.idle);
+        Judgement {
+            ripens_at: (!ripe).then_some(ask_at),
+            wants_witness: idle.filter(|_| ripe),
+            ..judgement
+        }
     }
 
     fn replicating(failure: Option<Failure>, tally: Tally) -> Judgement {
