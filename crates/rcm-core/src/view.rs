@@ -119,6 +119,8 @@ pub struct Trouble {
     pub silent: Option<(Instant, Instant)>,
     /// The last time that a connection was accepted without an answer following.
     pub accepted_at: Option<Instant>,
+    /// When it was reached again, after nothing had come back at TCP level.
+    pub reached_at: Option<Instant>,
     /// The host name stopped resolving, or something else than a server answers.
     pub other: Option<(Failure, Instant)>,
 }
@@ -127,6 +129,13 @@ impl Trouble {
     /// Whether nothing speaks against the node.
     pub fn is_none(&self) -> bool {
         self.began_at().is_none()
+    }
+
+    fn accepts(&mut self, at: Instant) {
+        if self.failure() == Some(Failure::Silent) {
+            self.reached_at = Some(at);
+        }
+        self.accepted_at = Some(at);
     }
 
     /// When the first evidence appeared.
@@ -355,7 +364,7 @@ impl Node {
         } = observation;
         match seen {
             Seen::Resolved(ip) => self.ip = Some(ip),
-            Seen::Accepted => self.trouble.accepted_at = Some(at),
+            Seen::Accepted => self.trouble.accepts(at),
             Seen::Alive => self.lives(at),
             Seen::Identity(identity) => {
                 if self

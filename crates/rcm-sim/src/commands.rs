@@ -123,7 +123,7 @@ impl World {
                 });
                 Outcome::Done(Done::Fenced)
             }
-            _ if loading => refused(),
+            _ if loading && script.is_refused_while_loading() => refused(),
             Script::Pause(within) => {
                 self.pause_writes(node, within);
                 Outcome::Done(Done::Paused(self.servers[node].report(&self.addresses)))

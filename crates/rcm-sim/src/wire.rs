@@ -117,9 +117,10 @@ pub(crate) enum Script {
 }
 
 impl Script {
-    /// A node that is loading says where it is, and lists its clients, and does nothing else.
+    /// A node that is loading says where it is, lists its clients and writes its file, and does
+    /// nothing else.
     pub(crate) const fn is_refused_while_loading(&self) -> bool {
-        !matches!(self, Self::Inspect | Self::Fence(_))
+        !matches!(self, Self::Inspect | Self::Fence(_) | Self::Persist(None))
     }
 }
 

@@ -224,6 +224,7 @@ impl Engine {
             self.view.void_silence(self.now);
         }
         self.close_eyes(by);
+        self.woke_at = Some(self.now);
         if self.lease == Lease::Granted {
             // Another monitor may have acted meanwhile.
             self.look_anew();

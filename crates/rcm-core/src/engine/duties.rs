@@ -45,6 +45,7 @@ impl Engine {
                 continue;
             }
             match self.judge_node(node) {
+                Judged::Needs(need) if !self.still_stands(&need) => look_closer = true,
                 Judged::Needs(need) => needy.push((self.lag(node), node.id, need)),
                 Judged::LookCloser => look_closer = true,
                 Judged::Content | Judged::Foreign => {}
@@ -152,6 +153,12 @@ impl Engine {
             Some(true) | None => Judged::Content,
             Some(false) => Judged::Foreign,
         }
+    }
+
+    /// Whether what the node last said was asked after this process was late: it may have restarted
+    /// meanwhile, with less than it had.
+    pub(super) fn was_looked_at_since_late(&self, node: &Node) -> bool {
+        self.woke_at <= node.look.as_ref().map(|look| look.asked_at)
     }
 
     /// Since when a node follows somebody outside, as far as we have seen.
@@ -276,7 +283,10 @@ impl Engine {
         if !at_rest || self.restoring.is_some() || self.now < self.note_after {
             return;
         }
-        let owing = |node: &Node| node.answers() && self.unpersisted.contains(&node.id);
+        // What a chain of the operator's says in its file is the operator's too.
+        let owing = |node: &Node| {
+            node.answers() && self.unpersisted.contains(&node.id) && !is_chained(node, record)
+        };
         let refused = |node: &Node| self.not_persistent.contains(&node.id);
         let written = (self.policy.persist_roles || record.is_strict())
             && !self

@@ -109,6 +109,8 @@ pub struct Engine {
     duties: BTreeMap<NodeId, Duty>,
     /// Looks that began before this show a node as it was before the last work on it.
     settled: BTreeMap<NodeId, Instant>,
+    /// When this process was late last: what was seen before may not be so any more.
+    woke_at: Option<Instant>,
     retry_at: BTreeMap<NodeId, Instant>,
     /// How often in a row a node could not be brought back.
     failures: BTreeMap<NodeId, u32>,
@@ -251,6 +253,7 @@ impl Engine {
             plan: None,
             duties: BTreeMap::new(),
             settled: BTreeMap::new(),
+            woke_at: None,
             retry_at: BTreeMap::new(),
             failures: BTreeMap::new(),
             told_failed: BTreeSet::new(),

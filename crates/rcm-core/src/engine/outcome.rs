@@ -166,7 +166,7 @@ impl Engine {
             return;
         };
         if !self.still_stands(duty.need()) && duty.will_attach() {
-            // The primary was lost meanwhile, or is another process: nobody is sent to it.
+            // The primary was lost meanwhile, or may be another process: nobody is sent to it.
             if let Outcome::Done(Done::Sealed(report)) = outcome {
                 self.after_duty(node, &duty, DutyEnd::Sealed(report));
             }
@@ -192,10 +192,12 @@ impl Engine {
         self.after_duty(node, duty, end);
     }
 
-    fn still_stands(&self, need: &Need) -> bool {
+    /// Whether the record still calls for this work.
+    pub(super) fn still_stands(&self, need: &Need) -> bool {
         match need {
             Need::SealAndAttach(address) | Need::Attach(address) => self
                 .primary_in_office()
+                .filter(|primary| self.was_looked_at_since_late(primary))
                 .is_some_and(|primary| primary.endpoint() == *address),
             Need::Persist | Need::SetGates(_) => true,
         }
@@ -257,21 +259,29 @@ impl Engine {
             }
             DutyEnd::Superseded => self.obey(),
             DutyEnd::Failed(text) => {
-                let failures = self.failures.entry(id).or_default();
-                *failures = failures.saturating_add(1);
-                let backoff = 1_u32 << (*failures - 1).min(6);
-                let pause = if duty.has_attached() || *duty.need() == Need::Persist {
-                    self.unpersisted.insert(id);
-                    TRY_AGAIN * 20
-                } else {
-                    TRY_AGAIN * backoff
-                };
-                self.retry_at.insert(id, self.now + self.rng.jitter(pause));
+                self.postpone_duty(id, duty);
                 if !text.is_empty() && self.told_failed.insert(id) {
                     self.out
                         .tell(self.now, Kind::BringBackFailed { node, text });
                 }
             }
         }
+    }
+
+    /// It is tried again after a pause.
+    fn postpone_duty(&mut self, id: NodeId, duty: &Duty) {
+        let failures = self.failures.entry(id).or_default();
+        *failures = failures.saturating_add(1);
+        let backoff = 1_u32 << (*failures - 1).min(6);
+        let only_persists = duty.has_attached() || *duty.need() == Need::Persist;
+        if duty.may_have_attached() || only_persists {
+            self.unpersisted.insert(id);
+        }
+        let pause = if only_persists {
+            TRY_AGAIN * 20
+        } else {
+            TRY_AGAIN * backoff
+        };
+        self.retry_at.insert(id, self.now + self.rng.jitter(pause));
     }
 }

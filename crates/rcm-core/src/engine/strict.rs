@@ -107,6 +107,10 @@ impl Engine {
             };
         };
         if !self.owes(node) && lets_through(node).is_some_and(|gates| gates != Gates::SHUT) {
+            if !following.link_up {
+                // It was in office and was demoted by hand: nobody told it the password.
+                return seal;
+            }
             return Judged::Needs(Need::SetGates(Gates::SHUT));
         }
         if lets_through(primary) != Some(open) {

@@ -62,7 +62,9 @@ enum State {
     Gripping(Grip),
     Inspecting(ActionId),
     Sealing(ActionId),
-    Attaching(ActionId),
+    /// The writing of its role is sent with it, so that a node that is attached has it in its file
+    /// even if nobody is left to hear of that.
+    Attaching(ActionId, Option<ActionId>),
     Persisting(ActionId),
     Setting(ActionId),
 }
@@ -163,7 +165,7 @@ impl Duty {
             State::Gripping(grip) => grip.awaits(),
             State::Inspecting(id)
             | State::Sealing(id)
-            | State::Attaching(id)
+            | State::Attaching(id, _)
             | State::Persisting(id)
             | State::Setting(id) => Some(id),
         }
@@ -181,8 +183,12 @@ impl Duty {
 
     /// Whether attaching the node still lies ahead.
     pub const fn will_attach(&self) -> bool {
-        let under_way = matches!(self.state, State::Attaching(_));
-        !self.attached && !under_way && self.attaches_to().is_some()
+        !self.may_have_attached() && self.attaches_to().is_some()
+    }
+
+    /// Whether the node was told to follow the primary.
+    pub const fn may_have_attached(&self) -> bool {
+        self.attached || matches!(self.state, State::Attaching(..))
     }
 
     const fn attaches_to(&self) -> Option<&Address> {
@@ -223,16 +229,15 @@ impl Duty {
                 }
                 DutyEnd::Sealed(report)
             }
-            (State::Attaching(_), Outcome::Done(_)) => {
+            (State::Attaching(_, persist), Outcome::Done(_)) => {
                 self.attached = true;
-                let goes_on = self.write_down == WriteDown::Role;
-                if goes_on {
-                    self.state = self.persist(world, out);
+                if let Some(id) = persist {
+                    self.state = State::Persisting(id);
                 }
                 match self.attaches_to().cloned() {
                     Some(primary) => DutyEnd::Attached {
                         primary,
-                        finished: !goes_on,
+                        finished: persist.is_none(),
                     },
                     None => DutyEnd::Running,
                 }
@@ -250,7 +255,7 @@ impl Duty {
             (
                 State::Inspecting(_)
                 | State::Sealing(_)
-                | State::Attaching(_)
+                | State::Attaching(..)
                 | State::Persisting(_)
                 | State::Setting(_),
                 _,
@@ -274,7 +279,7 @@ impl Duty {
                 State::Sealing(self.act(deed, world, out))
             }
             Need::Attach(primary) => self.before_attaching(primary, world, out),
-            Need::Persist => self.persist(world, out),
+            Need::Persist => State::Persisting(self.persist(world, out)),
             Need::SetGates(gates) => {
                 State::Setting(self.act(Deed::SetGates { node, gates }, world, out))
             }
@@ -284,7 +289,7 @@ impl Duty {
     /// The node is sealed and about to be attached.
     fn before_attaching(&self, primary: Address, world: World<'_>, out: &mut Outbox) -> State {
         if self.write_down == WriteDown::Sealed {
-            self.persist(world, out)
+            State::Persisting(self.persist(world, out))
         } else {
             self.attach(primary, world, out)
         }
@@ -302,10 +307,12 @@ impl Duty {
 
     fn attach(&self, primary: Address, world: World<'_>, out: &mut Outbox) -> State {
         let node = self.target.node;
-        State::Attaching(self.act(Deed::Attach { node, primary }, world, out))
+        let attach = self.act(Deed::Attach { node, primary }, world, out);
+        let writes = self.write_down == WriteDown::Role;
+        State::Attaching(attach, writes.then(|| self.persist(world, out)))
     }
 
-    fn persist(&self, world: World<'_>, out: &mut Outbox) -> State {
+    fn persist(&self, world: World<'_>, out: &mut Outbox) -> ActionId {
         let node = self.target.node;
         let gates = match self.need {
             Need::Persist => self.in_office,
@@ -313,7 +320,7 @@ impl Duty {
                 self.in_office.map(|_| Gates::SHUT)
             }
         };
-        State::Persisting(self.act(Deed::Persist { node, gates }, world, out))
+        self.act(Deed::Persist { node, gates }, world, out)
     }
 
     fn act(&self, deed: Deed, world: World<'_>, out: &mut Outbox) -> ActionId {

@@ -42,6 +42,8 @@ const UNDER_WAY: Duration = Duration::from_millis(200);
 /// While connects are refused, an old connection that is mute this long counts as gone: a forked
 /// child keeps the sockets of a dead parent open, up to seconds.
 const MUTE_IS_GONE: Duration = Duration::from_millis(50);
+/// Who is reached again has this long to answer, however long it was not heard before.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(200);
 
 impl Judgement {
     const fn of(verdict: Verdict) -> Self {
@@ -198,7 +200,10 @@ impl Case<'_> {
             let vouched = Self::replicating(failure, tally);
             return self.asking(vouched, silence, delay);
         }
-        self.at(began + delay, Verdict::PrimaryHung, failure, tally)
+        let ripe_at = began + delay;
+        let reached_at = self.node.trouble.reached_at;
+        let ripe_at = reached_at.map_or(ripe_at, |at| ripe_at.max(at + ANSWERS_WITHIN));
+        self.at(ripe_at, Verdict::PrimaryHung, failure, tally)
     }
 
     const fn silence(&self, since: Instant, margin: Duration) -> Silence {

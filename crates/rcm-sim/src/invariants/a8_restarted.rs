@@ -1,6 +1,10 @@
 //! A8: a primary that restarted stays in office only if no replica that the monitor hears, and that
 //! has no stream to read, holds more of the history than it still does.
+//!
+//! Whose stream descends from none that was committed cannot be compared, and whoever has priority zero
+//! is never promoted.
 
+use rcm_core::lineage::Position;
 use rcm_core::record::Record;
 
 use super::{Finding, broken};
@@ -31,7 +35,9 @@ pub(super) fn check(world: &World, who: Who, record: &Record) -> Finding {
         let linked = server
             .follow()
             .is_none_or(|follow| follow.link != LinkState::Down);
-        if waits && !linked && is_heard(world, who, node) && held > kept {
+        let position = Position::from(&server.replication(&world.addresses));
+        let eligible = server.priority > 0 && stored.chain.common_prefix(&position).is_some();
+        if eligible && waits && !linked && is_heard(world, who, node) && held > kept {
             let (name, primary) = (world.name(node), world.name(restarted));
             return broken(
                 NAME,

@@ -28,8 +28,11 @@ pub(super) fn check(world: &World, who: Who, cause: Verdict, epoch: Epoch) -> Fi
     let Some(record) = &world.store.record else {
         return Ok(());
     };
-    // Somebody else's record is newer: the claim will come to nothing.
-    let outdated = record.epoch.next() != epoch;
+    // Somebody else's record is newer, or tells of another primary: the claim will come to nothing.
+    let engine = world.monitors[who].engine.as_ref();
+    let other =
+        engine.is_none_or(|it| it.status().primary.as_ref() != Some(&record.primary.address));
+    let outdated = other || record.epoch.next() != epoch;
     // Only what was announced is continued on no more than that; it may be committed by now.
     let announced = cause == Verdict::PrimarySuspected;
     if outdated || announced {

@@ -214,6 +214,7 @@ impl World {
                     .and_then(|()| i4_voters::check(self, who, action.epoch))
             }
             (Deed::Seal { .. }, Some(node)) => {
+                self.truth.seal_ordered(who, action.id);
                 self.truth.of(who).orphan.take_if(|orphan| *orphan == node);
                 drained::check(self, who, node)
                     .and_then(|()| i12_no_false_alarm::check_handover(self, node))

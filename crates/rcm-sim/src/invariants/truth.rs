@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rcm_core::action::{Done, Outcome};
 use rcm_core::engine::Input;
-use rcm_core::id::{Address, Epoch, ReplicationId, RunId};
+use rcm_core::id::{ActionId, Address, Epoch, ReplicationId, RunId};
 use rcm_core::record::{Phase, Record};
 use rcm_core::verdict::Verdict;
 
@@ -44,7 +44,9 @@ pub(crate) struct Truth {
 /// What the checks remember of one monitor.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
-    /// Who answered to a seal since the last claim.
+    /// The seals that were ordered since the last claim.
+    seals: BTreeSet<ActionId>,
+    /// Who answered to one of them.
     pub(super) sealed: BTreeSet<RunId>,
     pub(super) claimed: Option<(Epoch, Time)>,
     pub(super) cause: Option<Verdict>,
@@ -62,6 +64,13 @@ pub(crate) struct Own {
     pub(super) same_moment: (Time, u32),
     /// When it began failovers on silence or a hang.
     pub(super) on_silence: Vec<Time>,
+}
+
+impl Own {
+    fn forget_seals(&mut self) {
+        self.seals.clear();
+        self.sealed.clear();
+    }
 }
 
 impl Truth {
@@ -100,14 +109,14 @@ impl Truth {
         let own = self.of(who);
         own.cause = None;
         own.claimed = None;
-        own.sealed.clear();
+        own.forget_seals();
     }
 
     pub(super) fn failover_started(&mut self, who: Who, cause: Verdict) {
         let own = self.of(who);
         own.cause = Some(cause);
         own.claimed = None;
-        own.sealed.clear();
+        own.forget_seals();
     }
 
     pub(super) fn write_ordered(&mut self, who: Who, record: &Record, now: Time) {
@@ -115,7 +124,7 @@ impl Truth {
         let newer = own.claimed.is_none_or(|(epoch, _)| record.epoch > epoch);
         if newer && !matches!(record.phase, Phase::Committed) {
             own.claimed = Some((record.epoch, now));
-            own.sealed.clear();
+            own.forget_seals();
             own.announced_before = matches!(record.phase, Phase::Promoting { .. });
             own.looked_for_announced = false;
             own.promoted = None;
@@ -133,13 +142,19 @@ impl Truth {
     }
 
     pub(crate) fn before_input(&mut self, who: Who, input: &Input) {
+        let own = self.of(who);
         if let Input::Outcome {
+            id,
             outcome: Outcome::Done(Done::Sealed(report)),
-            ..
         } = input
+            && own.seals.contains(id)
         {
-            self.of(who).sealed.insert(report.run_id);
+            own.sealed.insert(report.run_id);
         }
+    }
+
+    pub(super) fn seal_ordered(&mut self, who: Who, id: ActionId) {
+        self.of(who).seals.insert(id);
     }
 }
 

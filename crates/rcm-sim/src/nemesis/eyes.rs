@@ -10,10 +10,10 @@ use crate::trace::{MS, S, Time};
 pub(super) fn eyes(rng: &mut Rng, size: Size) -> (Plot, Vec<Fault>) {
     let first = 4 * S + rng.range(0, 2 * S);
     let faults = match rng.range(0, 9) {
-        0..4 => return (Plot::OneEye, one_eye(rng, size, first)),
+        0..3 => return (Plot::OneEye, one_eye(rng, size, first)),
         4 | 5 if size.monitors > 2 => one_is_gone(rng, size, first),
         6 => one_is_left(rng, first),
-        7 => said_long_ago(rng, size, first),
+        3 | 7 => said_long_ago(rng, size, first),
         _ => one_after_the_other(rng, first),
     };
     (Plot::Eyes, faults)

@@ -41,6 +41,7 @@ impl World {
     /// Everything works again.
     pub(crate) fn heal(&mut self) {
         self.healed = true;
+        self.truth.disturbed_at = self.now;
         self.note([71, 0, 0], |_| String::from("! everything works again"));
         self.net.heal();
         self.store.trouble = None;

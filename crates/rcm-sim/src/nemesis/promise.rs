@@ -9,7 +9,8 @@ use crate::trace::{MS, S, Time};
 
 pub(super) fn promise(rng: &mut Rng, size: Size) -> Vec<Fault> {
     let first = 4 * S + rng.range(0, 2 * S);
-    let mut faults = match rng.range(0, 7) {
+    let mut faults = match rng.range(0, 8) {
+        8 => return heard_twice(rng, size, first),
         6 => woken_and_chosen(rng, size, first),
         7 => stray_writes(rng, first),
         0 => few_answer(rng, size, first),
@@ -146,6 +147,35 @@ fn half_heard(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
     faults.push(at(when, Whom::Node(other), stop));
     when += rng.range(0, 50 * MS);
     faults.push(lost(rng, when));
+    faults
+}
+
+/// The primary reaches one replica alone, which restarts again and again: it confirms a write on more
+/// than one connection. Then nobody is left who has that write.
+fn heard_twice(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
+    let twice = 1 + rng.index(size.nodes.saturating_sub(1));
+    let away = |other| What::CutFromNode {
+        time: 9 * S,
+        other,
+        to: true,
+        from: true,
+    };
+    let mut faults: Vec<_> = (1..size.nodes)
+        .filter(|&node| node != twice)
+        .map(|node| at(first, Whom::Node(0), away(node)))
+        .collect();
+    let mut when = first + rng.range(0, 200 * MS);
+    for _ in 0..rng.range(2, 4) {
+        let (back_after, disk) = (Some(rng.range(MS, 60 * MS)), Disk::Everything);
+        let crash = What::Crash { back_after, disk };
+        faults.push(at(when, Whom::Node(twice), crash));
+        when += rng.range(100 * MS, S);
+    }
+    let stop = What::HostLost {
+        back_after: rng.range(4 * S, 9 * S),
+    };
+    faults.push(at(when, Whom::Node(twice), stop));
+    faults.push(at(when + rng.range(0, 50 * MS), Whom::Node(0), stop));
     faults
 }
 
