@@ -12,15 +12,12 @@ use rcm_core::observation::{Failure, Seen};
 use rcm_core::time::Instant;
 use tokio::time::sleep;
 
-use super::{CONNECT_WITHIN, Ending, Peer, Teller};
+use super::{CONNECT_LATE, CONNECT_WITHIN, Ending, Peer, Teller, connect_within};
 use crate::redis::Settings;
 use crate::redis::connect::connect;
 use crate::redis::connection::Connection;
 use crate::redis::resolve::Resolver;
 
-/// How long a connect may take when the trouble is no longer young, so that nodes far away are
-/// reached too.
-const CONNECT_LATE: Duration = Duration::from_secs(1);
 /// How long trouble is young.
 const YOUNG: Duration = Duration::from_secs(5);
 const AGAIN_SOON: Duration = Duration::from_millis(20);
@@ -40,6 +37,8 @@ pub(super) struct Approach {
     told: Option<IpAddr>,
     /// Since when there is no connection that answers.
     since: Option<Instant>,
+    /// How long the quickest connect took.
+    round_trip: Option<Duration>,
     /// Connections in a row that ended before they brought anything.
     stillborn: u32,
     pause: Duration,
@@ -53,6 +52,7 @@ impl Approach {
             settings,
             teller,
             since: None,
+            round_trip: None,
             stillborn: 0,
             pause: Duration::ZERO,
         }
@@ -121,18 +121,16 @@ impl Approach {
             if self.told.is_none() {
                 self.resolved(asked_at, address.ip());
             }
-            let within = if self.is_young() {
-                CONNECT_WITHIN
-            } else {
-                CONNECT_LATE
-            };
             let began = self.teller.now();
+            let within = self.connect_within(began);
             match connect(address, within, &self.settings).await {
                 Ok(stream) => {
                     self.resolver.worked(address.ip());
                     self.resolved(asked_at, address.ip());
                     self.teller.tell(asked_at, Seen::Accepted);
-                    let round_trip = self.teller.now().since(began);
+                    let took = self.teller.now().since(began);
+                    let round_trip = self.round_trip.map_or(took, |known| known.min(took));
+                    self.round_trip = Some(round_trip);
                     let peer = Peer {
                         address,
                         round_trip,
@@ -150,6 +148,15 @@ impl Approach {
         if self.told != Some(ip) {
             self.told = Some(ip);
             self.teller.tell(asked_at, Seen::Resolved(ip));
+        }
+    }
+
+    /// How long a connect may take. A node that was never reached may be far away.
+    fn connect_within(&self, now: Instant) -> Duration {
+        match (self.round_trip, self.since) {
+            (Some(round_trip), Some(since)) => connect_within(now.since(since), round_trip),
+            _ if self.is_young() => CONNECT_WITHIN,
+            _ => CONNECT_LATE,
         }
     }
 

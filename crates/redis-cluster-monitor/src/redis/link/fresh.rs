@@ -83,11 +83,10 @@ impl Fresh {
     ) {
         let settings = Arc::clone(settings);
         self.silent_for = now.since(silent_since);
+        let within = peer.connect_within(self.silent_for);
         self.state = State::Connecting {
             asked_at: now,
-            attempt: Box::pin(async move {
-                connect(peer.address, peer.connect_within(), &settings).await
-            }),
+            attempt: Box::pin(async move { connect(peer.address, within, &settings).await }),
         };
     }
 

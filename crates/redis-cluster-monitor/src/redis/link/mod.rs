@@ -105,16 +105,36 @@ impl Peer {
         Policy::MUTE_AFTER.max(self.round_trip.min(FARTHEST) * 2)
     }
 
-    /// How long another connect may take before nothing at all counts as silence.
-    fn connect_within(self) -> Duration {
-        CONNECT_WITHIN.max(self.round_trip.min(FARTHEST) * 2)
+    /// How long another connect may take when nothing was heard for `silent_for`.
+    fn connect_within(self, silent_for: Duration) -> Duration {
+        connect_within(silent_for, self.round_trip)
     }
 }
 
-/// A lost packet would be repeated only after a second.
+/// How long a connect may take before nothing at all counts as silence. A lost packet would be
+/// repeated only after a second.
 const CONNECT_WITHIN: Duration = Duration::from_millis(250);
+/// The same when one has failed already, and the most: see [`connect_within`].
+const CONNECT_AGAIN: Duration = Duration::from_millis(100);
+const CONNECT_LATE: Duration = Duration::from_secs(1);
+/// The longer a node is away, the rarer the attempts: each takes this part of the time so far.
+const PART_OF_ABSENCE: u32 = 100;
 /// The longest way there is on this planet, and some patience.
 const FARTHEST: Duration = Duration::from_millis(400);
+
+/// How long a connect may take to a node of which nothing was heard for `silent_for`, and to which
+/// the way there and back takes `round_trip`.
+///
+/// Nobody tells that a host is back: the next attempt finds out, and an old primary takes writes
+/// until then. So attempts are short.
+fn connect_within(silent_for: Duration, round_trip: Duration) -> Duration {
+    let within = if silent_for < CONNECT_WITHIN {
+        CONNECT_WITHIN
+    } else {
+        (silent_for / PART_OF_ABSENCE).clamp(CONNECT_AGAIN, CONNECT_LATE)
+    };
+    within.max(round_trip.min(FARTHEST) * 2)
+}
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug)]
@@ -181,12 +201,32 @@ mod tests {
                 round_trip: Duration::from_millis(round_trip),
             };
             assert_eq!(peer.mute_after(), Duration::from_millis(mute_after));
-            assert_eq!(peer.connect_within(), Duration::from_millis(connect_within));
+            let within = peer.connect_within(Duration::ZERO);
+            assert_eq!(within, Duration::from_millis(connect_within));
         };
         check(0, 60, 250);
         check(30, 60, 250);
         check(80, 160, 250);
         check(200, 400, 400);
         check(3_000, 800, 800);
+    }
+
+    #[test]
+    fn who_was_away_is_met_within_a_hundredth_of_that_time() {
+        let check = |silent_for: u64, round_trip: u64, within: u64| {
+            let round_trip = Duration::from_millis(round_trip);
+            let found = connect_within(Duration::from_millis(silent_for), round_trip);
+            assert_eq!(
+                found,
+                Duration::from_millis(within),
+                "after {silent_for} ms"
+            );
+        };
+        check(60, 1, 250);
+        check(330, 1, 100);
+        check(10_000, 1, 100);
+        check(30_000, 1, 300);
+        check(3_600_000, 1, 1_000);
+        check(1_000, 150, 300);
     }
 }
