@@ -89,7 +89,7 @@ impl Several {
         let numbers: Vec<_> = (0..count).collect();
         several.wait_until_agreed(&numbers, 0, "1")?;
         several.wait_until("everybody knows everybody", || {
-            let known = several.monitors.iter().map(|it| it.others());
+            let known = several.monitors.iter().map(Watching::others);
             known.flatten().filter(|it| it.len() == count - 1).count() == count
         })?;
         Ok(several)
