@@ -91,6 +91,7 @@ fn json(config: &Config) -> Value {
                 "observe": policy.observe,
                 "persist_roles": policy.persist_roles,
                 "proxy": group.proxy,
+                "proxy_replicas": group.proxy_replicas,
                 "rename_commands": group.rename_commands,
                 "notification_script": group.scripts.notification,
                 "client_reconfig_script": group.scripts.client_reconfig,

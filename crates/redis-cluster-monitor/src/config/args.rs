@@ -147,6 +147,9 @@ struct GroupArgs {
     /// Where clients are accepted whose requests go to the primary [default: off]
     #[arg(long, value_name = "ADDR")]
     proxy: Option<Door>,
+    /// Where clients are accepted that only read, from replicas [default: off]
+    #[arg(long, value_name = "ADDR")]
+    proxy_replicas: Option<Door>,
 }
 
 /// Settings of the process.
@@ -297,16 +300,23 @@ fn build(
     })
 }
 
-/// Every group has a door of its own.
+/// Every group has doors of its own.
 fn shared_door(groups: &[Group]) -> Option<String> {
     let mut taken = BTreeMap::new();
-    groups.iter().find_map(|group| {
-        let address = group.proxy.filter(|address| address.port() != 0)?;
-        let owner = taken.insert(address, &group.name)?;
+    let doors = groups.iter().flat_map(|group| {
+        let doors = [group.proxy, group.proxy_replicas].into_iter().flatten();
+        doors.map(|address| (address, &group.name))
+    });
+    let mut doors = doors.filter(|(address, _)| address.port() != 0);
+    doors.find_map(|(address, group)| {
+        let owner = taken.insert(address, group)?;
+        let which = if owner == group {
+            format!("both proxies of the group {group}")
+        } else {
+            format!("the proxies of the groups {owner} and {group}")
+        };
         Some(format!(
-            "the proxies of the groups {owner} and {} have the same address {address}; give each \
-             group one of its own in the file",
-            group.name
+            "{which} have the same address {address}; give each one of its own in the file"
         ))
     })
 }
@@ -336,6 +346,7 @@ impl GroupArgs {
             observe: self.observe,
             persist_roles: self.no_persist_roles.then_some(false),
             proxy: self.proxy,
+            proxy_replicas: self.proxy_replicas,
             ..Settings::default()
         }
         .over(variables))

@@ -46,6 +46,7 @@ pub(super) fn read(env: Environment<'_>) -> Result<Variables, Error> {
         observe: reader.parsed("RCM_OBSERVE", truth),
         persist_roles: reader.parsed("RCM_NO_PERSIST_ROLES", truth).map(|no| !no),
         proxy: reader.parsed("RCM_PROXY", str::parse),
+        proxy_replicas: reader.parsed("RCM_PROXY_REPLICAS", str::parse),
         ..Settings::default()
     };
     let sentinel = door(&mut reader);

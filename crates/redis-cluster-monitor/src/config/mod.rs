@@ -77,6 +77,8 @@ pub struct Group {
     pub scripts: Scripts,
     /// Where its proxy listens, if it has one.
     pub proxy: Option<SocketAddr>,
+    /// Where its proxy to replicas listens, if it has one.
+    pub proxy_replicas: Option<SocketAddr>,
 }
 
 /// Who the monitor is to the nodes.

@@ -25,8 +25,15 @@ pub struct Proxy {
     pub indeterminate: Indeterminate,
     /// How many threads serve the clients of one group.
     pub threads: usize,
-    /// Whether requests that depend on nothing but keys share connections to the primary.
+    /// Whether requests that depend on nothing but keys share connections to the server.
     pub share: bool,
+    /// How old what a replica holds may be, for those who read from replicas; zero is as old as it
+    /// likes.
+    pub replica_max_lag: Duration,
+    /// How many bytes of the stream a replica may lack; zero is as many as it likes.
+    pub replica_max_lag_bytes: u64,
+    /// Whether reads go to the primary while no replica is fit.
+    pub replica_fallback: bool,
 }
 
 /// What becomes of requests whose outcome is unknown.
@@ -53,6 +60,9 @@ impl Default for Proxy {
             indeterminate: Indeterminate::Disconnect,
             threads: 1,
             share: true,
+            replica_max_lag: Duration::from_secs(5),
+            replica_max_lag_bytes: 0,
+            replica_fallback: true,
         }
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct Settings {
     pub notification_script: Option<PathBuf>,
     pub client_reconfig_script: Option<PathBuf>,
     pub proxy: Option<Door>,
+    pub proxy_replicas: Option<Door>,
 }
 
 impl Settings {
@@ -57,6 +58,7 @@ impl Settings {
                 .client_reconfig_script
                 .or_else(|| below.client_reconfig_script.clone()),
             proxy: self.proxy.or(below.proxy),
+            proxy_replicas: self.proxy_replicas.or(below.proxy_replicas),
         }
     }
 
@@ -96,6 +98,7 @@ impl Settings {
                 client_reconfig: self.client_reconfig_script,
             },
             proxy: self.proxy.and_then(Door::address),
+            proxy_replicas: self.proxy_replicas.and_then(Door::address),
         })
     }
 }

@@ -79,6 +79,7 @@ fn proxy((address, counters): &(SocketAddr, std::sync::Arc<Counters>)) -> Value 
         "expired": counters.expired.get(),
         "replayed": counters.replayed.get(),
         "indeterminate": counters.indeterminate.get(),
+        "moved": counters.moved.get(),
         "dropped": counters.dropped.get(),
     })
 }

@@ -8,14 +8,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rcm_core::id::GroupName;
+use rcm_core::status::Status;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_local};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::client::Client;
 use super::counters::Counters;
+use super::replicas::{Berths, Pilot};
 use super::room::Room;
 use super::route::{Guide, Route};
 use super::socket;
@@ -28,12 +30,25 @@ use crate::driver::AskedToHold;
 pub(super) struct Door {
     pub(super) group: GroupName,
     pub(super) listener: std::net::TcpListener,
-    pub(super) source: Source,
-    pub(super) asked: AskedToHold,
+    pub(super) towards: Towards,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     pub(super) counters: Arc<Counters>,
+}
+
+/// Whose clients a thread serves.
+pub(super) enum Towards {
+    /// The primary's; and who asks it to hold.
+    Primary(Source, AskedToHold),
+    /// The replicas'.
+    Replicas(watch::Receiver<Arc<Status>>),
+}
+
+/// Where clients are led.
+enum Rooms {
+    One(Rc<Room>),
+    Several(Rc<Berths>),
 }
 
 /// The pause after an accept that failed, which it does for want of file descriptors.
@@ -67,8 +82,7 @@ impl Door {
         let Self {
             group,
             listener,
-            source,
-            asked,
+            towards,
             mut stop,
             settings,
             clock,
@@ -77,10 +91,22 @@ impl Door {
         let drain_within = settings.drain_within;
         let route = watch::Sender::new(Route::default());
         let room = Room::new(settings, clock, counters, route.subscribe());
-        let room = Rc::new(room);
-        let following = spawn_local(Rc::clone(&room).follow());
-        let guide = Guide::new(source, asked, stop.clone(), route, Rc::clone(&room));
-        let guiding = spawn_local(guide.run());
+        let mut guiding = JoinSet::new();
+        let rooms = match towards {
+            Towards::Primary(source, asked) => {
+                let room = Rc::new(room);
+                guiding.spawn_local(Rc::clone(&room).follow());
+                let guide = Guide::new(source, asked, stop.clone(), route, Rc::clone(&room));
+                guiding.spawn_local(guide.run());
+                Rooms::One(room)
+            }
+            Towards::Replicas(status) => {
+                let berths = Rc::new(Berths::new(&room));
+                let pilot = Pilot::new(status, stop.clone(), Rc::clone(&berths), &room);
+                guiding.spawn_local(pilot.run());
+                Rooms::Several(berths)
+            }
+        };
         let mut clients = JoinSet::new();
         let listener = match TcpListener::from_std(listener) {
             Ok(listener) => listener,
@@ -92,7 +118,7 @@ impl Door {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => admit(stream, peer, &room, &mut clients),
+                    Ok((stream, peer)) => admit(stream, peer, &rooms.next(), &mut clients),
                     Err(error) => {
                         tracing::warn!(group = group.as_str(), "proxy: cannot accept: {error}");
                         sleep(ACCEPT_AGAIN).await;
@@ -114,8 +140,16 @@ impl Door {
             let left = clients.len();
             tracing::warn!(group = group.as_str(), "proxy: {left} clients are cut off");
         }
-        guiding.abort();
-        following.abort();
+    }
+}
+
+impl Rooms {
+    /// The room of the next client.
+    fn next(&self) -> Rc<Room> {
+        match self {
+            Self::One(room) => Rc::clone(room),
+            Self::Several(berths) => berths.next(),
+        }
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Counters {
     pub replayed: Counter,
     /// Requests whose outcome is unknown.
     pub indeterminate: Counter,
+    /// Times that a client was moved to another server, of those that read from replicas: because its
+    /// server was not fit any more, or another one was.
+    pub moved: Counter,
     /// Clients disconnected because of what they or their servers did, not by their own will.
     pub dropped: Counter,
 }

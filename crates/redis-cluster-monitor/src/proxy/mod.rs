@@ -1,6 +1,8 @@
 //! A door for programs that know one host and port: requests go to the primary in office, and wait
 //! while there is none.
 //!
+//! A second one leads to replicas, for programs that only read.
+//!
 //! Decided here: which thread serves whom, and how it begins and ends. Who the primary is comes from
 //! the published status. Each thread has its own listener and its own copy of the route, so that
 //! nothing is shared between cores while requests pass, and the monitor's own thread does nothing of
@@ -12,6 +14,7 @@ mod counters;
 mod line;
 pub mod monitors;
 mod relay;
+mod replicas;
 mod room;
 mod route;
 mod session;
@@ -27,7 +30,7 @@ use rcm_core::id::GroupName;
 use rcm_core::status::Status;
 use tokio::sync::watch;
 
-use self::accept::Door;
+use self::accept::{Door, Towards};
 pub use self::counters::{Counter, Counters};
 use self::monitors::Monitors;
 pub use self::relay::{Over, Relay};
@@ -92,7 +95,25 @@ impl Proxy {
             join_holders,
         } = group;
         let source = Source::Here(status);
-        Self::open(&name, &source, join_holders, address, settings, clock)
+        Self::to_primary(&name, &source, join_holders, address, settings, clock)
+    }
+
+    /// Serves clients of a group that only read, from its replicas.
+    pub fn to_replicas(
+        name: &GroupName,
+        status: &watch::Receiver<Arc<Status>>,
+        address: SocketAddr,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let towards = &mut || Towards::Replicas(status.clone());
+        let proxy = Self::open(name, towards, address, settings, clock)?;
+        let address = proxy.address;
+        tracing::info!(
+            group = name.as_str(),
+            "proxy to replicas: listening on {address}"
+        );
+        Ok(proxy)
     }
 
     /// The same, led by monitors elsewhere.
@@ -105,13 +126,28 @@ impl Proxy {
         let source = Source::Elsewhere(monitors.lead());
         let name = monitors.group();
         let mut join_holders = || monitors.join_holders();
-        Self::open(name, &source, &mut join_holders, address, settings, clock)
+        Self::to_primary(name, &source, &mut join_holders, address, settings, clock)
     }
 
-    fn open(
+    fn to_primary(
         name: &GroupName,
         source: &Source,
         join_holders: &mut dyn FnMut() -> AskedToHold,
+        address: SocketAddr,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let towards = &mut || Towards::Primary(source.clone(), join_holders());
+        let proxy = Self::open(name, towards, address, settings, clock)?;
+        let address = proxy.address;
+        tracing::info!(group = name.as_str(), "proxy: listening on {address}");
+        Ok(proxy)
+    }
+
+    /// `towards` is asked once for each thread.
+    fn open(
+        name: &GroupName,
+        towards: &mut dyn FnMut() -> Towards,
         address: SocketAddr,
         settings: &Settings,
         clock: Clock,
@@ -138,8 +174,7 @@ impl Proxy {
             let door = Door {
                 group: name.clone(),
                 listener,
-                source: source.clone(),
-                asked: join_holders(),
+                towards: towards(),
                 stop: stopped.clone(),
                 settings: settings.clone(),
                 clock,
@@ -151,7 +186,6 @@ impl Proxy {
             })?;
             running.push(thread);
         }
-        tracing::info!(group = name.as_str(), "proxy: listening on {address}");
         Ok(Self {
             address,
             counters,

@@ -1,4 +1,4 @@
-//! What all clients of a group on one thread share.
+//! What clients of a group on one thread share, who are at the same server.
 //!
 //! Nothing in it is touched by another thread, except for counters that readers look at.
 
@@ -16,30 +16,37 @@ use super::route::Route;
 use crate::clock::Clock;
 use crate::config::Proxy as Settings;
 
+/// What a request is answered that has waited too long.
+const EXPIRED: &str = "NOPRIMARY no primary took the command in time; it was not executed";
+/// And what among readers.
+const EXPIRED_READ: &str = "NOREPLICA no replica took the command in time; it was not executed";
 /// As much is read at once.
 const SCRATCH: usize = 64 * 1024;
 
-/// What all clients of a group on one thread share.
+/// What clients of a group on one thread share, who are at the same server.
 pub(super) struct Room {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     pub(super) counters: Arc<Counters>,
+    /// What a request is answered that has waited too long.
+    pub(super) expired: &'static str,
     route: watch::Receiver<Route>,
     /// Connections that several clients use.
     pub(super) lines: Lines,
     /// Where everybody reads into.
-    pub(super) scratch: RefCell<Box<[u8]>>,
+    pub(super) scratch: Rc<RefCell<Box<[u8]>>>,
+    clients: Cell<usize>,
     /// Clients that wait for a reply.
     busy: Cell<usize>,
     calm: Notify,
     /// Bytes that wait for a primary.
-    held: Cell<usize>,
+    held: Rc<Cell<usize>>,
     /// Who wants to know when the route changes.
     tasks: RefCell<BTreeMap<u64, Waker>>,
     next_task: Cell<u64>,
 }
 
-/// Whether one client waits for a reply, as the room knows.
+/// One client in its room: whether it waits for a reply, and how much of it waits for a primary.
 pub(super) struct Busy {
     room: Rc<Room>,
     waits: bool,
@@ -57,15 +64,33 @@ impl Room {
             settings,
             clock,
             counters,
+            expired: EXPIRED,
             route,
             lines: Lines::default(),
-            scratch: RefCell::new(vec![0; SCRATCH].into()),
+            scratch: Rc::new(RefCell::new(vec![0; SCRATCH].into())),
+            clients: Cell::new(0),
             busy: Cell::new(0),
             calm: Notify::new(),
-            held: Cell::new(0),
+            held: Rc::default(),
             tasks: RefCell::default(),
             next_task: Cell::new(0),
         }
+    }
+
+    /// A room for clients on the same thread who only read, and are led elsewhere.
+    pub(super) fn beside(&self, route: watch::Receiver<Route>) -> Self {
+        let (settings, counters) = (self.settings.clone(), Arc::clone(&self.counters));
+        Self {
+            expired: EXPIRED_READ,
+            scratch: Rc::clone(&self.scratch),
+            held: Rc::clone(&self.held),
+            ..Self::new(settings, self.clock, counters, route)
+        }
+    }
+
+    /// How many clients it has.
+    pub(super) const fn clients(&self) -> usize {
+        self.clients.get()
     }
 
     /// The number of a task that wants to know when the route changes.
@@ -113,7 +138,8 @@ impl Room {
 }
 
 impl Busy {
-    pub(super) const fn new(room: Rc<Room>) -> Self {
+    pub(super) fn new(room: Rc<Room>) -> Self {
+        room.clients.set(room.clients.get() + 1);
         Self {
             room,
             waits: false,
@@ -149,5 +175,6 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.set(false);
         self.hold(0);
+        self.room.clients.set(self.room.clients.get() - 1);
     }
 }

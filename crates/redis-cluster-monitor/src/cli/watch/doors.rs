@@ -27,6 +27,7 @@ pub(super) struct Plan {
     scripts: Scripts,
     policy: Policy,
     proxy: Option<SocketAddr>,
+    proxy_replicas: Option<SocketAddr>,
 }
 
 impl Plan {
@@ -35,6 +36,7 @@ impl Plan {
             scripts: group.scripts.clone(),
             policy: group.policy.clone(),
             proxy: group.proxy,
+            proxy_replicas: group.proxy_replicas,
         }
     }
 }
@@ -106,24 +108,29 @@ impl Doors {
     }
 }
 
-/// A proxy for each group that has an address for one.
+/// Proxies for each group that has addresses for them.
 fn open_proxies(
     groups: &[(&Handle, Plan)],
     settings: &ProxySettings,
     shared: &Shared,
 ) -> Result<Vec<(GroupName, Proxy)>> {
-    let wanted = groups
-        .iter()
-        .filter_map(|(handle, plan)| Some((handle, plan.proxy?)));
     let mut proxies = Vec::new();
-    for (handle, address) in wanted {
-        let followed = Followed {
-            name: handle.name().clone(),
-            status: handle.status(),
-            join_holders: &mut || handle.join_holders(),
-        };
-        let proxy = Proxy::start(followed, address, settings, shared.clock)?;
-        proxies.push((handle.name().clone(), proxy));
+    for (handle, plan) in groups {
+        let name = handle.name();
+        if let Some(address) = plan.proxy {
+            let followed = Followed {
+                name: name.clone(),
+                status: handle.status(),
+                join_holders: &mut || handle.join_holders(),
+            };
+            let proxy = Proxy::start(followed, address, settings, shared.clock)?;
+            proxies.push((name.clone(), proxy));
+        }
+        if let Some(address) = plan.proxy_replicas {
+            let status = &handle.status();
+            let proxy = Proxy::to_replicas(name, status, address, settings, shared.clock)?;
+            proxies.push((name.clone(), proxy));
+        }
     }
     Ok(proxies)
 }

@@ -154,6 +154,7 @@ fn setup(group: Group, shared: &Shared) -> Setup {
         rename_commands,
         scripts: _,
         proxy: _,
+        proxy_replicas: _,
     } = group;
     let owner = Owner {
         deployment: shared.store.deployment().clone(),

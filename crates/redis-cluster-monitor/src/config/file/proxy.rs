@@ -14,6 +14,9 @@ const KEYS: &[&str] = &[
     "idle_after",
     "indeterminate",
     "max_clients",
+    "replica_fallback",
+    "replica_max_lag",
+    "replica_max_lag_bytes",
     "share",
     "slow_after",
     "threads",
@@ -32,6 +35,7 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
             "slow_after" => &mut proxy.slow_after,
             "idle_after" => &mut proxy.idle_after,
             "drain_within" => &mut proxy.drain_within,
+            "replica_max_lag" => &mut proxy.replica_max_lag,
             "hold_bytes" | "max_clients" | "threads" => {
                 let number = number(reader, key, value);
                 let place = match key.get_ref().as_ref() {
@@ -42,8 +46,17 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
                 *place = number.unwrap_or(*place);
                 continue;
             }
-            "share" => {
-                proxy.share = reader.truth(key, value).unwrap_or(proxy.share);
+            "replica_max_lag_bytes" => {
+                let bytes = number(reader, key, value).and_then(|bytes| bytes.try_into().ok());
+                proxy.replica_max_lag_bytes = bytes.unwrap_or_default();
+                continue;
+            }
+            "share" | "replica_fallback" => {
+                let place = match key.get_ref().as_ref() {
+                    "share" => &mut proxy.share,
+                    _ => &mut proxy.replica_fallback,
+                };
+                *place = reader.truth(key, value).unwrap_or(*place);
                 continue;
             }
             "indeterminate" => {
@@ -62,10 +75,10 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
     proxy
 }
 
-/// Only what happens to idle clients can be turned off.
+/// Only what happens to idle clients, and how old a replica may be, can be turned off.
 fn period(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Duration> {
     let text = reader.text(key, value)?;
-    if key.get_ref() == "idle_after" {
+    if ["idle_after", "replica_max_lag"].contains(&key.get_ref().as_ref()) {
         return reader.duration(duration::parse_or_off(text), value);
     }
     let period = reader.duration(duration::parse(text), value)?;

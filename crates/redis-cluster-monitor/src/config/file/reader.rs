@@ -170,7 +170,7 @@ impl Reader {
 }
 
 fn is_duration(key: &str) -> bool {
-    ["_after", "_every", "_for", "_within"]
+    ["_after", "_every", "_for", "_lag", "_within"]
         .iter()
         .any(|end| key.ends_with(end))
 }

@@ -87,8 +87,6 @@ const BUFFER: usize = 64 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// How long a client that needed a connection of its own keeps it.
 const APART: Duration = Duration::from_secs(1);
-/// What a request is answered that has waited too long.
-const EXPIRED: &str = "NOPRIMARY no primary took the command in time; it was not executed";
 
 impl Client {
     pub(super) fn new(down: TcpStream, room: Rc<Room>) -> Self {
@@ -254,7 +252,7 @@ impl Client {
         }
         self.busy.hold(self.input.len());
         if now.since(since) >= self.room.settings.hold_for || self.room.is_full() {
-            let expired = self.session.refuse(&mut self.input, EXPIRED);
+            let expired = self.session.refuse(&mut self.input, self.room.expired);
             self.room.counters.expired.add(expired);
             self.end_hold();
         }

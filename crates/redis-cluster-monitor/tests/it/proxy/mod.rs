@@ -4,6 +4,7 @@ mod beside;
 mod every_command;
 mod every_point;
 mod libraries;
+mod replicas;
 mod shared;
 pub(crate) mod switch;
 mod transparent;
