@@ -27,6 +27,8 @@ pub struct Proxy {
     pub threads: usize,
     /// Whether requests that depend on nothing but keys share connections to the primary.
     pub share: bool,
+    /// Whether clients that ask for it are told of failovers.
+    pub notifications: bool,
 }
 
 /// What becomes of requests whose outcome is unknown.
@@ -53,6 +55,7 @@ impl Default for Proxy {
             indeterminate: Indeterminate::Disconnect,
             threads: 1,
             share: true,
+            notifications: false,
         }
     }
 }

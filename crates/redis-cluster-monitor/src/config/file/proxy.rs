@@ -14,6 +14,7 @@ const KEYS: &[&str] = &[
     "idle_after",
     "indeterminate",
     "max_clients",
+    "notifications",
     "share",
     "slow_after",
     "threads",
@@ -42,8 +43,13 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
                 *place = number.unwrap_or(*place);
                 continue;
             }
-            "share" => {
-                proxy.share = reader.truth(key, value).unwrap_or(proxy.share);
+            "notifications" | "share" => {
+                let truth = reader.truth(key, value);
+                let place = match key.get_ref().as_ref() {
+                    "share" => &mut proxy.share,
+                    _ => &mut proxy.notifications,
+                };
+                *place = truth.unwrap_or(*place);
                 continue;
             }
             "indeterminate" => {
