@@ -35,7 +35,7 @@ sim: toolchain ## try the decisions on ten thousand simulated storms
 
 bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three hours; bench/README.md has the parts
 	@scripts/servers test
-	@scripts/servers haproxy
+	@scripts/servers proxies
 	$(CARGO) build --release --package redis-cluster-monitor
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- all --summary bench/results/latest.md
 

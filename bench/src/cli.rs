@@ -10,7 +10,7 @@ use redis_cluster_monitor::local::{Binary, Library, Version};
 
 use crate::FOLDER;
 use crate::contender::{Contender, Tools};
-use crate::scenario::{self, Bed, Fault, Scenario, Strain, Victims};
+use crate::scenario::{self, Bed, Fault, Load, Scenario, Strain, Victims};
 use crate::session::{Round, Turn};
 
 /// How many groups there are in `idle` and `scale`.
@@ -50,6 +50,9 @@ pub(crate) enum Command {
         #[arg(long = "kill", value_name = "NUMBER")]
         victims: Vec<Victims>,
     },
+    /// What a proxy costs beside others and none: throughput, latency, CPU time, memory, and the wait of
+    /// a writer at a switchover. Linux only.
+    Proxy,
     /// Every scenario.
     All,
     /// What client libraries make of a crash, a switchover and a hang; installs nothing, see
@@ -145,6 +148,7 @@ impl Command {
             Self::False { .. } => "false",
             Self::Idle => "idle",
             Self::Scale { .. } => "scale",
+            Self::Proxy => "proxy",
             Self::All => "all",
             Self::Clients { .. } => "clients",
             Self::Report { .. } => "report",
@@ -164,6 +168,11 @@ impl Command {
             Self::Idle => idle(),
             Self::Scale { victims } if victims.is_empty() => options.scale(),
             Self::Scale { victims } => scenario::of_scale(&options.sizes(), victims),
+            Self::Proxy => {
+                let mut all = options.loads();
+                all.push(Scenario::Switchover);
+                all
+            }
             Self::All => {
                 let mut faults = Scenario::FAULTS.to_vec();
                 faults.retain(|fault| match fault.left_out(options.quick) {
@@ -173,7 +182,12 @@ impl Command {
                     }
                     None => true,
                 });
-                let all = [faults, strained(&Strain::ALL), options.fleets()];
+                let all = [
+                    faults,
+                    strained(&Strain::ALL),
+                    options.fleets(),
+                    options.loads(),
+                ];
                 all.concat()
             }
             Self::Clients {
@@ -191,6 +205,11 @@ impl Options {
             [] => SIZES.to_vec(),
             chosen => chosen.to_vec(),
         }
+    }
+
+    fn loads(&self) -> Vec<Scenario> {
+        let loads = Load::all(self.quick).into_iter();
+        loads.map(Scenario::Proxy).collect()
     }
 
     fn scale(&self) -> Vec<Scenario> {

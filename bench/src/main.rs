@@ -62,6 +62,7 @@ fn start(cli: &Cli) -> anyhow::Result<()> {
         | Command::False { .. }
         | Command::Idle
         | Command::Scale { .. }
+        | Command::Proxy
         | Command::All) => measure(&command.scenarios(options), command.name(), options).map(drop),
     }
 }

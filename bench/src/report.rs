@@ -59,8 +59,9 @@ pub(crate) fn summary(line: &Line) -> String {
     }
     let shown = line.figures.iter().filter(|(figure, _)| {
         use Figure::{
-            ClientErrors, ClientOutageMs, CpuMs, FalseFailovers, FollowingMs, LostLoyalWrites,
-            LostWrites, MemoryMb, OutageMs, PromotedAfterRefusedMs, PromotedAllMs, PromotedMs,
+            ClientErrors, ClientOutageMs, CpuMs, CpuPerRequestUs, FalseFailovers, FollowingMs,
+            LatencyP50Ms, LatencyP99Ms, LostLoyalWrites, LostWrites, MemoryMb, MemoryPerClientKb,
+            OutageMs, PromotedAfterRefusedMs, PromotedAllMs, PromotedMs, RequestsPerS,
             StalePrimaryMs, StaleWrites,
         };
         [
@@ -78,6 +79,11 @@ pub(crate) fn summary(line: &Line) -> String {
             StalePrimaryMs,
             CpuMs,
             MemoryMb,
+            RequestsPerS,
+            LatencyP50Ms,
+            LatencyP99Ms,
+            CpuPerRequestUs,
+            MemoryPerClientKb,
         ]
         .contains(figure)
     });

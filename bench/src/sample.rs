@@ -38,7 +38,12 @@ impl Sample {
 
     /// The smallest value that is not exceeded by `percent` of all.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
-        let rank = (self.0.len() * percent).div_ceil(100);
+        self.permille(percent * 10)
+    }
+
+    /// The smallest value that is not exceeded by so many of a thousand.
+    pub(crate) fn permille(&self, share: usize) -> f64 {
+        let rank = (self.0.len() * share).div_ceil(1000);
         self.0[rank.max(1) - 1]
     }
 
@@ -55,6 +60,7 @@ mod tests {
     fn percentiles_are_values_of_the_sample() {
         let sample = Sample::new((1..=200).rev().map(f64::from).collect()).unwrap();
         assert_eq!(sample.percentile(99).to_string(), "198");
+        assert_eq!(sample.permille(999).to_string(), "200");
         assert_eq!(sample.max().to_string(), "200");
         assert_eq!(sample.median().to_string(), "100.5");
         assert_eq!(Sample::new(Vec::new()), None);

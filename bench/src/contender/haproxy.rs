@@ -9,118 +9,37 @@ use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use redis_cluster_monitor::local::{Client, Reply};
+use anyhow::{Context, ensure};
 
-use super::phase::Phase;
-use super::program::Program;
-use super::{Running, port};
-use crate::stop;
+use super::behind::Front;
+use super::port;
 
 /// How often every node is asked; one answer is enough to believe it.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-const READY_DEADLINE: Duration = Duration::from_secs(20);
-const ASK_EVERY: Duration = Duration::from_millis(50);
-/// It takes every node for a primary until it has asked, and uses them in turn.
-const IN_A_ROW: usize = 9;
-
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Debian does not put it where everybody looks.
 const PLACES: [&str; 2] = ["haproxy", "/usr/sbin/haproxy"];
 
-/// Somebody who watches, behind an `HAProxy`.
-pub(super) struct Behind {
-    program: Program,
-    address: SocketAddr,
-    version: String,
-    running: Box<dyn Running>,
-}
-
-impl Behind {
-    pub(super) fn start(running: Box<dyn Running>, nodes: &[SocketAddr]) -> anyhow::Result<Self> {
-        let (binary, version) = find()?;
-        let address = port::free([127, 0, 0, 1].into())?;
-        let folder = tempfile::Builder::new().prefix("rcm-haproxy-").tempdir()?;
-        let config = folder.path().join("haproxy.cfg");
-        fs::write(&config, configuration(address, nodes)?)?;
-        let mut command = Command::new(binary);
-        // In the foreground, one process.
-        command.arg("-db").arg("-f").arg(config);
-        let mut behind = Self {
-            program: Program::start(command, folder)?,
-            address,
-            version,
-            running,
-        };
-        behind.wait_until_ready()?;
-        Ok(behind)
-    }
-
-    fn wait_until_ready(&mut self) -> anyhow::Result<()> {
-        let what = "HAProxy leading to a primary";
-        stop::wait_for(READY_DEADLINE, ASK_EVERY, what, || {
-            if let Some(status) = self.program.ended() {
-                bail!("HAProxy ended ({status}):\n{}", self.program.log_tail(20));
-            }
-            Ok((0..IN_A_ROW).all(|_| leads_to_a_primary(self.address)))
-        })
-    }
-}
-
-impl Running for Behind {
-    fn pids(&self) -> Vec<u32> {
-        let mut pids = self.running.pids();
-        pids.push(self.program.pid());
-        pids
-    }
-
-    fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>> {
-        self.running.sentinels()
-    }
-
-    fn proxy(&self) -> Option<SocketAddr> {
-        Some(self.address)
-    }
-
-    fn phases(&self, group: &str, fault: SystemTime) -> Vec<Phase> {
-        self.running.phases(group, fault)
-    }
-
-    fn kill_acting(&mut self) -> anyhow::Result<bool> {
-        self.running.kill_acting()
-    }
-
-    fn restart_killed(&mut self) -> anyhow::Result<()> {
-        self.running.restart_killed()
-    }
-
-    fn version(&self) -> String {
-        format!("{} with {}", self.running.version(), self.version)
-    }
-
-    fn parameters(&self) -> BTreeMap<String, String> {
-        let mut parameters = self.running.parameters();
-        let every = humantime::format_duration(CHECK_EVERY).to_string();
-        parameters.insert("haproxy-inter".into(), every);
-        parameters
-    }
-
-    fn log(&self) -> String {
-        [self.running.log(), self.program.log()].join("\n")
-    }
-
-    fn log_tail(&self) -> String {
-        [self.running.log_tail(), self.program.log_tail(8)].join("\n")
-    }
-}
-
-fn leads_to_a_primary(address: SocketAddr) -> bool {
-    let role = Client::connect(address, CLIENT_TIMEOUT).and_then(|mut its| its.command(&["ROLE"]));
-    matches!(role, Ok(Reply::Array(words)) if words.first() == Some(&Reply::Bulk(b"master".into())))
+pub(super) fn front(nodes: &[SocketAddr]) -> anyhow::Result<Front> {
+    let (binary, version) = find()?;
+    let address = port::free([127, 0, 0, 1].into())?;
+    let folder = tempfile::Builder::new().prefix("rcm-haproxy-").tempdir()?;
+    let config = folder.path().join("haproxy.cfg");
+    fs::write(&config, configuration(address, nodes)?)?;
+    let mut command = Command::new(binary);
+    command.arg("-db").arg("-f").arg(config);
+    let every = humantime::format_duration(CHECK_EVERY).to_string();
+    Ok(Front {
+        name: "HAProxy",
+        version,
+        address,
+        command,
+        folder,
+        parameters: BTreeMap::from([("haproxy-inter".to_owned(), every)]),
+        question: &["ROLE"],
+    })
 }
 
 fn configuration(address: SocketAddr, nodes: &[SocketAddr]) -> anyhow::Result<String> {

@@ -3,7 +3,9 @@
 //! `redis-sentinel:down-after=500ms,count=3` is how one is written, on the command line as in the
 //! results. A new contender is a variant here and a file beside this one.
 
+mod behind;
 mod haproxy;
+mod nutcracker;
 mod ours;
 mod phase;
 mod port;
@@ -57,6 +59,8 @@ enum Via {
     Proxy,
     /// They know the address of an `HAProxy` that looks for a primary by itself.
     Haproxy,
+    /// They know the address of a nutcracker that leads to the first node.
+    Nutcracker,
 }
 
 /// A group that is to be watched. The first node is the primary.
@@ -82,6 +86,11 @@ pub(crate) trait Running {
 
     /// Where clients connect that know one address, if there is such a place.
     fn proxy(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// The process that listens there.
+    fn front(&self) -> Option<u32> {
         None
     }
 
@@ -122,13 +131,18 @@ impl Contender {
             Kind::RedisSentinel => self.sentinels(Version::System, groups)?,
             Kind::ValkeySentinel => self.sentinels(Version::Valkey9, groups)?,
         };
-        if self.via != Via::Haproxy {
+        let (Via::Haproxy | Via::Nutcracker) = self.via else {
             return Ok(running);
-        }
-        let [group] = groups else {
-            bail!("HAProxy stands before one group");
         };
-        Ok(Box::new(haproxy::Behind::start(running, &group.nodes)?))
+        let [group] = groups else {
+            bail!("a proxy stands before one group");
+        };
+        let front = if self.via == Via::Haproxy {
+            haproxy::front(&group.nodes)?
+        } else {
+            nutcracker::front(*group.nodes.first().context("a group has a node")?)?
+        };
+        Ok(Box::new(behind::Behind::start(running, front)?))
     }
 
     /// How a client finds the primary of `group`, which `watch` looks at.
@@ -144,7 +158,7 @@ impl Contender {
                 sentinels: running.sentinels()?,
                 group: group.to_owned(),
             },
-            Via::Proxy | Via::Haproxy => {
+            Via::Proxy | Via::Haproxy | Via::Nutcracker => {
                 Route::Proxy(running.proxy().context("there is no proxy")?)
             }
         })
@@ -172,7 +186,13 @@ impl Kind {
 }
 
 impl Via {
-    const ALL: [Self; 4] = [Self::Direct, Self::Sentinel, Self::Proxy, Self::Haproxy];
+    const ALL: [Self; 5] = [
+        Self::Direct,
+        Self::Sentinel,
+        Self::Proxy,
+        Self::Haproxy,
+        Self::Nutcracker,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -180,14 +200,14 @@ impl Via {
             Self::Sentinel => "sentinel",
             Self::Proxy => "proxy",
             Self::Haproxy => "haproxy",
+            Self::Nutcracker => "nutcracker",
         }
     }
 
     fn parse(name: &str, kind: Kind) -> anyhow::Result<Self> {
         let has = |via: &Self| match via {
-            Self::Direct | Self::Sentinel => true,
+            Self::Direct | Self::Sentinel | Self::Haproxy | Self::Nutcracker => true,
             Self::Proxy => kind == Kind::Ours,
-            Self::Haproxy => kind != Kind::Ours,
         };
         let known: Vec<_> = Self::ALL.into_iter().filter(has).collect();
         let names = || known.iter().map(|via| via.name()).collect::<Vec<_>>();
@@ -283,8 +303,8 @@ mod tests {
                 "the quorum is larger than the count",
             ),
             (
-                "ours:via=haproxy",
-                "via=haproxy is none of direct, sentinel, proxy",
+                "redis-sentinel:via=proxy",
+                "via=proxy is none of direct, sentinel, haproxy, nutcracker",
             ),
         ] {
             let error = text.parse::<Contender>().unwrap_err().to_string();

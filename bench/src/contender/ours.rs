@@ -147,6 +147,10 @@ impl Running for Ours {
         self.proxy
     }
 
+    fn front(&self) -> Option<u32> {
+        self.proxy.map(|_| self.program.pid())
+    }
+
     fn phases(&self, group: &str, fault: SystemTime) -> Vec<Phase> {
         let log = self.program.log();
         let events = log.lines().filter_map(event);

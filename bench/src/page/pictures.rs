@@ -35,6 +35,16 @@ const DISTRIBUTIONS: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// What is drawn of a proxy's loads of small values: title, file, pipeline.
+const THROUGHPUTS: [(&str, &str, &str); 2] = [
+    (
+        "Requests through a proxy: 1, 50 and 500 clients",
+        "proxy.svg",
+        "1",
+    ),
+    ("The same, 16 requests at once", "proxy-pipeline.svg", "16"),
+];
+
 /// All that can be drawn of these lines.
 pub(super) fn draw(lines: &[Line]) -> Vec<Picture> {
     let distributions = DISTRIBUTIONS.iter().filter_map(|&(title, file, scenario)| {
@@ -42,7 +52,46 @@ pub(super) fn draw(lines: &[Line]) -> Vec<Picture> {
         let svg = plot::distribution(&plain(title), &samples);
         (!samples.is_empty()).then_some(Picture { title, file, svg })
     });
-    distributions.chain(timeline(lines)).collect()
+    let throughputs = THROUGHPUTS.iter().filter_map(|&(title, file, pipeline)| {
+        let loads = loads(lines, pipeline);
+        let svg = plot::throughput(title, &loads);
+        (!loads.is_empty()).then_some(Picture { title, file, svg })
+    });
+    let all = distributions.chain(timeline(lines)).chain(throughputs);
+    all.collect()
+}
+
+/// What each contender made of more and more clients: latency, and requests per second.
+fn loads<'a>(lines: &'a [Line], pipeline: &str) -> Vec<(&'a str, Vec<(f64, f64)>)> {
+    let is = |line: &Line, name: &str, value: &str| {
+        line.parameters.get(name).is_some_and(|its| its == value)
+    };
+    let of_load = |line: &&Line| {
+        line.scenario == "proxy-throughput"
+            && is(line, "pipeline", pipeline)
+            && is(line, "bytes", "64")
+    };
+    let its: Vec<_> = lines.iter().filter(of_load).collect();
+    let contenders = in_order(its.iter().map(|line| line.contender.as_str()));
+    let clients = in_order(its.iter().filter_map(|line| {
+        let clients = line.parameters.get("connections")?;
+        Some(clients.as_str())
+    }));
+    let point = |contender: &str, clients: &str| {
+        let its = its
+            .iter()
+            .filter(|line| line.contender == contender && is(line, "connections", clients));
+        let its: Vec<_> = its.copied().collect();
+        let median = |figure| Some(Sample::of(&its, figure)?.median());
+        Some((median(Figure::LatencyP50Ms)?, median(Figure::RequestsPerS)?))
+    };
+    let points = |contender: &'a str| {
+        let points = clients
+            .iter()
+            .filter_map(|clients| point(contender, clients));
+        (contender, points.collect())
+    };
+    contenders.into_iter().map(points).collect()
 }
 
 fn timeline(lines: &[Line]) -> Option<Picture> {

@@ -6,9 +6,11 @@ mod axis;
 mod chart;
 mod distribution;
 mod svg;
+mod throughput;
 mod timeline;
 
 pub(crate) use distribution::distribution;
+pub(crate) use throughput::throughput;
 pub(crate) use timeline::timeline;
 
 /// Colours that people with any eyes can tell apart.

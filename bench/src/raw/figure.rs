@@ -78,6 +78,18 @@ pub(crate) enum Figure {
     WakeupsPerS,
     /// Packets on the loopback interface in a second of the window, less those without a contender.
     PacketsPerS,
+    /// Requests that were answered in a second of full load.
+    RequestsPerS,
+    /// How long half of the requests took at most; of several commands, the slowest.
+    LatencyP50Ms,
+    /// The same of 99 of 100.
+    LatencyP99Ms,
+    /// The same of 999 of 1000.
+    LatencyP999Ms,
+    /// CPU time per request of the process that stands before the server.
+    CpuPerRequestUs,
+    /// Resident memory that a client without requests takes of that process.
+    MemoryPerClientKb,
 }
 
 impl Figure {
@@ -116,6 +128,12 @@ impl Figure {
             Self::Processes => "processes",
             Self::WakeupsPerS => "wakeups_per_s",
             Self::PacketsPerS => "packets_per_s",
+            Self::RequestsPerS => "requests_per_s",
+            Self::LatencyP50Ms => "latency_p50_ms",
+            Self::LatencyP99Ms => "latency_p99_ms",
+            Self::LatencyP999Ms => "latency_p999_ms",
+            Self::CpuPerRequestUs => "cpu_per_request_us",
+            Self::MemoryPerClientKb => "memory_per_client_kb",
         }
     }
 
@@ -181,6 +199,8 @@ mod tests {
             Figure::LostOldWrites,
             Figure::SecondPromotedMs,
             Figure::PacketsPerS,
+            Figure::LatencyP999Ms,
+            Figure::CpuPerRequestUs,
         ] {
             let json = serde_json::to_string(&figure).unwrap();
             assert_eq!(json, format!("{:?}", figure.name()));

@@ -4,6 +4,7 @@ mod client;
 mod fault;
 mod fleet;
 mod idle;
+mod proxy;
 mod scale;
 mod stage;
 mod stress;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use redis_cluster_monitor::local::{Binary, Library};
 
 pub(crate) use client::Fault;
+pub(crate) use proxy::Load;
 pub(crate) use scale::Victims;
 pub(crate) use stress::Strain;
 
@@ -58,6 +60,9 @@ pub(crate) enum Scenario {
     /// Of so many groups, so many primaries are killed at once.
     #[command(skip)]
     Scale(usize, Victims),
+    /// What a proxy before one server costs.
+    #[command(skip)]
+    Proxy(Load),
     /// What a client library makes of it.
     #[command(skip)]
     Client(Fault, Library),
@@ -141,6 +146,7 @@ impl Scenario {
             Self::False(strain) => strain.name(),
             Self::Idle(_) => "idle",
             Self::Scale(..) => "scale",
+            Self::Proxy(load) => load.name(),
             Self::Client(fault, _) => fault.name(),
         }
     }
@@ -150,7 +156,9 @@ impl Scenario {
     pub(crate) fn contenders(self, is_quick: bool) -> &'static [&'static str] {
         const OURS_AND_SENTINEL: &[&str] = &["ours", "redis-sentinel"];
         match self {
-            Self::Crash if is_quick => &["ours", "ours:via=proxy", "redis-sentinel"],
+            Self::Crash | Self::Switchover if is_quick => {
+                &["ours", "ours:via=proxy", "redis-sentinel"]
+            }
             Self::Crash => &[
                 "ours",
                 "ours:via=sentinel",
@@ -195,6 +203,7 @@ impl Scenario {
             | Self::Monitor
             | Self::Switchover
             | Self::Scale(..) => OURS_AND_SENTINEL,
+            Self::Proxy(load) => load.contenders(),
             Self::Client(fault, _) => fault.contenders(),
         }
     }
@@ -225,7 +234,7 @@ impl Scenario {
             | Self::Second
             | Self::Monitor
             | Self::Switchover => 10,
-            Self::Client(..) => 3,
+            Self::Client(..) | Self::Proxy(_) => 3,
             Self::Idle(_) | Self::Scale(..) | Self::False(_) => 2,
         }
     }
@@ -257,6 +266,7 @@ impl Scenario {
                 // Nobody knows what is left of it.
                 done.inspect_err(|_| bed.fleet.replace(None).into_iter().for_each(drop))
             }
+            Self::Proxy(load) => proxy::run(bed, contender, load, line),
             Self::Client(fault, library) => client::run(bed, contender, fault, library, line),
         }
     }

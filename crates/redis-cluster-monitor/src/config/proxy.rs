@@ -34,6 +34,8 @@ pub struct Proxy {
     pub replica_max_lag_bytes: u64,
     /// Whether reads go to the primary while no replica is fit.
     pub replica_fallback: bool,
+    /// Whether clients that ask for it are told of failovers.
+    pub notifications: bool,
 }
 
 /// What becomes of requests whose outcome is unknown.
@@ -63,6 +65,7 @@ impl Default for Proxy {
             replica_max_lag: Duration::from_secs(5),
             replica_max_lag_bytes: 0,
             replica_fallback: true,
+            notifications: false,
         }
     }
 }

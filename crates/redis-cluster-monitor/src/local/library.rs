@@ -148,6 +148,11 @@ impl Library {
         Ok(command)
     }
 
+    /// Another program that is written for it, by its path below `tests/clients`.
+    pub fn run(self, program: &str) -> Result<Command, Error> {
+        self.running(program, self.interpreter())
+    }
+
     fn running(self, source: &str, interpreter: &str) -> Result<Command, Error> {
         let installed = source_tree().join("target/clients");
         let program = installed.join("bin").join(interpreter);

@@ -14,6 +14,7 @@ const KEYS: &[&str] = &[
     "idle_after",
     "indeterminate",
     "max_clients",
+    "notifications",
     "replica_fallback",
     "replica_max_lag",
     "replica_max_lag_bytes",
@@ -51,10 +52,11 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
                 proxy.replica_max_lag_bytes = bytes.unwrap_or_default();
                 continue;
             }
-            "share" | "replica_fallback" => {
+            "notifications" | "replica_fallback" | "share" => {
                 let place = match key.get_ref().as_ref() {
-                    "share" => &mut proxy.share,
-                    _ => &mut proxy.replica_fallback,
+                    "notifications" => &mut proxy.notifications,
+                    "replica_fallback" => &mut proxy.replica_fallback,
+                    _ => &mut proxy.share,
                 };
                 *place = reader.truth(key, value).unwrap_or(*place);
                 continue;

@@ -94,7 +94,8 @@ impl Client {
         Self {
             me: Weak::new(),
             busy: Busy::new(Rc::clone(&room)),
-            session: Session::new(room.settings.indeterminate, room.settings.share),
+            session: Session::new(room.settings.indeterminate, room.settings.share)
+                .offering_notices(room.settings.notifications),
             down,
             input: BytesMut::new(),
             is_half_closed: false,
@@ -195,6 +196,9 @@ impl Client {
         let was_shared = self.session.shares();
         self.session.take(&mut self.input, may_send)?;
         self.keep_apart(was_shared);
+        let is_failing = route.gate == Gate::Closed;
+        let settings = &self.room.settings;
+        self.session.tell_of_failover(is_failing, settings.hold_for);
         self.hold(route, lacks_primary);
         if self.due_since.is_none() && self.session.is_busy() {
             self.due_since = Some(self.room.clock.now());

@@ -32,6 +32,8 @@ pub(super) enum Kind {
     Unsubscribe(Channels),
     /// Changes what the connection is until something else is said.
     Setting(Setting),
+    /// `CLIENT MAINT_NOTIFICATIONS`.
+    Notices,
     /// `CLIENT REPLY`.
     ReplyOn,
     ReplyOff,
@@ -169,6 +171,7 @@ impl Kind {
             | Self::ReplyOn
             | Self::ReplyOff
             | Self::ReplySkip
+            | Self::Notices
             | Self::Monitor => true,
             Self::Read
             | Self::Change
@@ -223,6 +226,7 @@ fn client<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Kind {
         b"NO-EVICT" => Kind::Setting(Setting::NoEvict),
         b"NO-TOUCH" => Kind::Setting(Setting::NoTouch),
         b"TRACKING" => Kind::Setting(Setting::Tracking),
+        b"MAINT_NOTIFICATIONS" => Kind::Notices,
         b"REPLY" => match words.next() {
             Some(mode) if mode.eq_ignore_ascii_case(b"OFF") => Kind::ReplyOff,
             Some(mode) if mode.eq_ignore_ascii_case(b"SKIP") => Kind::ReplySkip,

@@ -9,6 +9,7 @@
 
 mod awaited;
 mod command;
+mod notices;
 mod replies;
 mod request;
 mod requests;
@@ -20,6 +21,7 @@ use bytes::{Bytes, BytesMut};
 use rcm_resp::{Limits, Scanner, Version, encode_command};
 
 use self::awaited::{Queue, What};
+use self::notices::Notices;
 use self::replies::Passing;
 use self::request::Rest;
 pub(super) use self::request::WINDOW;
@@ -92,6 +94,7 @@ pub(super) struct Session {
     /// Nothing more is taken from the client; it goes when all is answered.
     closing: bool,
     sharing: Sharing,
+    notices: Notices,
     /// What happened since somebody asked.
     pub(super) tally: Tally,
 }
@@ -140,6 +143,7 @@ impl Session {
         Self {
             indeterminate,
             sharing: Sharing::new(shares),
+            notices: Notices::default(),
             to_server: BytesMut::new(),
             to_client: BytesMut::new(),
             awaited: Queue::default(),

@@ -201,7 +201,10 @@ impl Session {
             What::Unwatch => told.watched = false,
             What::Change(change) => told.set(*change),
             What::Monitor => told.monitor = true,
-            What::Reset => told.reset(),
+            What::Reset => {
+                told.reset();
+                self.notices.reset();
+            }
             What::Reply
             | What::WaitRead
             | What::WaitTake

@@ -38,6 +38,12 @@ impl Session {
                 Ok(Front::Nothing(len)) => request::skip(input, len),
                 Ok(Front::Array(shape)) if shape.may_go_on(input.len()) => {
                     let kind = sharing::kind(input, &shape);
+                    if self.is_about_notices(kind, &shape) {
+                        if self.answer_about_notices(input, &shape) {
+                            continue;
+                        }
+                        return Ok(());
+                    }
                     match self.set_apart(kind, &shape) {
                         Some(Apart::Waits) => return Ok(()),
                         Some(Apart::Leaves) => {
@@ -205,6 +211,7 @@ impl Session {
             | Kind::Write
             | Kind::Identity
             | Kind::WaitReplicas
+            | Kind::Notices
             | Kind::ReplyOn
             | Kind::ReplyOff
             | Kind::ReplySkip

@@ -2,7 +2,7 @@ use super::told::FAIL;
 use super::*;
 
 /// A session that has been connected, and what a server has seen of it since.
-fn open(indeterminate: Indeterminate) -> Session {
+pub(super) fn open(indeterminate: Indeterminate) -> Session {
     let mut session = Session::new(indeterminate, false);
     connect(&mut session, false, "+PONG\r\n");
     session
@@ -17,7 +17,7 @@ fn connect(session: &mut Session, handed_over: bool, replies: &str) -> String {
 }
 
 /// What a client sends at once; gives what goes to the server.
-fn ask(session: &mut Session, requests: &[&str]) -> String {
+pub(super) fn ask(session: &mut Session, requests: &[&str]) -> String {
     let mut input = BytesMut::new();
     for request in requests {
         let words: Vec<_> = request.split(' ').collect();
@@ -28,7 +28,7 @@ fn ask(session: &mut Session, requests: &[&str]) -> String {
     words_of(&session.to_server.split())
 }
 
-fn hear(session: &mut Session, replies: &[u8]) -> String {
+pub(super) fn hear(session: &mut Session, replies: &[u8]) -> String {
     let mut input = BytesMut::from(replies);
     session.hear(&mut input).unwrap();
     shown(session)

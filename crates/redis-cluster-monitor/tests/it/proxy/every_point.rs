@@ -169,11 +169,7 @@ impl Asked<'_> {
             ["ECHO", "INCR", "RPUSH"].contains(&name)
         };
         let (before, step) = (&self.script[..self.point], self.script[self.point]);
-        let has_own = !share
-            || !before
-                .iter()
-                .flat_map(|step| *step)
-                .all(|it| is_shared(&it));
+        let has_own = !share || !before.iter().flat_map(|step| *step).all(is_shared);
         let sent = step
             .iter()
             .take_while(|it| has_own || is_shared(it))

@@ -1,11 +1,13 @@
 //! Client libraries that know nothing but the address of the proxy, as they are without any option.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use rcm_core::rule::Stage;
 use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
 use redis_cluster_monitor::local::{Client, Library, Version, Writing, wait_for};
 
@@ -195,6 +197,57 @@ fn an_unanswered_write_becomes_what_the_page_says() {
             assert_eq!(told.connections, 1, "{}", library.name());
             Ok(())
         })());
+    }
+}
+
+#[test]
+fn a_library_that_is_told_of_a_failover_has_more_patience() {
+    check((|| {
+        let settings = Settings {
+            notifications: true,
+            ..Settings::default()
+        };
+        let two = Two::start(&settings)?;
+        let mut program = Library::RedisPy.run("redis-py/notified.py")?;
+        program.arg(two.proxy().address().to_string());
+        let mut program = Talk::with(program);
+        assert_eq!(program.line(), "connected");
+        two.plan(Stage::Sealing);
+        program.say("go on");
+        assert_eq!(program.line(), "without notices: gave up");
+        two.switch();
+        assert_eq!(program.line(), "with notices: 1");
+        Ok(())
+    })());
+}
+
+/// A program that is spoken with, line by line; it ends with the value.
+struct Talk {
+    child: Child,
+    out: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Talk {
+    fn with(mut program: Command) -> Self {
+        let program = program.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = program.spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, out }
+    }
+
+    fn say(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn line(&mut self) -> String {
+        self.out.next().expect("it has ended").unwrap()
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 
