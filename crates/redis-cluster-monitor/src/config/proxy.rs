@@ -1,6 +1,9 @@
 //! How the proxies behave, for all groups.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
+
+use super::Network;
 
 /// The settings of all proxies of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,10 @@ pub struct Proxy {
     pub replica_max_lag_bytes: u64,
     /// Whether reads go to the primary while no replica is fit.
     pub replica_fallback: bool,
+    /// Whether load balancers say whom they speak for, by the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Where these load balancers are: nobody else is heard on whom it speaks for.
+    pub proxy_protocol_from: Vec<Network>,
 }
 
 /// What becomes of requests whose outcome is unknown.
@@ -63,6 +70,19 @@ impl Default for Proxy {
             replica_max_lag: Duration::from_secs(5),
             replica_max_lag_bytes: 0,
             replica_fallback: true,
+            proxy_protocol: false,
+            proxy_protocol_from: vec![
+                Network::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
+                Network::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
+            ],
         }
+    }
+}
+
+impl Proxy {
+    /// Whether a connection from `peer` has to say whom it speaks for.
+    pub fn is_load_balancer(&self, peer: IpAddr) -> bool {
+        let mut known = self.proxy_protocol_from.iter();
+        self.proxy_protocol && known.any(|network| network.contains(peer))
     }
 }
