@@ -1,8 +1,15 @@
 //! How the proxies behave, for all groups.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use super::Network;
+
 /// The settings of all proxies of this process.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the operator that have nothing to do with each other"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
     /// How long a request waits for a primary before it is answered with an error.
@@ -36,6 +43,10 @@ pub struct Proxy {
     pub replica_fallback: bool,
     /// Whether clients that ask for it are told of failovers.
     pub notifications: bool,
+    /// Whether load balancers say whom they speak for, by the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Where these load balancers are: nobody else is heard on whom it speaks for.
+    pub proxy_protocol_from: Vec<Network>,
 }
 
 /// What becomes of requests whose outcome is unknown.
@@ -66,6 +77,19 @@ impl Default for Proxy {
             replica_max_lag_bytes: 0,
             replica_fallback: true,
             notifications: false,
+            proxy_protocol: false,
+            proxy_protocol_from: vec![
+                Network::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
+                Network::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
+            ],
         }
+    }
+}
+
+impl Proxy {
+    /// Whether a connection from `peer` has to say whom it speaks for.
+    pub fn is_load_balancer(&self, peer: IpAddr) -> bool {
+        let mut known = self.proxy_protocol_from.iter();
+        self.proxy_protocol && known.any(|network| network.contains(peer))
     }
 }

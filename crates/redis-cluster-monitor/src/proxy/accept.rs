@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::client::Client;
 use super::counters::Counters;
+use super::header;
 use super::replicas::{Berths, Pilot};
 use super::room::Room;
 use super::route::{Guide, Route};
@@ -118,7 +119,7 @@ impl Door {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => admit(stream, peer, &rooms.next(), &mut clients),
+                    Ok((stream, peer)) => admit(stream, peer, rooms.next(), &mut clients),
                     Err(error) => {
                         tracing::warn!(group = group.as_str(), "proxy: cannot accept: {error}");
                         sleep(ACCEPT_AGAIN).await;
@@ -153,7 +154,7 @@ impl Rooms {
     }
 }
 
-fn admit(stream: TcpStream, peer: SocketAddr, room: &Rc<Room>, clients: &mut JoinSet<()>) {
+fn admit(stream: TcpStream, peer: SocketAddr, room: Rc<Room>, clients: &mut JoinSet<()>) {
     if clients.len() >= room.settings.max_clients {
         room.counters.turned_away.add(1);
         // It may be gone already.
@@ -164,7 +165,31 @@ fn admit(stream: TcpStream, peer: SocketAddr, room: &Rc<Room>, clients: &mut Joi
         // It is gone.
         return;
     }
+    if room.settings.is_load_balancer(peer.ip()) {
+        clients.spawn_local(announced(stream, peer, room));
+        return;
+    }
     room.counters.accepted.add(1);
-    let client = Client::new(stream, Rc::clone(room));
-    clients.spawn_local(client.serve(peer));
+    clients.spawn_local(Client::new(stream, room).serve(peer));
+}
+
+/// Serves a client for whom a load balancer speaks.
+async fn announced(mut stream: TcpStream, peer: SocketAddr, room: Rc<Room>) {
+    match header::take(&mut stream, peer).await {
+        Ok(client) => {
+            room.counters.accepted.add(1);
+            Client::new(stream, room).serve(client).await;
+        }
+        // A load balancer that only looks whether somebody listens.
+        Err(header::Error::Gone(_)) => {}
+        Err(error) => {
+            room.counters.turned_away.add(1);
+            tracing::warn!("proxy: {peer} is turned away, PROXY protocol: {error}");
+            let text =
+                format!("-ERR the PROXY protocol is expected from this address: {error}\r\n");
+            // It may be gone already. What it sent is read, lest a reset overtake the answer.
+            stream.try_read(&mut [0; 1024]).ok();
+            stream.try_write(text.as_bytes()).ok();
+        }
+    }
 }

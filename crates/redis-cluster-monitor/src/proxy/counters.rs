@@ -9,7 +9,8 @@ use std::time::Duration;
 pub struct Counters {
     /// Clients accepted.
     pub accepted: Counter,
-    /// Clients turned away, because there were too many.
+    /// Clients turned away, because there were too many, or because a load balancer did not say whom
+    /// it speaks for.
     pub turned_away: Counter,
     /// Clients that have gone.
     pub gone: Counter,

@@ -11,6 +11,7 @@
 mod accept;
 mod client;
 mod counters;
+mod header;
 mod line;
 pub mod monitors;
 mod relay;
@@ -32,6 +33,7 @@ use tokio::sync::watch;
 
 use self::accept::{Door, Towards};
 pub use self::counters::{Counter, Counters};
+pub use self::header::{Error as HeaderError, Header, read as read_header};
 use self::monitors::Monitors;
 pub use self::relay::{Over, Relay};
 use self::source::Source;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reader::{Key, Reader, Value};
-use crate::config::{Indeterminate, Proxy, duration};
+use crate::config::{Indeterminate, Network, Proxy, duration};
 
 const KEYS: &[&str] = &[
     "connect_within",
@@ -15,6 +15,8 @@ const KEYS: &[&str] = &[
     "indeterminate",
     "max_clients",
     "notifications",
+    "proxy_protocol",
+    "proxy_protocol_from",
     "replica_fallback",
     "replica_max_lag",
     "replica_max_lag_bytes",
@@ -52,9 +54,15 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
                 proxy.replica_max_lag_bytes = bytes.unwrap_or_default();
                 continue;
             }
-            "notifications" | "replica_fallback" | "share" => {
+            "proxy_protocol_from" => {
+                let found = networks(reader, key, value);
+                proxy.proxy_protocol_from = found.unwrap_or_default();
+                continue;
+            }
+            "notifications" | "proxy_protocol" | "replica_fallback" | "share" => {
                 let place = match key.get_ref().as_ref() {
                     "notifications" => &mut proxy.notifications,
+                    "proxy_protocol" => &mut proxy.proxy_protocol,
                     "replica_fallback" => &mut proxy.replica_fallback,
                     _ => &mut proxy.share,
                 };
@@ -108,6 +116,18 @@ fn number(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<usize
         reader.refuse(value, &why);
     }
     number
+}
+
+fn networks(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Vec<Network>> {
+    let Some(list) = value.get_ref().as_array() else {
+        let why = format!(
+            "`{}` must be a list; write [\"10.0.0.0/8\", \"fd00::7\"]",
+            key.get_ref()
+        );
+        reader.refuse(value, &why);
+        return None;
+    };
+    list.iter().map(|item| reader.parsed(key, item)).collect()
 }
 
 fn indeterminate(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Indeterminate {

@@ -1,5 +1,6 @@
 //! The proxy between real clients and real servers.
 
+mod announced;
 mod beside;
 mod every_command;
 mod every_point;
