@@ -1,6 +1,6 @@
 //! Where plans and the engine put what they want done and told.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
 use crate::action::{Action, Deed, Done, Outcome};
@@ -16,14 +16,16 @@ pub struct Outbox {
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     awaited: BTreeMap<ActionId, Awaited>,
-    /// Nodes on which a command of ours was not answered and may be executed late.
-    loose: BTreeSet<NodeId>,
+    /// Nodes on which a command of ours was not answered and may be executed late, with the newest
+    /// epoch of such a command.
+    loose: BTreeMap<NodeId, Epoch>,
     evicted: BTreeMap<NodeId, Instant>,
 }
 
 /// An action whose outcome has not come.
 #[derive(Clone, Copy, Debug)]
 struct Awaited {
+    epoch: Epoch,
     deadline: Instant,
     node: Option<NodeId>,
     /// It changes the node.
@@ -40,6 +42,7 @@ impl Outbox {
             self.evicted.insert(node, now);
         }
         let awaited = Awaited {
+            epoch,
             deadline: now + within,
             node: deed.node(),
             changes: deed.changes_node(),
@@ -104,23 +107,31 @@ impl Outbox {
         let awaited = self.awaited.remove(&id)?;
         match outcome {
             Outcome::Unknown => self.note_loose(awaited),
-            Outcome::Done(Done::Fenced) => {
-                awaited.node.map(|node| self.loose.remove(&node));
-            }
+            Outcome::Done(Done::Fenced) => self.note_fenced(awaited),
             Outcome::Done(_) | Outcome::Failed(_) => {}
         }
         Some(awaited.node)
     }
 
     fn note_loose(&mut self, awaited: Awaited) {
-        self.loose.extend(awaited.node.filter(|_| awaited.changes));
+        let Some(node) = awaited.node.filter(|_| awaited.changes) else {
+            return;
+        };
+        let newest = self.loose.entry(node).or_insert(awaited.epoch);
+        *newest = awaited.epoch.max(*newest);
+    }
+
+    /// A fence ends what was sent under older epochs, and nothing of its own.
+    fn note_fenced(&mut self, fence: Awaited) {
+        self.loose
+            .retain(|node, newest| fence.node != Some(*node) || *newest >= fence.epoch);
     }
 
     /// Whether a command of ours that was not answered may still be executed on the node, on a
     /// connection that was given up.
     pub fn is_loose(&self, node: NodeId) -> bool {
         let mut awaited = self.awaited.values();
-        self.loose.contains(&node) || awaited.any(|it| it.changes && it.node == Some(node))
+        self.loose.contains_key(&node) || awaited.any(|it| it.changes && it.node == Some(node))
     }
 
     /// An action whose deadline has passed.
@@ -145,5 +156,32 @@ impl Outbox {
     /// When the next awaited action is overdue.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.awaited.values().map(|awaited| awaited.deadline).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fence_ends_what_was_sent_under_older_epochs_only() {
+        let node = NodeId(1);
+        let within = Duration::from_secs(2);
+        let mut out = Outbox::default();
+        let act = |out: &mut Outbox, epoch, deed, outcome| {
+            let id = out.act(Instant::ZERO, Epoch(epoch), within, deed);
+            out.settle(id, &outcome);
+            out.is_loose(node)
+        };
+        let seal = Deed::Seal {
+            node,
+            evict: false,
+            shut: false,
+        };
+        let fence = || Deed::Fence { node };
+        assert!(act(&mut out, 2, seal, Outcome::Unknown));
+        assert!(act(&mut out, 2, fence(), Outcome::Done(Done::Fenced)));
+        assert!(act(&mut out, 3, fence(), Outcome::Unknown));
+        assert!(!act(&mut out, 3, fence(), Outcome::Done(Done::Fenced)));
     }
 }
