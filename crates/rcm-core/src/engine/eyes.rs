@@ -71,6 +71,14 @@ pub(super) struct Own {
     confirms: usize,
 }
 
+/// Whom the monitors speak of while this record is in force.
+pub(super) const fn about(record: &Record) -> About {
+    About {
+        epoch: record.epoch,
+        run_id: record.primary.run_id,
+    }
+}
+
 impl Engine {
     pub(super) fn meet_monitors(&mut self, mut peers: Vec<Peer>) {
         if let Some(late) = self.eyes.late {
@@ -110,11 +118,7 @@ impl Engine {
 
     /// The primary in office.
     pub(super) fn about(&self) -> Option<About> {
-        let record = self.record()?;
-        Some(About {
-            epoch: record.epoch,
-            run_id: record.primary.run_id,
-        })
+        self.record().map(about)
     }
 
     /// What this monitor sees of the primary in office.
@@ -203,8 +207,6 @@ impl Engine {
         if self.plan.is_some() {
             // What was seen when it began may be over.
             self.eyes.own = None;
-            self.eyes.dissents_since = None;
-            return;
         }
         if self.is_alone() {
             return;

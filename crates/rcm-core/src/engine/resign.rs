@@ -1,15 +1,18 @@
 //! Giving up the lease to a monitor that sees more.
 //!
-//! The holder acts only on what it sees itself. One that does not see what most others do is in the way
-//! of those who could act, so it lets one of them have the lease, and not again for a while.
+//! The holder acts only on what it sees itself. One that does not see what most others do, or whose
+//! failover finds nobody to promote, is in the way of those who could act, so it lets one of them have
+//! the lease, and not again for a while.
 
-use super::Engine;
+use super::eyes::about;
+use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::Epoch;
 use crate::lease::Lease;
-use crate::opinion::Class;
+use crate::opinion::{About, Class, Count};
 use crate::policy::Policy;
+use crate::record::Phase;
 use crate::time::Instant;
 use crate::verdict::Verdict;
 
@@ -28,16 +31,49 @@ impl Engine {
     /// Whether a quorum without this monitor, which may act, sees what it does not: then it is in
     /// the way.
     fn dissents(&self) -> bool {
-        let Some(about) = self.about().filter(|_| self.lease == Lease::Granted) else {
+        if self.lease != Lease::Granted {
+            return false;
+        }
+        let Some(about) = self.disputed() else {
             return false;
         };
+        if self.is_announced() {
+            // Whoever has the lease goes on with it, and nobody says what he sees.
+            return self.ballot().alive() > 1;
+        }
         let seen = self.own().map(|own| own.seen);
-        let ballot = self.ballot();
-        let (count, needed) = (ballot.count(about, self.now), ballot.needed());
+        let (count, needed) = (self.others_say(about), self.ballot().needed());
         let sees_lost = seen.is_some_and(Class::is_vote);
-        let reaches_nobody = matches!(self.verdict, Verdict::NoCandidate | Verdict::TooFewVoters);
-        (count.lost >= needed && (!sees_lost || reaches_nobody))
+        (count.lost >= needed && (!sees_lost || self.reaches_nobody()))
             || (count.well >= needed && seen != Some(Class::Well))
+    }
+
+    /// The primary that others may see more of. A plan that comes forward is left alone.
+    fn disputed(&self) -> Option<About> {
+        match &self.plan {
+            None => self.about(),
+            Some(Plan::Failover(failover)) => {
+                let stalled = failover.is_stalled(self.world());
+                stalled.then(|| about(failover.record()))
+            }
+            Some(Plan::Adoption { .. } | Plan::Note(_) | Plan::Qualifying { .. }) => None,
+        }
+    }
+
+    /// Whether what is under way was announced already: that needs nobody's agreement.
+    fn is_announced(&self) -> bool {
+        matches!(&self.plan, Some(Plan::Failover(failover))
+            if matches!(failover.record().phase, Phase::Promoting { .. }))
+    }
+
+    /// Whether nobody who could be promoted is in reach.
+    fn reaches_nobody(&self) -> bool {
+        let hopeless = matches!(self.verdict, Verdict::NoCandidate | Verdict::TooFewVoters);
+        hopeless || self.plan.is_some()
+    }
+
+    fn others_say(&self, about: About) -> Count {
+        self.ballot().count(about, self.now)
     }
 
     pub(super) fn resign_at(&self) -> Option<Instant> {
@@ -50,16 +86,15 @@ impl Engine {
         let pause = Policy::RESIGNED_FOR;
         self.eyes.dissents_since = None;
         self.eyes.resigned_at = Some(self.now);
-        let count = self
-            .about()
-            .map(|about| self.ballot().count(about, self.now));
-        let count = count.unwrap_or_default();
+        let said = self.disputed().map(|about| self.others_say(about));
+        let Count { lost, well, .. } = said.unwrap_or_default();
         let sees = self.own().map(|own| own.seen);
-        let (lost, well) = (count.lost, count.well);
+        let reaches_nobody = self.reaches_nobody();
         self.out.tell(
             self.now,
             Kind::LeaseResigned {
                 sees,
+                reaches_nobody,
                 lost,
                 well,
                 pause,

@@ -276,6 +276,8 @@ pub enum Kind {
     LeaseResigned {
         /// What it sees of the primary.
         sees: Option<Class>,
+        /// It finds nobody who can be promoted.
+        reaches_nobody: bool,
         /// How many others say that the primary is lost.
         lost: usize,
         /// How many others say that it is well.

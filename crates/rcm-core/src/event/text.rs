@@ -211,17 +211,21 @@ impl fmt::Display for Kind {
             }
             Self::LeaseResigned {
                 sees,
+                reaches_nobody,
                 lost,
                 well,
                 pause,
             } => {
-                let sees = sees.map_or("nothing", Class::code);
+                let pause = Human(*pause);
                 write!(
                     f,
-                    "gave up the lease for {}: of the other monitors {lost} see the primary lost and \
-                     {well} see it well, this one says: {sees}",
-                    Human(*pause)
-                )
+                    "gave up the lease for {pause}: of the other monitors {lost} see the primary lost \
+                     and {well} see it well, this one "
+                )?;
+                if *reaches_nobody {
+                    return f.write_str("reaches nobody who can be promoted");
+                }
+                write!(f, "says: {}", sees.map_or("nothing", Class::code))
             }
             Self::PrimaryLearned { primary, epoch } => {
                 write!(

@@ -213,6 +213,11 @@ impl Failover {
         matches!(self.course, Course::Planned { .. })
     }
 
+    /// The record as the plan has written it last.
+    pub const fn record(&self) -> &Record {
+        &self.stored.record
+    }
+
     /// When the evidence against the old primary appeared, or its writes began to wait.
     pub const fn evidence_at(&self) -> Instant {
         self.evidence_at

@@ -91,15 +91,28 @@ impl Failover {
 
     /// Whether too few voters are sealed, and nobody is waited for.
     pub fn is_blocked(&self, world: World<'_>) -> bool {
+        matches!(self.counted(world), Some(Count::Blocked(_)))
+    }
+
+    /// Whether nobody can be promoted, and nobody is waited for.
+    pub fn is_stalled(&self, world: World<'_>) -> bool {
+        matches!(
+            self.counted(world),
+            Some(Count::Nobody(_) | Count::Blocked(_))
+        )
+    }
+
+    /// What counting comes to, while nodes are sealed to be counted.
+    fn counted(&self, world: World<'_>) -> Option<Count> {
         match self.state {
-            State::Sealing { since } => matches!(self.count(since, world), Count::Blocked(_)),
+            State::Sealing { since } => Some(self.count(since, world)),
             State::Claiming(_)
             | State::HandingOver(_)
             | State::Resuming(_)
             | State::Intending { .. }
             | State::Promoting { .. }
             | State::Committing { .. }
-            | State::Opening { .. } => false,
+            | State::Opening { .. } => None,
         }
     }
 
