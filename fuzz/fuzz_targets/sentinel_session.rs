@@ -78,6 +78,7 @@ fn house(locked: bool) -> House {
     };
     let settings = Sentinel {
         address: ([127, 0, 0, 1], 26379).into(),
+        announce: None,
         access: locked.then_some(access),
         max_clients: 10,
         idle_after: std::time::Duration::ZERO,

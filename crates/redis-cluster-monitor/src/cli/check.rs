@@ -130,6 +130,7 @@ fn sentinel(door: &Sentinel) -> Value {
     let access = door.access.as_ref();
     json!({
         "address": door.address,
+        "announce": door.announce,
         "username": access.map(|access| &access.username),
         "has_password": access.is_some(),
         "read_without_auth": access.is_none_or(|access| access.read_without_auth),

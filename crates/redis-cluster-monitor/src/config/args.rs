@@ -1,6 +1,7 @@
 //! The command line, and how it becomes a [`Config`].
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -182,6 +183,10 @@ struct ProcessArgs {
     /// 127.0.0.1:26379]
     #[arg(long, value_name = "ADDR", value_parser = sentinel::listen)]
     sentinel: Option<Listen>,
+    /// Where clients reach that from elsewhere, told to those of other monitors [default: where it
+    /// listens]
+    #[arg(long, value_name = "ADDR", value_parser = sentinel::announce)]
+    sentinel_announce: Option<SocketAddr>,
     /// User of those clients [default: default]
     #[arg(long, value_name = "NAME")]
     sentinel_username: Option<String>,
@@ -377,6 +382,7 @@ impl ProcessArgs {
             log_level: level,
             sentinel: sentinel::Settings {
                 address: self.sentinel,
+                announce: self.sentinel_announce,
                 username: self.sentinel_username,
                 password,
                 ..sentinel::Settings::default()

@@ -106,6 +106,7 @@ fn door(reader: &mut Reader<'_>) -> sentinel::Settings {
     });
     sentinel::Settings {
         address: reader.parsed("RCM_SENTINEL", sentinel::listen),
+        announce: reader.parsed("RCM_SENTINEL_ANNOUNCE", sentinel::announce),
         username: reader.text("RCM_SENTINEL_USERNAME"),
         password: password.or(in_file),
         read_without_auth: reader.parsed("RCM_SENTINEL_READ_WITHOUT_AUTH", truth),

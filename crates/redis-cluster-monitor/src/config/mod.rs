@@ -34,7 +34,7 @@ pub use hooks::{Scripts, Webhook};
 pub use network::Network;
 pub use proxy::{Indeterminate, Proxy};
 pub use secret::Secret;
-pub use sentinel::{Access, Sentinel};
+pub use sentinel::{Access, Sentinel, announced};
 pub use url::{BadUrl, Url};
 
 /// Everything a monitor is told.

@@ -10,6 +10,8 @@ use super::Secret;
 pub struct Sentinel {
     /// Where the door listens; port 0 is any free one.
     pub address: SocketAddr,
+    /// Where clients reach it, if that is elsewhere; port 0 is the port on which it listens.
+    pub announce: Option<SocketAddr>,
     /// Who may do everything; without it everybody may.
     pub access: Option<Access>,
     /// The most connections at once.
@@ -20,6 +22,17 @@ pub struct Sentinel {
     pub announce_hostnames: bool,
     /// Whether a new subscriber of `+switch-master` is sent the current state at once.
     pub replay_on_subscribe: bool,
+}
+
+/// Where clients reach a door that listens at `address`, if that is known.
+pub fn announced(announce: Option<SocketAddr>, address: SocketAddr) -> Option<SocketAddr> {
+    let Some(mut announced) = announce else {
+        return Some(address).filter(|address| !address.ip().is_unspecified());
+    };
+    if announced.port() == 0 {
+        announced.set_port(address.port());
+    }
+    Some(announced)
 }
 
 /// What clients must know.
@@ -51,6 +64,7 @@ pub(super) enum Listen {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Settings {
     pub address: Option<Listen>,
+    pub announce: Option<SocketAddr>,
     pub username: Option<String>,
     pub password: Option<Secret>,
     pub read_without_auth: Option<bool>,
@@ -65,6 +79,7 @@ impl Settings {
     pub(super) fn over(self, below: Self) -> Self {
         Self {
             address: self.address.or(below.address),
+            announce: self.announce.or(below.announce),
             username: self.username.or(below.username),
             password: self.password.or(below.password),
             read_without_auth: self.read_without_auth.or(below.read_without_auth),
@@ -98,6 +113,7 @@ impl Settings {
         };
         Ok(Some(Sentinel {
             address,
+            announce: self.announce,
             access,
             max_clients: self.max_clients.unwrap_or(CLIENTS),
             idle_after: self.idle_after.unwrap_or_default(),
@@ -116,6 +132,18 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
         format!(
             "`{text}` is no address to listen on; write IP:PORT, such as 127.0.0.1:26379, \
              0.0.0.0:26379 or [::]:26379 for everybody, or off"
+        )
+    })
+}
+
+/// Reads where clients reach the door.
+pub(super) fn announce(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse().ok();
+    let address = address.filter(|address: &SocketAddr| !address.ip().is_unspecified());
+    address.ok_or_else(|| {
+        format!(
+            "`{text}` is no address that clients reach; write IP:PORT, such as 10.0.1.1:26379, or \
+             10.0.1.1:0 for the port on which it listens"
         )
     })
 }
@@ -167,6 +195,35 @@ mod tests {
                 .unwrap_err()
                 .contains("no password")
         );
+    }
+
+    #[test]
+    fn clients_are_told_what_the_operator_says_else_where_it_listens() {
+        let told = |text: Option<&str>, listens: &str| {
+            let settings = Settings {
+                announce: text.map(|text| announce(text).unwrap()),
+                ..Settings::default()
+            };
+            let door = settings.into_sentinel().unwrap().unwrap();
+            let told = announced(door.announce, listens.parse().unwrap());
+            told.map(|address| address.to_string())
+        };
+        for (text, listens, expected) in [
+            (None, "10.0.1.1:26379", Some("10.0.1.1:26379")),
+            (None, "0.0.0.0:26379", None),
+            (None, "[::]:26379", None),
+            (
+                Some("10.0.1.1:5000"),
+                "0.0.0.0:26379",
+                Some("10.0.1.1:5000"),
+            ),
+            (Some("10.0.1.1:0"), "[::]:26379", Some("10.0.1.1:26379")),
+        ] {
+            assert_eq!(told(text, listens).as_deref(), expected);
+        }
+        for text in ["0.0.0.0:26379", "[::]:1", "10.0.1.1", "host:26379"] {
+            assert!(announce(text).is_err(), "{text}");
+        }
     }
 
     #[test]

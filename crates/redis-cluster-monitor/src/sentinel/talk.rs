@@ -56,6 +56,7 @@ pub(super) fn status() -> Status {
 pub(super) fn settings() -> Sentinel {
     Sentinel {
         address: ([127, 0, 0, 1], 26379).into(),
+        announce: None,
         access: None,
         max_clients: 100,
         idle_after: Duration::ZERO,

@@ -7,12 +7,13 @@ use anyhow::Result;
 use rcm_core::id::GroupName;
 use rcm_core::policy::Policy;
 
-use crate::config::{Group, Proxy as ProxySettings, Scripts, Sentinel, Webhook};
+use crate::config::{Group, Proxy as ProxySettings, Scripts, Sentinel, Webhook, announced};
 use crate::driver::{Handle, Shared};
 use crate::hooks::{self, Hooks, Limits, Notice};
 use crate::http;
 use crate::proxy::{Followed, Proxy};
 use crate::sentinel::{self, Door, Message, Served};
+use crate::store::Store;
 
 /// What all groups have in common.
 pub(super) struct Settings {
@@ -158,6 +159,7 @@ fn open_sentinel(
     shared: &Shared,
 ) -> Result<Door> {
     let is_open = settings.access.is_none() && !settings.address.ip().is_loopback();
+    let announce = settings.announce;
     let served = groups
         .iter()
         .map(|(handle, plan)| Served::of(handle, plan.policy.clone()));
@@ -165,8 +167,13 @@ fn open_sentinel(
     let door = Door::open(settings, served.collect(), &hooks.handle(), monitor, clock)?;
     let address = door.address();
     tracing::info!(%address, "the Sentinel API listens");
-    if !address.ip().is_unspecified() {
-        shared.store.announce(address);
+    match announced(announce, address) {
+        Some(announced) => shared.store.announce(announced),
+        None if matches!(shared.store, Store::Etcd(_)) => tracing::warn!(
+            "clients of the other monitors are not told of this one, because {address} says not where \
+             it can be reached; name that with --sentinel-announce"
+        ),
+        None => {}
     }
     if is_open {
         tracing::warn!(

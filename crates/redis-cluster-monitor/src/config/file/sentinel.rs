@@ -2,10 +2,11 @@
 
 use super::reader::{Key, Reader, Value};
 use crate::config::duration;
-use crate::config::sentinel::{Settings, listen, max_clients};
+use crate::config::sentinel::{Settings, announce, listen, max_clients};
 
 const KEYS: &[&str] = &[
     "address",
+    "announce",
     "announce_hostnames",
     "idle_after",
     "max_clients",
@@ -28,6 +29,10 @@ fn setting(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>, into: &mut Set
         "address" => {
             let parsed = reader.text(key, value).map(listen);
             into.address = parsed.and_then(|parsed| accept(reader, value, parsed));
+        }
+        "announce" => {
+            let parsed = reader.text(key, value).map(announce);
+            into.announce = parsed.and_then(|parsed| accept(reader, value, parsed));
         }
         "announce_hostnames" => into.announce_hostnames = reader.truth(key, value),
         "idle_after" => {

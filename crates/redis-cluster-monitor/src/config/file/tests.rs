@@ -76,6 +76,7 @@ fn the_sentinel_table_sets_every_setting_of_the_door() {
     let source = r#"
         [sentinel]
         address = "0.0.0.0:26379"
+        announce = "10.0.1.1:26379"
         announce_hostnames = true
         idle_after = "5m"
         max_clients = 12
@@ -88,6 +89,7 @@ fn the_sentinel_table_sets_every_setting_of_the_door() {
     let file = parse(Path::new("/etc/rcm/x.toml"), source).unwrap();
     let expected = crate::config::sentinel::Settings {
         address: crate::config::sentinel::listen("0.0.0.0:26379").ok(),
+        announce: "10.0.1.1:26379".parse().ok(),
         username: Some("app".to_owned()),
         password: None,
         read_without_auth: Some(true),
