@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod exit;
+mod import;
 mod proxy;
 mod switchover;
 mod watch;
@@ -29,6 +30,9 @@ pub fn dispatch(args: Args) -> ExitCode {
                 check::show(&config, output)
             })
         }
+        Some(Command::Import(order)) => with(order.into_config(&process_environment), |config| {
+            import::run(&config)
+        }),
         Some(Command::Proxy(order)) => proxy::run(&order),
         Some(Command::Switchover(order)) => switchover::run(&order),
         Some(Command::Demo) => demo::run(),

@@ -47,6 +47,8 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a configuration file and show its groups
     Check(CheckArgs),
+    /// Bring what an etcd knows into the state folder, for one monitor that goes on alone
+    Import(ImportArgs),
     /// Serve clients beside an application, following the monitors of a group
     Proxy(ProxyArgs),
     /// Hand the office of the primary over while all are well; nothing is lost
@@ -91,6 +93,18 @@ pub struct CheckArgs {
     /// How to show the groups
     #[arg(long, value_name = "FORM", default_value = "table")]
     pub output: Output,
+    #[command(flatten)]
+    group: GroupArgs,
+    #[command(flatten)]
+    process: ProcessArgs,
+}
+
+/// `redis-cluster-monitor import`.
+#[derive(Debug, ClapArgs)]
+pub struct ImportArgs {
+    /// The configuration file (TOML) that names the etcd, if the options do not
+    #[arg(long, value_name = "FILE", env = "RCM_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     group: GroupArgs,
     #[command(flatten)]
@@ -214,6 +228,7 @@ const SUBCOMMANDS: &[&str] = &[
     "forget",
     "help",
     "history",
+    "import",
     "list",
     "pause",
     "proxy",
@@ -257,6 +272,18 @@ impl CheckArgs {
     pub fn into_config(self, env: Environment<'_>) -> Result<Config, Error> {
         let variables = environment::read(env)?;
         let file = file::read(&self.config)?;
+        build(file, self.group, self.process, variables, env)
+    }
+}
+
+impl ImportArgs {
+    /// The configuration with which the monitors on this etcd ran.
+    pub fn into_config(self, env: Environment<'_>) -> Result<Config, Error> {
+        let variables = environment::read(env)?;
+        let file = match &self.config {
+            Some(path) => file::read(path)?,
+            None => file::File::default(),
+        };
         build(file, self.group, self.process, variables, env)
     }
 }

@@ -13,6 +13,7 @@ fn config(line: &str, env: &[(&str, &str)]) -> Result<Config, String> {
         None => args.watch.into_config(&env),
         Some(Command::Run(run)) => run.into_config(&env),
         Some(Command::Check(check)) => check.into_config(&env),
+        Some(Command::Import(import)) => import.into_config(&env),
         Some(Command::Demo | Command::Proxy(_) | Command::Switchover(_)) => {
             return Err("no monitor".to_owned());
         }
@@ -46,6 +47,17 @@ fn a_quorum_is_a_majority_unless_told_otherwise() {
     assert_eq!(quorum("a", &[HOME]), None);
     assert_eq!(quorum("a", &[HOME, told]), Some(2));
     assert_eq!(quorum("--quorum 3 a", &[HOME, told]), Some(3));
+}
+
+#[test]
+fn what_is_brought_from_etcd_needs_no_group() {
+    let config = config("import --store etcd://10.0.0.1 --state-dir /s", &[]).unwrap();
+    assert_eq!(
+        config.etcd.unwrap().endpoints,
+        [Address::new("10.0.0.1", 2379)]
+    );
+    assert_eq!(config.state_folder, PathBuf::from("/s"));
+    assert_eq!(config.groups, []);
 }
 
 #[test]

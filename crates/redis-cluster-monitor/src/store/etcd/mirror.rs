@@ -69,7 +69,7 @@ async fn follow(
 }
 
 /// Everything below the prefix, as it was in one revision.
-async fn read(client: &Client, keys: &Keys) -> Result<(Vec<KeyValue>, i64), Fault> {
+pub(super) async fn read(client: &Client, keys: &Keys) -> Result<(Vec<KeyValue>, i64), Fault> {
     let mut page = RangeRequest {
         key: keys.first().into(),
         range_end: keys.end(),
