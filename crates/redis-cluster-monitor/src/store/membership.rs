@@ -37,7 +37,7 @@ pub struct Said {
 pub struct Membership {
     /// Who may act; told again with every renewal.
     pub leadership: watch::Receiver<Leadership>,
-    /// Who leads the group, this monitor or another one, if anybody does.
+    /// Who leads the group, this monitor or another one, if anybody does and that is known.
     pub leader: watch::Receiver<Option<MonitorId>>,
     /// The revision of the record, whoever wrote it; zero if there is none.
     pub stored: watch::Receiver<Revision>,

@@ -65,7 +65,9 @@ impl Candidate {
                 };
             });
             tell(&told.leader, |told| {
-                *told = known.leader.as_ref().map(|leader| leader.id.clone());
+                // Who cannot renew its own lease does not hear that the leader's is over.
+                let leader = known.leader.as_ref().filter(|_| session.is_some());
+                *told = leader.map(|leader| leader.id.clone());
             });
             tell(&told.stored, |told| *told = known.revision);
             tell(&told.opinions, |told| *told = known.opinions.clone());
