@@ -1,14 +1,15 @@
 //! An etcd of one or several members.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Error, binary, port, try_for};
@@ -32,9 +33,25 @@ pub struct Etcd {
 
 #[derive(Debug)]
 struct Member {
+    /// The words before the program, if it is to be started by another one.
+    runner: Vec<String>,
     client: SocketAddr,
     peer: SocketAddr,
+    /// It came when the others were there already.
+    joined: bool,
     child: Option<Child>,
+}
+
+impl Member {
+    const fn new(runner: Vec<String>, client: SocketAddr, peer: SocketAddr) -> Self {
+        Self {
+            runner,
+            client,
+            peer,
+            joined: false,
+            child: None,
+        }
+    }
 }
 
 impl Etcd {
@@ -45,11 +62,12 @@ impl Etcd {
 
     /// So many members, all with these arguments.
     pub fn with(count: usize, arguments: &[&str]) -> Result<Self, Error> {
-        let program = binary::program(OVERRIDE, "etcd", "apt-get install etcd-server")?;
         let mut attempts = PORT_ATTEMPTS;
         loop {
             attempts -= 1;
-            match Self::launch(&program, count, arguments) {
+            let free = || SocketAddr::new(LOOPBACK, port::free(LOOPBACK));
+            let members = (0..count).map(|_| Member::new(Vec::new(), free(), free()));
+            match Self::launch(members.collect(), arguments) {
                 Err(Error::Died { log, .. })
                     if attempts > 0 && log.contains("address already in use") => {}
                 launched => return launched,
@@ -57,29 +75,34 @@ impl Etcd {
         }
     }
 
-    fn launch(program: &Path, count: usize, arguments: &[&str]) -> Result<Self, Error> {
+    /// A member on each of these machines, at the usual ports of its address. The words start a
+    /// program there, if it follows them.
+    pub fn across(machines: Vec<(IpAddr, Vec<String>)>) -> Result<Self, Error> {
+        let member = |(ip, runner)| {
+            let at = |port| SocketAddr::new(ip, port);
+            Member::new(runner, at(2379), at(2380))
+        };
+        Self::launch(machines.into_iter().map(member).collect(), &[])
+    }
+
+    fn launch(members: Vec<Member>, arguments: &[&str]) -> Result<Self, Error> {
+        let program = binary::program(OVERRIDE, "etcd", "apt-get install etcd-server")?;
         let folder = tempfile::Builder::new().prefix("rcm-etcd-").tempdir();
         let folder = folder.map_err(|source| Error::Io {
             action: "create a folder in",
             path: std::env::temp_dir(),
             source,
         })?;
-        let free = || SocketAddr::new(LOOPBACK, port::free(LOOPBACK));
-        let members = (0..count).map(|_| Member {
-            client: free(),
-            peer: free(),
-            child: None,
-        });
         let mut etcd = Self {
-            program: program.to_owned(),
+            program,
             folder,
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
-            members: members.collect(),
+            members,
         };
-        for number in 0..count {
+        for number in 0..etcd.members.len() {
             etcd.spawn(number)?;
         }
-        for number in 0..count {
+        for number in 0..etcd.members.len() {
             etcd.wait_until_answering(number)?;
         }
         Ok(etcd)
@@ -110,6 +133,55 @@ impl Etcd {
         self.kill(number);
         self.spawn(number)?;
         self.wait_until_answering(number)
+    }
+
+    /// Takes a member away with everything that it had stored, and lets an empty one take its place,
+    /// as its operator would. Another member has to live.
+    pub fn replace(&mut self, number: usize) -> Result<(), Error> {
+        self.kill(number);
+        let other = (number + 1) % self.members.len();
+        let peer = url(self.members[number].peer);
+        let members = self.insist(other, "cluster/member/list", &json!({}))?;
+        let members = members["members"].as_array().into_iter().flatten();
+        let lost = members
+            .filter(|member| member["peerURLs"][0] == peer.as_str())
+            .map(|member| json!({ "ID": member["ID"] }));
+        for lost in lost {
+            self.insist(other, "cluster/member/remove", &lost)?;
+        }
+        let path = self.member_folder(number).join("data");
+        fs::remove_dir_all(&path).map_err(|source| Error::Io {
+            action: "remove",
+            path,
+            source,
+        })?;
+        self.insist(
+            other,
+            "cluster/member/add",
+            &json!({ "peerURLs": [peer.as_str()] }),
+        )?;
+        self.members[number].joined = true;
+        self.spawn(number)?;
+        self.wait_until_answering(number)
+    }
+
+    /// A call that is made again until it is not refused: after a change the members need a few
+    /// seconds to agree to another one.
+    fn insist(&self, number: usize, method: &str, body: &Value) -> Result<Value, Error> {
+        let (mut answer, mut refusal) = (None, None);
+        let agreed = try_for(START_DEADLINE, method, || {
+            match self.call(number, method, body) {
+                Ok(agreed) => answer = Some(agreed),
+                Err(error) => refusal = Some(error),
+            }
+            Ok(answer.is_some())
+        });
+        agreed.map_err(|late| refusal.unwrap_or(late))?;
+        Ok(answer.unwrap_or_default())
+    }
+
+    fn member_folder(&self, number: usize) -> PathBuf {
+        self.folder.path().join(format!("member.{number}"))
     }
 
     /// SIGSTOP: connections stay open, but nobody answers.
@@ -148,7 +220,7 @@ impl Etcd {
     }
 
     fn spawn(&mut self, number: usize) -> Result<(), Error> {
-        let folder = self.folder.path().join(format!("member.{number}"));
+        let folder = self.member_folder(number);
         let io = |action| {
             let path = folder.clone();
             move |source| Error::Io {
@@ -181,7 +253,11 @@ impl Etcd {
                 url.to_owned()
             }
         };
-        let child = Command::new(&self.program)
+        let words = member.runner.iter().map(OsStr::new);
+        let mut words = words.chain([self.program.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        let child = command
+            .args(words)
             .args(["--name", &format!("m{number}")])
             .arg("--data-dir")
             .arg(folder.join("data"))
@@ -194,6 +270,7 @@ impl Etcd {
                 &peer,
             ])
             .args(["--initial-cluster", &all.join(",")])
+            .args(member.joined.then_some("--initial-cluster-state=existing"))
             .args(["--logger", "zap", "--log-outputs", "stderr"])
             .args(&self.arguments)
             .env_clear()
@@ -208,11 +285,7 @@ impl Etcd {
 
     fn wait_until_answering(&mut self, number: usize) -> Result<(), Error> {
         let address = self.members[number].client;
-        let log = self
-            .folder
-            .path()
-            .join(format!("member.{number}"))
-            .join(LOG);
+        let log = self.member_folder(number).join(LOG);
         try_for(
             START_DEADLINE,
             &format!("etcd {address} being ready"),

@@ -28,3 +28,5 @@ mod stubs;
 mod switchover;
 mod tidy;
 mod webhooks;
+#[cfg(target_os = "linux")]
+mod world;
