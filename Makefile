@@ -5,9 +5,14 @@ CARGO ?= cargo
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
 
-demo: toolchain ## start three real servers, kill the primary again and again, and watch
+MONITORS ?= 1
+
+demo: toolchain ## start three real servers, kill the primary again and again, and watch; MONITORS=3 with an etcd
 	@scripts/servers system
-	$(CARGO) run --package redis-cluster-monitor -- demo
+ifneq ($(MONITORS),1)
+	@scripts/servers etcd
+endif
+	$(CARGO) run --package redis-cluster-monitor -- demo --monitors $(MONITORS)
 
 check: lint test doc ## the definition of done; changes nothing
 

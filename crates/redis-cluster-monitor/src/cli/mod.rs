@@ -31,7 +31,7 @@ pub fn dispatch(args: Args) -> ExitCode {
         }
         Some(Command::Proxy(order)) => proxy::run(&order),
         Some(Command::Switchover(order)) => switchover::run(&order),
-        Some(Command::Demo) => demo::run(),
+        Some(Command::Demo(order)) => demo::run(order.monitors),
     }
     .into()
 }

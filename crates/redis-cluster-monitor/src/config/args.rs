@@ -11,7 +11,7 @@ use rcm_core::policy::Nodes;
 use super::duration::{BadDuration, parse, parse_or_off};
 use super::environment::{self, Variables};
 use super::etcd::{self, Place};
-use super::orders::{ProxyArgs, SwitchoverArgs};
+use super::orders::{DemoArgs, ProxyArgs, SwitchoverArgs};
 use super::sentinel::{self, Listen};
 use super::settings::{self, Door, Process, Settings, check_delay};
 use super::{Config, Environment, Error, Group, HTTP, REPORT_EVERY, Secret, file, state_folder};
@@ -51,7 +51,7 @@ pub enum Command {
     /// Hand the office of the primary over while all are well; nothing is lost
     Switchover(SwitchoverArgs),
     /// Start a primary and two replicas, kill the primary again and again, and show it
-    Demo,
+    Demo(DemoArgs),
 }
 
 /// `redis-cluster-monitor HOST:PORT...`.

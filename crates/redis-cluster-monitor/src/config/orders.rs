@@ -10,6 +10,20 @@ use super::args::Output;
 use super::{Access, Secret};
 use crate::telemetry::{LogFormat, LogLevel};
 
+/// `redis-cluster-monitor demo`.
+#[derive(Debug, ClapArgs)]
+pub struct DemoArgs {
+    /// How many monitors: one that decides alone, or 3 to 7 that share an etcd
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = monitors)]
+    pub monitors: usize,
+}
+
+/// Two have no majority without one of them, and the demo takes one away.
+fn monitors(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|it| matches!(it, 1 | 3..=7));
+    number.ok_or_else(|| "1, or 3 to 7".to_owned())
+}
+
 /// `redis-cluster-monitor proxy`.
 #[derive(Debug, ClapArgs)]
 pub struct ProxyArgs {

@@ -8,6 +8,7 @@
 
 mod cli;
 mod clients;
+mod demo;
 mod door;
 mod etcd;
 mod eyes;
