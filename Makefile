@@ -38,7 +38,7 @@ sim: toolchain ## try the decisions on ten thousand simulated storms
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
 	$(CARGO) run --release --package rcm-sim -- --strict --seeds 2000
 
-bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three hours; bench/README.md has the parts
+bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three quarters of an hour; bench/README.md has the parts
 	@scripts/servers test
 	@scripts/servers proxies
 	$(CARGO) build --release --package redis-cluster-monitor
@@ -46,6 +46,8 @@ bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three
 
 bench-quick: toolchain ## the same with few repetitions, in five minutes
 	@scripts/servers system
+	@scripts/servers etcd
+	@scripts/servers proxies
 	$(CARGO) build --release --package redis-cluster-monitor
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- all --quick
 

@@ -174,21 +174,21 @@ impl Command {
                 all
             }
             Self::All => {
-                let mut faults = Scenario::FAULTS.to_vec();
-                faults.retain(|fault| match fault.left_out(options.quick) {
+                let mut all = [
+                    Scenario::FAULTS.to_vec(),
+                    strained(&Strain::ALL),
+                    options.fleets(),
+                    options.loads(),
+                ]
+                .concat();
+                all.retain(|scenario| match scenario.left_out(options.quick) {
                     Some(why) => {
-                        eprintln!("{} is left out: {why}", fault.name());
+                        eprintln!("{} is left out: {why}", scenario.name());
                         false
                     }
                     None => true,
                 });
-                let all = [
-                    faults,
-                    strained(&Strain::ALL),
-                    options.fleets(),
-                    options.loads(),
-                ];
-                all.concat()
+                all
             }
             Self::Clients {
                 libraries, faults, ..

@@ -15,8 +15,8 @@ pub(crate) use timeline::timeline;
 
 /// Colours that people with any eyes can tell apart.
 const COLOURS: [&str; 10] = [
-    "#0072b2", "#56b4e9", "#009e73", "#44aa99", "#d55e00", "#e69f00", "#cc79a7", "#882255",
-    "#7f7f7f", "#000000",
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000",
+    "#882255", "#44aa99",
 ];
 
 /// The colour of the series with this number.

@@ -128,10 +128,15 @@ impl Scenario {
 
     /// Why it is left out of everything, if it is.
     pub(crate) fn left_out(self, is_quick: bool) -> Option<&'static str> {
-        if self == Self::Crash1g && is_quick {
-            return Some("it takes long");
+        if self == Self::Cut && !Island::is_allowed() {
+            return Some("it needs root");
         }
-        (self == Self::Cut && !Island::is_allowed()).then_some("it needs root")
+        // In a hang an old primary returns too.
+        let is_long = matches!(
+            self,
+            Self::Crash1g | Self::Return | Self::False(Strain::Quiet | Strain::Save)
+        );
+        (is_quick && is_long).then_some("it takes long")
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -166,15 +171,13 @@ impl Scenario {
             Self::Holder => 12,
             Self::Crash1g
             | Self::Term
-            | Self::Hang
-            | Self::Cut
             | Self::Return
             | Self::Empty
             | Self::Fork
-            | Self::Second
-            | Self::Monitor
-            | Self::Switchover => 5,
-            Self::Client(..) => 3,
+            | Self::Monitor => 5,
+            // Sentinel needs a quarter of a minute and more for one.
+            Self::Hang | Self::Cut | Self::Switchover => 4,
+            Self::Second | Self::Client(..) => 3,
             Self::Idle(_) | Self::Scale(..) | Self::Proxy(_) => 2,
             Self::False(_) => 1,
         }
