@@ -109,9 +109,7 @@ pub(super) fn curtain(acts: &[Act]) {
              acknowledged writes lost"
         );
     } else {
-        println!(
-            "  killed            took over         outage felt   acknowledged writes lost"
-        );
+        println!("  killed            took over         outage felt   acknowledged writes lost");
     }
     for act in acts {
         let (killed, heir) = (act.killed.to_string(), act.heir.to_string());

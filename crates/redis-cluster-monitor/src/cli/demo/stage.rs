@@ -86,12 +86,7 @@ impl Stage {
         Ok(acts)
     }
 
-    fn act(
-        &mut self,
-        victims: Victims,
-        writer: &Writer,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<Act> {
+    fn act(&mut self, victims: Victims, writer: &Writer, stop: &AtomicBool) -> anyhow::Result<Act> {
         let Office { primary, epoch } = self.office()?;
         let failovers = self.monitors.failovers();
         let victim = self.number_of(primary)?;
