@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::belonging::{Follows, follows, may_be_changed, receives};
+use super::belonging::{Follows, follows, receives};
 use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
@@ -111,7 +111,7 @@ impl Engine {
             looked >= node.role_since
         };
         if node.is_primary() {
-            return match may_be_changed(node, record) {
+            return match self.may_be_changed(node, record) {
                 None => Judged::LookCloser,
                 Some(false) => Judged::Foreign,
                 Some(true) if !newer_than_node(primary) => Judged::LookCloser,
@@ -147,7 +147,7 @@ impl Engine {
             Follows::Outsider => settled,
         };
         // Whoever is attached loses what only it has.
-        match may_be_changed(node, record) {
+        match self.may_be_changed(node, record) {
             Some(true) if wants => attach,
             None if wants => Judged::LookCloser,
             Some(true) | None => Judged::Content,

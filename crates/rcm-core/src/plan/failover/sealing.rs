@@ -24,7 +24,7 @@ impl Failover {
         self.hands = world
             .view
             .nodes()
-            .filter(|node| is_ours(node, &self.stored.record))
+            .filter(|node| is_ours(node, &self.stored.record) || world.lacks(Mutant::Trespass))
             .map(|node| {
                 let hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
                 (node.id, if strict { hand.strictly() } else { hand })
