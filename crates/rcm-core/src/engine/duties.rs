@@ -283,9 +283,13 @@ impl Engine {
         if !at_rest || self.restoring.is_some() || self.now < self.note_after {
             return;
         }
-        // What a chain of the operator's says in its file is the operator's too.
+        // What a chain of the operator's says in its file is the operator's too, and what somebody
+        // else's server says is nobody's business.
         let owing = |node: &Node| {
-            node.answers() && self.unpersisted.contains(&node.id) && !is_chained(node, record)
+            node.answers()
+                && self.unpersisted.contains(&node.id)
+                && !is_chained(node, record)
+                && !matches!(self.judge_node(node), Judged::Foreign)
         };
         let refused = |node: &Node| self.not_persistent.contains(&node.id);
         let written = (self.policy.persist_roles || record.is_strict())
