@@ -41,6 +41,8 @@ pub enum Trouble {
     Refuses,
     /// Everything takes this long on top.
     Slow(Time),
+    /// Answers take this long on top: what was read may have been overwritten since.
+    AnswersLate(Time),
     /// Writes are done and not answered.
     LosesAnswers,
     /// Writes are not done and not answered.
@@ -97,6 +99,13 @@ impl World {
         }
     }
 
+    fn lateness(&mut self) -> Time {
+        match self.store.trouble {
+            Some(Trouble::AnswersLate(more)) => self.rng.range(more / 2, more),
+            _ => 0,
+        }
+    }
+
     /// The call has reached the store, unless it is cut off.
     pub(crate) fn on_store(&mut self, asked: Asked) {
         if !self.net.passes(Party::Monitor(asked.who), Party::Store) {
@@ -140,7 +149,7 @@ impl World {
                 Ours::Outcome { id, outcome }
             }
         };
-        let delay = self.rng.range(10, MS);
+        let delay = self.rng.range(10, MS) + self.lateness();
         if self.net.passes(Party::Store, Party::Monitor(who)) {
             self.schedule(self.now + delay, Event::Ours(incarnation, answer));
         }

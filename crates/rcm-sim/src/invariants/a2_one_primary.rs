@@ -48,7 +48,7 @@ fn wanting(world: &World) -> Result<(), String> {
             return Err(format!("a failover is still at {stage:?}"));
         }
     }
-    for (node, server) in world.servers.iter().enumerate() {
+    for (node, server) in world.group() {
         if server.is_primary() != (node == primary) {
             let role = if server.is_primary() {
                 "a primary"
