@@ -116,6 +116,9 @@ impl World {
             }
             return;
         }
+        if self.is_locked_out(&asked) {
+            return;
+        }
         let Asked {
             who,
             incarnation,
@@ -142,7 +145,7 @@ impl World {
                 Ours::Outcome { id, outcome }
             }
             (Call::Write(id, record, expect), trouble) => {
-                let outcome = self.compare_and_set(incarnation, *record, expect);
+                let outcome = self.compare_and_set(*record, expect);
                 if trouble == Some(Trouble::LosesAnswers) {
                     return;
                 }
@@ -155,7 +158,14 @@ impl World {
         }
     }
 
-    fn compare_and_set(&mut self, by: Incarnation, record: Record, expect: Revision) -> Outcome {
+    /// A file's lock lives as long as its writer: what a process that is gone has asked for ends before
+    /// the next one begins.
+    fn is_locked_out(&self, asked: &Asked) -> bool {
+        let owner = &self.monitors[asked.who];
+        self.is_alone() && owner.engine.is_some() && owner.incarnation != asked.incarnation
+    }
+
+    fn compare_and_set(&mut self, record: Record, expect: Revision) -> Outcome {
         if self.store.trouble == Some(Trouble::Refuses) {
             return Outcome::Failed(Failed::Refused(String::from("no space left on device")));
         }
@@ -163,8 +173,6 @@ impl World {
             return Outcome::Failed(Failed::Conflict);
         }
         self.store.revision = self.store.revision.next();
-        // A file has no watch.
-        self.truth.stray_write = self.is_alone() && self.running(by).is_none();
         self.store_record(record);
         Outcome::Done(Done::Written(self.store.revision))
     }

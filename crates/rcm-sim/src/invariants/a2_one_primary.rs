@@ -26,10 +26,6 @@ fn wanting(world: &World) -> Result<(), String> {
     let Some(record) = &world.store.record else {
         return Err("there is no record".to_owned());
     };
-    if world.truth.stray_write {
-        // Nobody has read it yet; the next write meets it and obeys.
-        return Ok(());
-    }
     if !record.is_committed() {
         return Err(format!("epoch {} is not committed", record.epoch));
     }

@@ -11,7 +11,7 @@ pub(super) fn check_at_rest(world: &World) -> Finding {
     let Some(record) = world.store.record.as_ref().filter(|_| persists) else {
         return Ok(());
     };
-    if record.is_strict() || world.truth.stray_write {
+    if record.is_strict() {
         return Ok(());
     }
     // It owes them until somebody follows the primary again.

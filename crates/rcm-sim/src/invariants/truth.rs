@@ -24,8 +24,6 @@ pub(crate) struct Truth {
     pub(super) office: Option<RunId>,
     /// The process that was in office before.
     pub(super) office_before: Option<RunId>,
-    /// What is stored now was written by a monitor that is gone, after the next one had started.
-    pub(crate) stray_write: bool,
     /// Whose promotion was ever announced, by epoch.
     pub(super) announced: BTreeSet<(Epoch, Address)>,
     /// Who was ever committed, by epoch, and which stream.
