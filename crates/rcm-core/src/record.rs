@@ -16,9 +16,10 @@ use crate::view::Node;
 
 /// The agreed state of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Record {
-    /// The format of this record.
+    /// The format of this record. A newer program may add fields without another number, if a
+    /// record without them means what it meant before: one that does not know them leaves them out
+    /// when it writes.
     pub version: u32,
     /// Orders records; only ever grows.
     pub epoch: Epoch,
@@ -104,7 +105,6 @@ pub struct Member {
 
 /// A member's place among those who acknowledge and vote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Seat {
     /// The process that was seen to hold all that the primary held. Another one has no vote: what
     /// it had confirmed may be gone.

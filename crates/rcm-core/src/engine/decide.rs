@@ -60,6 +60,7 @@ impl Engine {
     }
 
     fn proceed(&mut self) {
+        self.leave_forgotten();
         match self.plan.take() {
             Some(plan) => self.tick(plan),
             None if self.record().is_some() => self.judge(),
