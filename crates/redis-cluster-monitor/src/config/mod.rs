@@ -35,6 +35,7 @@ pub use network::Network;
 pub use proxy::{Indeterminate, Proxy};
 pub use secret::Secret;
 pub use sentinel::{Access, Sentinel};
+pub(crate) use settings::{check_delay, quorum};
 pub use url::{BadUrl, Url};
 
 /// Everything a monitor is told.
