@@ -64,7 +64,7 @@ fn house(locked: bool) -> House {
     };
     let group = Group {
         name: "m".parse().expect("a name"),
-        policy: Policy::default(),
+        policy: watch::channel(Policy::default()).1,
         status: watch::channel(Arc::new(status)).1,
         memory: Memory::default(),
         requests: Requests::to_nobody(),

@@ -78,11 +78,11 @@ pub struct Served {
 
 impl Served {
     /// A group that is watched.
-    pub fn of(handle: &Handle, policy: rcm_core::policy::Policy) -> Self {
+    pub fn of(handle: &Handle) -> Self {
         Self {
             group: Group {
                 name: handle.name().clone(),
-                policy,
+                policy: handle.policy(),
                 status: handle.status(),
                 memory: handle.memory(),
                 requests: handle.requests(),

@@ -88,7 +88,7 @@ impl Talk {
             holders: Holders::default(),
             company: Company::alone("m1".parse().unwrap()),
             name: "shop".parse().unwrap(),
-            policy: Policy::default(),
+            policy: watch::channel(Policy::default()).1,
             status: watch::channel(Arc::new(status)).1,
             memory: Memory::default(),
         };

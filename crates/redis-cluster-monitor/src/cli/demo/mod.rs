@@ -93,7 +93,7 @@ fn watch(stage: &Stage, shared: &Shared) -> anyhow::Result<Handle> {
         commands,
         owner,
         replication: None,
-        policy: policy.clone(),
+        policy: tokio::sync::watch::channel(policy.clone()).1,
     };
     let nodes = Nodes::new(nodes.collect())?;
     let setup = Setup {
