@@ -4,8 +4,11 @@
 
 mod check;
 mod demo;
+mod door;
+mod editor;
 mod exit;
 mod proxy;
+mod settings;
 mod switchover;
 mod watch;
 
@@ -31,6 +34,10 @@ pub fn dispatch(args: Args) -> ExitCode {
         }
         Some(Command::Proxy(order)) => proxy::run(&order),
         Some(Command::Switchover(order)) => switchover::run(&order),
+        Some(Command::Edit(order)) => settings::edit(&order),
+        Some(Command::Add(order)) => settings::add(&order),
+        Some(Command::Forget(order)) => settings::forget(&order),
+        Some(Command::History(order)) => settings::history(&order),
         Some(Command::Demo) => demo::run(),
     }
     .into()

@@ -13,7 +13,15 @@ fn config(line: &str, env: &[(&str, &str)]) -> Result<Config, String> {
         None => args.watch.into_config(&env),
         Some(Command::Run(run)) => run.into_config(&env),
         Some(Command::Check(check)) => check.into_config(&env),
-        Some(Command::Demo | Command::Proxy(_) | Command::Switchover(_)) => {
+        Some(
+            Command::Demo
+            | Command::Proxy(_)
+            | Command::Switchover(_)
+            | Command::Edit(_)
+            | Command::Add(_)
+            | Command::Forget(_)
+            | Command::History(_),
+        ) => {
             return Err("no monitor".to_owned());
         }
     }

@@ -63,6 +63,56 @@ pub struct SwitchoverArgs {
     /// The replica that becomes the primary [default: the one that is preferred and least behind]
     #[arg(long, value_name = "HOST:PORT")]
     pub to: Option<Address>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `redis-cluster-monitor edit`.
+#[derive(Debug, ClapArgs)]
+pub struct EditArgs {
+    /// What is set, such as quorum=2; KEY= alone sets the default [default: all of it is
+    /// opened in $EDITOR]
+    #[arg(value_name = "KEY=VALUE")]
+    pub values: Vec<String>,
+    /// Do not ask whether to store what was edited
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub author: Author,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `redis-cluster-monitor add` and `forget`.
+#[derive(Debug, ClapArgs)]
+pub struct NodeArgs {
+    /// The node
+    #[arg(value_name = "HOST:PORT")]
+    pub node: Address,
+    #[command(flatten)]
+    pub author: Author,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `redis-cluster-monitor history`.
+#[derive(Debug, ClapArgs)]
+pub struct HistoryArgs {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Who changes something.
+#[derive(Debug, ClapArgs)]
+pub struct Author {
+    /// Your name in the history [default: $USER]
+    #[arg(long, value_name = "NAME", env = "USER", hide_env = true)]
+    pub by: Option<String>,
+}
+
+/// Which group of which monitor.
+#[derive(Debug, ClapArgs)]
+pub struct Place {
     /// The group [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub group: Option<GroupName>,

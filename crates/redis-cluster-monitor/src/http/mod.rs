@@ -12,6 +12,7 @@ pub mod client;
 mod fault;
 mod guard;
 mod routes;
+mod settings;
 mod switchover;
 mod view;
 
@@ -25,8 +26,9 @@ use rcm_core::status::Status;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
-use crate::driver::{Company, Handle, Requests};
+use crate::driver::{Company, Handle, InForce, Requests};
 use crate::proxy::Counters;
+use crate::store::Store;
 
 /// The open door; it closes, and all connections with it, when this is dropped.
 #[derive(Debug)]
@@ -47,6 +49,10 @@ pub struct Group {
     pub requests: Requests,
     /// The monitors that share it.
     pub company: Company,
+    /// Its settings.
+    pub settings: watch::Receiver<Arc<InForce>>,
+    /// Where they are kept.
+    pub store: Store,
     /// Its proxies in this process: where each listens, and what happened there.
     pub proxies: Vec<(SocketAddr, Arc<Counters>)>,
 }
@@ -59,6 +65,8 @@ impl Group {
             status: handle.status(),
             requests: handle.requests(),
             company: handle.company(),
+            settings: handle.settings(),
+            store: handle.store(),
             proxies,
         }
     }

@@ -13,10 +13,10 @@ use crate::monitor::{Result, SOON, State, Watched, builder, check};
 use crate::proxy::switch::Counting;
 
 /// A whole answer.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -39,7 +39,13 @@ fn read(mut stream: TcpStream) -> Answer {
     }
 }
 
-fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+pub(crate) fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
     let mut stream = connect(address);
     let length = body.len();
     let request =
@@ -48,7 +54,7 @@ fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str
     read(stream)
 }
 
-fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, "GET", path, "host: localhost\r\n", "")
 }
 
@@ -71,7 +77,7 @@ fn command(http: SocketAddr, words: &[&str]) -> Output {
     command.args(words).output().unwrap()
 }
 
-fn told(output: &Output) -> (Option<i32>, &str, &str) {
+pub(crate) fn told(output: &Output) -> (Option<i32>, &str, &str) {
     let text = |bytes| std::str::from_utf8(bytes).unwrap();
     (
         output.status.code(),

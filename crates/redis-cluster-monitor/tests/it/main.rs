@@ -22,6 +22,7 @@ mod proxy;
 mod scripts;
 mod sentinel;
 mod sentinel_same;
+mod settings;
 mod several;
 mod start;
 mod stubs;
