@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use redis_cluster_monitor::local::{Etcd, Group, Server, Version, wait_for};
 use serde_json::{Value, json};
@@ -314,5 +314,45 @@ fn refused() -> Result {
     let output = command(http, &["edit", "hang_after"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(get(http, SETTINGS).body["version"], 0);
+    Ok(())
+}
+
+#[test]
+fn what_was_edited_in_an_editor_is_stored_when_the_operator_says_so() {
+    check(edited_in_an_editor());
+}
+
+fn edited_in_an_editor() -> Result {
+    let group = Group::start(&builder(Version::System)?, 1)?;
+    let state = State::new();
+    let monitor = state.monitor(&group.addresses(), &["--http", "127.0.0.1:0"]);
+    monitor.wait_for("primary-adopted")?;
+    let http = monitor.http()?;
+    let edit = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_redis-cluster-monitor"));
+        command
+            .args(["edit", "--http", &http.to_string()])
+            .args(words);
+        command
+            .env_remove("VISUAL")
+            .env("EDITOR", "sed -i 's/^# hang_after =/hang_after = \"3s\"/'");
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let asked = edit(&[]);
+    let (code, stdout, stderr) = told(&asked);
+    assert_eq!(
+        (code, stdout),
+        (Some(0), "nothing is changed; settings version 0.\n")
+    );
+    let shown = "- hang_after = null\n+ hang_after = \"3s\"\n\
+                 Change this in the settings of mymaster? [y/N] ";
+    assert_eq!(stderr, shown);
+    let stored = edit(&["--yes"]);
+    let (code, stdout, stderr) = told(&stored);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(
+        stdout,
+        "hang_after is 3s, was by the node\nsettings version 1.\n"
+    );
     Ok(())
 }
