@@ -9,6 +9,7 @@ mod executor;
 mod group;
 mod heartbeat;
 mod holders;
+mod keeper;
 mod lead;
 mod peers;
 mod store_health;
@@ -29,6 +30,7 @@ pub use self::company::Company;
 use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
 pub use self::holders::{Asked as AskedToHold, Calm, Holders};
+pub use self::keeper::Keeper;
 pub use self::lead::{Lead, Outlook};
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
@@ -87,7 +89,7 @@ pub struct Handle {
     memory: Memory,
     holders: Holders,
     company: Company,
-    store: Store,
+    keeper: Keeper,
     in_force: watch::Receiver<Arc<InForce>>,
     policy: watch::Receiver<Policy>,
     task: AbortHandle,
@@ -135,7 +137,7 @@ impl Handle {
         let (in_force, policy) = (agreed.in_force(), agreed.policy());
         let now = Arc::clone(&in_force.borrow()).settings.clone();
         let engine = Engine::new(me, &now.nodes, now.policy, seed, clock.now());
-        let settings_store = store.clone();
+        let keeper = Keeper::new(name.clone(), store.clone());
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
         let memory = Memory::default();
@@ -164,7 +166,7 @@ impl Handle {
             memory,
             holders,
             company,
-            store: settings_store,
+            keeper,
             in_force,
             policy,
             task: abort,
@@ -218,8 +220,8 @@ impl Handle {
     }
 
     /// Where its settings can be changed.
-    pub fn store(&self) -> Store {
-        self.store.clone()
+    pub fn keeper(&self) -> Keeper {
+        self.keeper.clone()
     }
 
     /// Where something can be asked of the group.

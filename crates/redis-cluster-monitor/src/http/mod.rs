@@ -26,9 +26,8 @@ use rcm_core::status::Status;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
-use crate::driver::{Company, Handle, InForce, Requests};
+use crate::driver::{Company, Handle, InForce, Keeper, Requests};
 use crate::proxy::Counters;
-use crate::store::Store;
 
 /// The open door; it closes, and all connections with it, when this is dropped.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ pub struct Group {
     /// Its settings.
     pub settings: watch::Receiver<Arc<InForce>>,
     /// Where they are kept.
-    pub store: Store,
+    pub keeper: Keeper,
     /// Its proxies in this process: where each listens, and what happened there.
     pub proxies: Vec<(SocketAddr, Arc<Counters>)>,
 }
@@ -66,7 +65,7 @@ impl Group {
             requests: handle.requests(),
             company: handle.company(),
             settings: handle.settings(),
-            store: handle.store(),
+            keeper: handle.keeper(),
             proxies,
         }
     }

@@ -48,7 +48,7 @@ struct Current {
 
 impl Current {
     async fn of(group: &Group) -> Result<Self, Fault> {
-        let kept = group.store.settings(&group.name).await;
+        let kept = group.keeper.settings().await;
         let in_force = Arc::clone(&group.settings.borrow());
         let own = &in_force.settings;
         match kept.map_err(|error| Fault::StoreFailed(error.to_string()))? {
@@ -142,8 +142,7 @@ pub(super) async fn change(
         changes: changes.clone(),
     };
     let document = Document::after(current.document.as_deref(), values, edit);
-    let stored = group.store.change_settings(&group.name, document, expect);
-    match stored.await {
+    match group.keeper.change(document, expect).await {
         Ok(()) => {}
         Err(Error::Conflict) => return Err(Fault::SettingsChanged { version }),
         Err(Error::Failed(why)) => return Err(Fault::StoreFailed(why)),
