@@ -196,21 +196,24 @@ impl Client {
 
     /// Takes what there is from the client; gives whether the task is woken for more.
     pub(super) fn poll_down(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        if !self.takes() {
-            return Ok(false);
-        }
-        let mut scratch = self.room.scratch.borrow_mut();
-        let mut chunk = ReadBuf::new(&mut scratch);
-        match Pin::new(&mut self.down).poll_read(cx, &mut chunk) {
-            Poll::Pending => return Ok(true),
-            Poll::Ready(Ok(())) if chunk.filled().is_empty() => self.is_half_closed = true,
-            Poll::Ready(Ok(())) => {
-                self.input.extend_from_slice(chunk.filled());
-                if !self.room.settings.idle_after.is_zero() {
-                    self.heard_at = self.room.clock.now();
+        let mut has_read = false;
+        while self.takes() {
+            let mut scratch = self.room.scratch.borrow_mut();
+            let mut chunk = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.down).poll_read(cx, &mut chunk) {
+                Poll::Pending => return Ok(true),
+                Poll::Ready(Ok(())) if chunk.filled().is_empty() => self.is_half_closed = true,
+                Poll::Ready(Ok(())) => {
+                    has_read = true;
+                    self.input.extend_from_slice(chunk.filled());
+                    if !self.room.settings.idle_after.is_zero() {
+                        self.heard_at = self.room.clock.now();
+                    }
                 }
+                // What it said before it went is passed on first.
+                Poll::Ready(Err(_)) if has_read => return Ok(false),
+                Poll::Ready(Err(_)) => return Err(End::Done),
             }
-            Poll::Ready(Err(_)) => return Err(End::Done),
         }
         Ok(false)
     }
