@@ -59,10 +59,13 @@ pub(super) struct Client {
 }
 
 enum Up {
-    None {
-        /// Not before this.
-        retry_at: Option<Instant>,
-        pause: Duration,
+    None,
+    /// The server is not tried again before this.
+    Pausing {
+        tenure: u64,
+        until: Instant,
+        /// The pause after the next failure.
+        next: Duration,
     },
     Connecting {
         tenure: u64,
@@ -99,7 +102,7 @@ impl Client {
             down,
             input: BytesMut::new(),
             is_half_closed: false,
-            up: Up::NONE,
+            up: Up::None,
             lost_in: None,
             waits_since: None,
             is_held: false,
@@ -217,8 +220,10 @@ impl Client {
     /// A server of another tenure is not listened to any more.
     fn follow(&mut self, route: Route) -> Result<(), End> {
         let of = match &self.up {
-            Up::None { .. } | Up::Line(_) => return Ok(()),
-            Up::Connecting { tenure, .. } | Up::Open { tenure, .. } => *tenure,
+            Up::None | Up::Line(_) => return Ok(()),
+            Up::Pausing { tenure, .. }
+            | Up::Connecting { tenure, .. }
+            | Up::Open { tenure, .. } => *tenure,
         };
         if of == route.tenure {
             return Ok(());
@@ -307,8 +312,8 @@ impl Client {
     fn deadline(&self) -> Option<Instant> {
         let settings = &self.room.settings;
         let retry = match &self.up {
-            Up::None { retry_at, .. } => *retry_at,
-            Up::Connecting { .. } | Up::Open { .. } | Up::Line(_) => None,
+            Up::Pausing { until, .. } => Some(*until),
+            Up::None | Up::Connecting { .. } | Up::Open { .. } | Up::Line(_) => None,
         };
         let needs_server = self.session.needs_server() || self.session.holds(&self.input);
         let idle = (!settings.idle_after.is_zero()).then(|| self.heard_at + settings.idle_after);
@@ -329,11 +334,4 @@ impl Client {
         counters.replayed.add(tally.replayed);
         counters.indeterminate.add(tally.indeterminate);
     }
-}
-
-impl Up {
-    const NONE: Self = Self::None {
-        retry_at: None,
-        pause: FIRST_PAUSE,
-    };
 }
