@@ -13,6 +13,7 @@ mod network;
 pub mod orders;
 mod problem;
 mod proxy;
+mod proxy_options;
 mod secret;
 mod sentinel;
 mod settings;

@@ -10,6 +10,7 @@ mod heartbeat;
 mod holders;
 mod lead;
 mod peers;
+mod roster;
 mod store_health;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
 pub use self::holders::{Asked as AskedToHold, Calm, Holders};
 pub use self::lead::{Lead, Outlook};
+pub use self::roster::{Roster, Server, Standing};
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
 use crate::redis::{Memory, Settings};

@@ -7,6 +7,7 @@
 //! time and bytes, so nothing that is asked of it delays what watches and acts.
 
 mod accept;
+mod beside;
 mod body;
 pub mod client;
 mod fault;
@@ -24,6 +25,7 @@ use rcm_core::id::GroupName;
 use rcm_core::status::Status;
 use tokio::sync::{oneshot, watch};
 
+pub use self::beside::Beside;
 use crate::clock::Clock;
 use crate::driver::{Company, Handle, Requests};
 use crate::proxy::Counters;
@@ -72,6 +74,8 @@ impl Group {
 #[derive(Debug)]
 struct House {
     groups: Vec<Group>,
+    /// A proxy that watches no group itself.
+    beside: Option<Beside>,
     /// Only this machine can connect.
     is_local: bool,
     clock: Clock,
@@ -102,9 +106,28 @@ impl Door {
         clock: Clock,
     ) -> Result<Self, OpenError> {
         groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Self::serve(address, groups, None, clock)
+    }
+
+    /// The same for a proxy that watches no group itself.
+    pub fn open_beside(
+        address: SocketAddr,
+        beside: Beside,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        Self::serve(address, Vec::new(), Some(beside), clock)
+    }
+
+    fn serve(
+        address: SocketAddr,
+        groups: Vec<Group>,
+        beside: Option<Beside>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let (listener, address) = listen(address)?;
         let house = Arc::new(House {
             groups,
+            beside,
             is_local: address.ip().is_loopback(),
             clock,
         });

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::fault::Fault;
-use super::{Group, House, body, guard, switchover, view};
+use super::{Beside, Group, House, body, guard, switchover, view};
 
 /// No body that means something is longer, in bytes.
 const LONGEST_BODY: usize = 4 * 1024;
@@ -54,7 +54,14 @@ async fn route(house: &House, request: Request<Incoming>) -> Result<(StatusCode,
         }
         ["readyz"] => {
             takes(READ)?;
-            readiness(house)
+            match &house.beside {
+                Some(beside) => beside.readiness(),
+                None => view::readiness(&view::unready(&house.groups)),
+            }
+        }
+        ["v1", "proxy"] => {
+            takes(READ)?;
+            (StatusCode::OK, beside(house, path)?.whole())
         }
         ["v1", "groups"] => {
             takes(READ)?;
@@ -91,13 +98,11 @@ fn group<'a>(house: &'a House, name: &str) -> Result<&'a Group, Fault> {
     })
 }
 
-fn readiness(house: &House) -> (StatusCode, Value) {
-    let unready = view::unready(&house.groups);
-    if unready.is_empty() {
-        return (StatusCode::OK, json!({ "status": "ready" }));
-    }
-    let body = json!({ "status": "not-ready", "groups": unready });
-    (StatusCode::SERVICE_UNAVAILABLE, body)
+/// Only a proxy that watches no group itself is asked of without a group's name.
+fn beside<'a>(house: &'a House, path: &str) -> Result<&'a Beside, Fault> {
+    house.beside.as_ref().ok_or_else(|| Fault::NotFound {
+        path: path.to_owned(),
+    })
 }
 
 async fn whole(body: Incoming) -> Result<Vec<u8>, Fault> {

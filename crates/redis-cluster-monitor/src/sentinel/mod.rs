@@ -38,7 +38,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-pub use self::follow::Told;
+pub use self::follow::{Interest, Told};
 pub use self::herald::Herald;
 pub use self::house::{Group, House};
 pub use self::listen::OpenError;

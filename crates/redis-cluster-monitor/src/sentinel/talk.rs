@@ -126,7 +126,7 @@ impl Talk {
             match step {
                 Step::Read => break,
                 Step::Write => {}
-                Step::Follow(group) => {
+                Step::Follow(group, _) => {
                     self.session
                         .answer(&Frame::simple(format!("follows {group}")));
                 }

@@ -13,10 +13,10 @@ use crate::monitor::{Result, SOON, State, Watched, builder, check};
 use crate::proxy::switch::Counting;
 
 /// A whole answer.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -48,7 +48,7 @@ fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str
     read(stream)
 }
 
-fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, "GET", path, "host: localhost\r\n", "")
 }
 

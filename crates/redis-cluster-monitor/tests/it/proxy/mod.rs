@@ -2,6 +2,7 @@
 
 mod announced;
 mod beside;
+mod beside_doors;
 mod every_command;
 mod every_point;
 mod libraries;
