@@ -190,15 +190,19 @@ impl Client {
         self.follow(route)?;
         self.settle_way()?;
         let takes = self.line_takes();
+        if route.stopping {
+            let drain_within = self.room.settings.drain_within;
+            self.session.tell_to_move(drain_within);
+        }
         let lacks_primary = self.lacks_primary(route);
         let has_room = self.session.to_server.len() < BUFFER;
-        let may_send = !lacks_primary && has_room && takes && !route.stopping;
+        let may_send = !lacks_primary && has_room && takes && !self.stops(route);
         let was_shared = self.session.shares();
         self.session.take(&mut self.input, may_send)?;
         self.keep_apart(was_shared);
         let is_failing = route.gate == Gate::Closed;
-        let settings = &self.room.settings;
-        self.session.tell_of_failover(is_failing, settings.hold_for);
+        let hold_for = self.room.settings.hold_for;
+        self.session.tell_of_failover(is_failing, hold_for);
         self.hold(route, lacks_primary);
         if self.due_since.is_none() && self.session.is_busy() {
             self.due_since = Some(self.room.clock.now());
@@ -242,6 +246,11 @@ impl Client {
         }
     }
 
+    /// Whether nothing more is asked for the client: the proxy ends, and it does not go by itself.
+    fn stops(&self, route: Route) -> bool {
+        route.stopping && !self.session.moves()
+    }
+
     /// Notes requests that wait for a primary, and answers those that waited too long.
     fn hold(&mut self, route: Route, lacks_primary: bool) {
         if !lacks_primary || !self.session.holds(&self.input) {
@@ -278,7 +287,7 @@ impl Client {
         let is_written = self.session.to_client.is_empty();
         let is_done = if self.session.is_closing() {
             is_written
-        } else if route.stopping {
+        } else if self.stops(route) {
             is_written && !self.session.is_busy()
         } else if self.is_half_closed {
             // Whoever gave up while its requests waited may have asked somebody else.

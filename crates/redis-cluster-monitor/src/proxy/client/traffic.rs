@@ -245,8 +245,8 @@ impl Client {
         let Up::None { retry_at, pause } = &self.up else {
             return;
         };
-        let (true, Some(primary)) = (route.gate != Gate::Closed && !route.stopping, route.primary)
-        else {
+        let is_wanted = route.gate != Gate::Closed && !self.stops(route);
+        let (true, Some(primary)) = (is_wanted, route.primary) else {
             return;
         };
         let is_needed = self.session.needs_server() || self.session.holds(&self.input);
