@@ -52,7 +52,7 @@ fn answer(session: &mut Session, house: &House, answers: &mut Decoder) -> bool {
             Step::Read => return true,
             Step::Close => return false,
             Step::Write => {}
-            Step::Replace(_) | Step::Follow(_) | Step::Held(_) => session.answer(&Frame::ok()),
+            Step::Replace(_) | Step::Follow(..) | Step::Held(_) => session.answer(&Frame::ok()),
         }
     }
 }
