@@ -5,9 +5,14 @@ CARGO ?= cargo
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
 
-demo: toolchain ## start three real servers, kill the primary again and again, and watch
+MONITORS ?= 1
+
+demo: toolchain ## start three real servers, kill the primary again and again, and watch; MONITORS=3 with an etcd
 	@scripts/servers system
-	$(CARGO) run --package redis-cluster-monitor -- demo
+ifneq ($(MONITORS),1)
+	@scripts/servers etcd
+endif
+	$(CARGO) run --package redis-cluster-monitor -- demo --monitors $(MONITORS)
 
 check: lint test doc ## the definition of done; changes nothing
 
@@ -33,7 +38,7 @@ sim: toolchain ## try the decisions on ten thousand simulated storms
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
 	$(CARGO) run --release --package rcm-sim -- --strict --seeds 2000
 
-bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three hours; bench/README.md has the parts
+bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three quarters of an hour; bench/README.md has the parts
 	@scripts/servers test
 	@scripts/servers proxies
 	$(CARGO) build --release --package redis-cluster-monitor
@@ -41,6 +46,8 @@ bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three
 
 bench-quick: toolchain ## the same with few repetitions, in five minutes
 	@scripts/servers system
+	@scripts/servers etcd
+	@scripts/servers proxies
 	$(CARGO) build --release --package redis-cluster-monitor
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- all --quick
 

@@ -10,16 +10,16 @@ use redis_cluster_monitor::local::{Binary, Library, Version};
 
 use crate::FOLDER;
 use crate::contender::{Contender, Tools};
-use crate::scenario::{self, Bed, Fault, Load, Scenario, Strain, Victims};
+use crate::scenario::{self, Bed, Fault, Load, Scenario, Strain, Victims, cast};
 use crate::session::{Round, Turn};
 
 /// How many groups there are in `idle` and `scale`.
-const SIZES: [usize; 3] = [20, 50, 200];
+const SIZES: [usize; 1] = [50];
 const QUICK_SIZES: [usize; 1] = [10];
 
 /// How many of their primaries are killed at once.
-const VICTIMS: [Victims; 3] = [Victims::Some(1), Victims::Some(10), Victims::All];
-const QUICK_VICTIMS: [Victims; 2] = [Victims::Some(1), Victims::All];
+const VICTIMS: [Victims; 2] = [Victims::Some(10), Victims::All];
+const QUICK_VICTIMS: [Victims; 1] = [Victims::All];
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -174,21 +174,21 @@ impl Command {
                 all
             }
             Self::All => {
-                let mut faults = Scenario::FAULTS.to_vec();
-                faults.retain(|fault| match fault.left_out(options.quick) {
+                let mut all = [
+                    Scenario::FAULTS.to_vec(),
+                    strained(&Strain::ALL),
+                    options.fleets(),
+                    options.loads(),
+                ]
+                .concat();
+                all.retain(|scenario| match scenario.left_out(options.quick) {
                     Some(why) => {
-                        eprintln!("{} is left out: {why}", fault.name());
+                        eprintln!("{} is left out: {why}", scenario.name());
                         false
                     }
                     None => true,
                 });
-                let all = [
-                    faults,
-                    strained(&Strain::ALL),
-                    options.fleets(),
-                    options.loads(),
-                ];
-                all.concat()
+                all
             }
             Self::Clients {
                 libraries, faults, ..
@@ -243,7 +243,7 @@ impl Options {
             .clone()
             .unwrap_or_else(|| source_tree().join("target/release/redis-cluster-monitor"));
         let ours = std::path::absolute(&ours).unwrap_or(ours);
-        let window = if self.quick { 3 } else { 30 };
+        let window = if self.quick { 3 } else { 15 };
         Ok(Bed {
             server,
             tools: Tools { ours },
@@ -259,16 +259,12 @@ impl Options {
         let repeated = self.contenders.iter().cloned();
         let mut turns: Vec<_> = repeated.map(|contender| Turn { contender, runs }).collect();
         if turns.is_empty() {
-            let names = scenario
-                .contenders(self.quick)
-                .iter()
-                .map(|name| (name, runs));
-            let once = scenario.once(self.quick).iter().map(|name| (name, 1));
-            let turn = |(name, runs): (&&str, u32)| {
+            let turn = |(name, runs): (&str, u32)| {
                 let contender = name.parse()?;
                 Ok(Turn { contender, runs })
             };
-            turns = names.chain(once).map(turn).collect::<anyhow::Result<_>>()?;
+            let cast = cast::of(scenario, self.quick, runs).into_iter();
+            turns = cast.map(turn).collect::<anyhow::Result<_>>()?;
         }
         Ok(Round { scenario, turns })
     }

@@ -52,7 +52,7 @@ fn answer(session: &mut Session, house: &House, answers: &mut Decoder) -> bool {
             Step::Read => return true,
             Step::Close => return false,
             Step::Write => {}
-            Step::Replace(_) | Step::Follow(_) | Step::Held(_) => session.answer(&Frame::ok()),
+            Step::Replace(_) | Step::Follow(..) | Step::Held(_) => session.answer(&Frame::ok()),
         }
     }
 }
@@ -64,7 +64,7 @@ fn house(locked: bool) -> House {
     };
     let group = Group {
         name: "m".parse().expect("a name"),
-        policy: Policy::default(),
+        policy: watch::channel(Policy::default()).1,
         status: watch::channel(Arc::new(status)).1,
         memory: Memory::default(),
         requests: Requests::to_nobody(),

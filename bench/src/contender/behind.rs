@@ -81,6 +81,10 @@ impl Running for Behind {
         pids
     }
 
+    fn store_pids(&self) -> Vec<u32> {
+        self.running.store_pids()
+    }
+
     fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>> {
         self.running.sentinels()
     }
@@ -99,6 +103,10 @@ impl Running for Behind {
 
     fn kill_acting(&mut self) -> anyhow::Result<bool> {
         self.running.kill_acting()
+    }
+
+    fn kill_holder(&mut self) -> anyhow::Result<()> {
+        self.running.kill_holder()
     }
 
     fn restart_killed(&mut self) -> anyhow::Result<()> {

@@ -40,7 +40,7 @@ pub(crate) struct Contender {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The program of this source tree, one process.
+    /// The program of this source tree: one process, or several that share an etcd.
     Ours,
     /// Several Sentinels of this machine's server.
     RedisSentinel,
@@ -81,6 +81,11 @@ pub(crate) struct Tools {
 pub(crate) trait Running {
     fn pids(&self) -> Vec<u32>;
 
+    /// What it needs besides to agree.
+    fn store_pids(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
     /// Where clients ask who the primary is.
     fn sentinels(&self) -> anyhow::Result<Vec<SocketAddr>>;
 
@@ -99,6 +104,9 @@ pub(crate) trait Running {
 
     /// Kills the process that replaces a primary just now. False while nobody does.
     fn kill_acting(&mut self) -> anyhow::Result<bool>;
+
+    /// Kills the process that would replace a primary; where that is open, any one.
+    fn kill_holder(&mut self) -> anyhow::Result<()>;
 
     /// Starts again what was killed.
     fn restart_killed(&mut self) -> anyhow::Result<()>;
@@ -125,8 +133,8 @@ impl Contender {
         let running = match self.kind {
             Kind::Ours => {
                 let has_proxy = self.via == Via::Proxy;
-                let (ours, options) = (&tools.ours, &self.options);
-                Box::new(ours::Ours::start(ours, options, has_proxy, groups)?)
+                let settings = ours::Settings::parse(&self.options)?;
+                Box::new(ours::Ours::start(&tools.ours, settings, has_proxy, groups)?)
             }
             Kind::RedisSentinel => self.sentinels(Version::System, groups)?,
             Kind::ValkeySentinel => self.sentinels(Version::Valkey9, groups)?,
@@ -238,7 +246,7 @@ impl FromStr for Contender {
             None => Via::Direct,
         };
         match kind {
-            Kind::Ours => ours::check(&options)?,
+            Kind::Ours => drop(ours::Settings::parse(&options)?),
             Kind::RedisSentinel | Kind::ValkeySentinel => {
                 let settings = sentinel::Settings::parse(&options)?;
                 ensure!(
@@ -278,6 +286,7 @@ mod tests {
             "ours",
             "ours:hang-after=1s,no-persist-roles",
             "ours:hang-after=1s,via=proxy",
+            "ours:etcd=1,monitors=3",
             "redis-sentinel:count=1,down-after=500ms,quorum=1",
             "redis-sentinel:via=haproxy",
             "valkey-sentinel",

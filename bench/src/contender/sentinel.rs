@@ -165,6 +165,13 @@ impl Running for Sentinels {
         Ok(acting.map(Server::kill).is_some())
     }
 
+    /// They elect one when they need it, so any one will do.
+    fn kill_holder(&mut self) -> anyhow::Result<()> {
+        let first = self.processes.first_mut();
+        first.context("there is no Sentinel")?.kill();
+        Ok(())
+    }
+
     fn restart_killed(&mut self) -> anyhow::Result<()> {
         let mut killed = self.processes.iter_mut().filter(|its| its.pid().is_none());
         killed.try_for_each(|its| Ok(its.restart()?))

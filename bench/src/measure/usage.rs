@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+const MEGABYTE: f64 = 1e6;
+
 /// What one or several processes used since they started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -28,6 +30,15 @@ impl Usage {
             sum.memory += one.memory;
         }
         Ok(sum)
+    }
+
+    pub(crate) fn cpu_ms_since(self, before: Self) -> f64 {
+        self.cpu.saturating_sub(before.cpu).as_secs_f64() * 1000.0
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    pub(crate) fn megabytes(self) -> f64 {
+        self.memory as f64 / MEGABYTE
     }
 
     fn parse(stat: &str, statm: &str) -> Option<Self> {

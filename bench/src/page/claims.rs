@@ -14,6 +14,8 @@ pub(super) struct Claim {
     theirs: &'static str,
     figure: Figure,
     shows: Shows,
+    /// Whether it stands in README too, which has room for a few.
+    is_first: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,15 @@ const fn direct(says: &'static str, scenario: &'static str, figure: Figure) -> C
         theirs: "redis-sentinel",
         figure,
         shows: Shows::Median,
+        is_first: false,
     }
+}
+
+/// As a row that stands in README too.
+const fn first(claim: Claim) -> Claim {
+    let mut claim = claim;
+    claim.is_first = true;
+    claim
 }
 
 const fn total(says: &'static str, scenario: &'static str, figure: Figure) -> Claim {
@@ -43,29 +53,34 @@ const fn total(says: &'static str, scenario: &'static str, figure: Figure) -> Cl
 }
 
 impl Claim {
-    pub(super) const ALL: [Self; 23] = [
-        direct(
+    pub(super) const ALL: [Self; 29] = [
+        first(direct(
             "`kill -9` until a replica is the primary, ms",
             "crash",
             Figure::PromotedMs,
-        ),
-        direct(
+        )),
+        first(direct(
             "`kill -9`, the longest wait of a write, ms",
             "crash",
             Figure::OutageMs,
-        ),
-        Self {
+        )),
+        first(Self {
+            says: "the same with three monitors that agree in etcd, ms",
+            ours: "ours:monitors=3",
+            ..direct("", "crash", Figure::OutageMs)
+        }),
+        first(Self {
             says: "the same for a client that asks Sentinels, ms",
             ours: "ours:via=sentinel",
             theirs: "redis-sentinel:via=sentinel",
             ..direct("", "crash", Figure::OutageMs)
-        },
-        Self {
+        }),
+        first(Self {
             says: "the same through a proxy: ours, and Sentinel with HAProxy, ms",
             ours: "ours:via=proxy",
             theirs: "redis-sentinel:via=haproxy",
             ..direct("", "crash", Figure::OutageMs)
-        },
+        }),
         direct(
             "`kill -9` until the first correct answer of the Sentinel API, ms",
             "crash",
@@ -96,29 +111,29 @@ impl Claim {
             "term",
             Figure::OutageMs,
         ),
-        Self {
+        first(Self {
             ours: "ours:hang-after=1s",
             ..direct(
                 "a hang (`SIGSTOP`) that may last 1 s until a replica is the primary, ms",
                 "hang",
                 Figure::PromotedMs,
             )
-        },
-        direct(
+        }),
+        first(direct(
             "a host that is cut off until a replica is the primary, ms",
             "cut",
             Figure::PromotedMs,
-        ),
+        )),
         total(
             "a host that is cut off, writes that it took when there was another primary, in all runs",
             "cut",
             Figure::StaleWrites,
         ),
-        direct(
+        first(direct(
             "an old primary that returns goes on taking writes for, ms",
             "return",
             Figure::StalePrimaryMs,
-        ),
+        )),
         total(
             "a primary that is back at once without its data, acknowledged writes lost in all runs",
             "empty",
@@ -134,16 +149,31 @@ impl Claim {
             "monitor",
             Figure::OutageMs,
         ),
-        direct(
+        Self {
+            says: "the same with three monitors, ms",
+            ours: "ours:monitors=3",
+            ..direct("", "monitor", Figure::OutageMs)
+        },
+        first(Self {
+            says: "a crash together with the one of three monitors that would act, the longest wait, ms",
+            ours: "ours:monitors=3",
+            ..direct("", "holder", Figure::OutageMs)
+        }),
+        Self {
+            says: "the same, acknowledged writes lost in all runs",
+            ours: "ours:monitors=3",
+            ..total("", "holder", Figure::LostWrites)
+        },
+        first(direct(
             "a planned switchover, the longest wait of a write, ms",
             "switchover",
             Figure::OutageMs,
-        ),
-        total(
+        )),
+        first(total(
             "a planned switchover, acknowledged writes lost in all runs",
             "switchover",
             Figure::LostWrites,
-        ),
+        )),
         total(
             "failovers that nobody needed while scripts of 3 s run",
             "false-script",
@@ -154,16 +184,26 @@ impl Claim {
             "false-load",
             Figure::FalseFailovers,
         ),
-        direct(
+        first(direct(
             "watching idle groups, CPU time of all processes in the window, ms",
             "idle",
             Figure::CpuMs,
-        ),
-        direct(
+        )),
+        first(direct(
             "watching idle groups, memory of all processes, MB",
             "idle",
             Figure::MemoryMb,
-        ),
+        )),
+        Self {
+            says: "the same with three monitors, CPU time without that of etcd, ms",
+            ours: "ours:monitors=3",
+            ..direct("", "idle", Figure::CpuMs)
+        },
+        Self {
+            says: "the same with three monitors, memory without that of etcd, MB",
+            ours: "ours:monitors=3",
+            ..direct("", "idle", Figure::MemoryMb)
+        },
     ];
 
     /// Ours and theirs.
@@ -198,12 +238,22 @@ impl Claim {
 
 /// All rows that were measured.
 pub(super) fn table(lines: &[Line]) -> String {
+    rows(lines, |_| true)
+}
+
+/// Those of them that README has room for.
+pub(super) fn first_rows(lines: &[Line]) -> String {
+    rows(lines, |claim| claim.is_first)
+}
+
+fn rows(lines: &[Line], is_wanted: impl Fn(&Claim) -> bool) -> String {
     let mut text = "\
 | medians, where nothing else is said | redis-cluster-monitor | three Sentinels, `down-after` 1 s | ratio |
 |---|--:|--:|--:|
 "
     .to_owned();
-    for row in Claim::ALL.iter().filter_map(|claim| claim.row(lines)) {
+    let wanted = Claim::ALL.iter().filter(|claim| is_wanted(claim));
+    for row in wanted.filter_map(|claim| claim.row(lines)) {
         writeln!(text, "{row}").expect("a string takes everything");
     }
     text

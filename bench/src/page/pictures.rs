@@ -38,11 +38,15 @@ const DISTRIBUTIONS: [(&str, &str, &str); 4] = [
 /// What is drawn of a proxy's loads of small values: title, file, pipeline.
 const THROUGHPUTS: [(&str, &str, &str); 2] = [
     (
-        "Requests through a proxy: 1, 50 and 500 clients",
+        "Requests through a proxy: 1, 50 and 500 clients, one request at a time",
         "proxy.svg",
         "1",
     ),
-    ("The same, 16 requests at once", "proxy-pipeline.svg", "16"),
+    (
+        "Requests through a proxy: 1, 50 and 500 clients, 16 requests at once",
+        "proxy-pipeline.svg",
+        "16",
+    ),
 ];
 
 /// All that can be drawn of these lines.
@@ -89,7 +93,9 @@ fn loads<'a>(lines: &'a [Line], pipeline: &str) -> Vec<(&'a str, Vec<(f64, f64)>
         let points = clients
             .iter()
             .filter_map(|clients| point(contender, clients));
-        (contender, points.collect())
+        let is_direct = contender == "ours";
+        let name = if is_direct { "no proxy" } else { contender };
+        (name, points.collect())
     };
     contenders.into_iter().map(points).collect()
 }

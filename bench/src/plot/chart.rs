@@ -19,6 +19,8 @@ const LIST: f64 = BOTTOM + 70.0;
 pub(super) struct Curve {
     pub(super) name: String,
     pub(super) points: Vec<(f64, f64)>,
+    /// Whether each point was measured, so that it is worth a mark.
+    pub(super) has_marks: bool,
 }
 
 /// Shares over times.
@@ -42,6 +44,9 @@ pub(super) fn chart(title: &str, caption: &str, curves: &[Curve]) -> String {
             .map(|(time, share)| (across.place(*time), up(*share)))
             .collect();
         svg.curve(&points, colour(number));
+        for at in points.iter().filter(|_| curve.has_marks) {
+            svg.dot(*at, colour(number));
+        }
         let row = f64::from(u32::try_from(number).unwrap_or(u32::MAX));
         let y = LIST + row * LEADING;
         svg.bar((LEFT, y - 9.0), (22.0, 4.0), colour(number));

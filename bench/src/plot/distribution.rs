@@ -8,6 +8,7 @@ pub(crate) fn distribution(title: &str, samples: &[(&str, Sample)]) -> String {
     let curves = samples.iter().map(|(name, sample)| Curve {
         name: format!("{name} ({} runs)", sample.count()),
         points: steps(sample.values()),
+        has_marks: false,
     });
     let caption = "share of all repetitions that took at most so long";
     chart(title, caption, &curves.collect::<Vec<_>>())

@@ -14,8 +14,9 @@ pub(crate) use throughput::throughput;
 pub(crate) use timeline::timeline;
 
 /// Colours that people with any eyes can tell apart.
-const COLOURS: [&str; 8] = [
+const COLOURS: [&str; 10] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000",
+    "#882255", "#44aa99",
 ];
 
 /// The colour of the series with this number.

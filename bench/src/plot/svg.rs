@@ -58,6 +58,12 @@ impl Svg {
         ));
     }
 
+    pub(super) fn dot(&mut self, (x, y): (f64, f64), colour: &str) {
+        self.add(format_args!(
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>"
+        ));
+    }
+
     /// A filled area; a tiny one is still seen.
     pub(super) fn bar(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), colour: &str) {
         let width = width.max(1.0);

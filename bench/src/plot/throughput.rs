@@ -13,6 +13,7 @@ pub(crate) fn throughput(title: &str, loads: &[(&str, Vec<(f64, f64)>)]) -> Stri
             .iter()
             .map(|(time, rate)| (*time, rate / most))
             .collect(),
+        has_marks: true,
     });
     let caption = format!(
         "half of the requests took at most so long; 100 % are {most:.0} requests per second"

@@ -70,6 +70,10 @@ pub(crate) enum Figure {
     MemoryMb,
     /// The same per process, on average.
     MemoryPerProcessMb,
+    /// CPU time in the window of what the contender's processes agree in.
+    StoreCpuMs,
+    /// Resident memory of that, at the end of the window.
+    StoreMemoryMb,
     /// CPU time that all servers together used more in the window than without a contender.
     ServersCpuMs,
     /// How many processes the contender has.
@@ -124,6 +128,8 @@ impl Figure {
             Self::CpuPerProcessMs => "cpu_per_process_ms",
             Self::MemoryMb => "memory_mb",
             Self::MemoryPerProcessMb => "memory_per_process_mb",
+            Self::StoreCpuMs => "store_cpu_ms",
+            Self::StoreMemoryMb => "store_memory_mb",
             Self::ServersCpuMs => "servers_cpu_ms",
             Self::Processes => "processes",
             Self::WakeupsPerS => "wakeups_per_s",

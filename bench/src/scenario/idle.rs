@@ -14,8 +14,6 @@ use crate::measure::{Traffic, Usage, Wakeups};
 use crate::raw::{Figure, Line, Versions};
 use crate::stop;
 
-const MEGABYTE: f64 = 1e6;
-
 pub(super) fn idle(
     bed: &Bed,
     contender: &Contender,
@@ -31,19 +29,19 @@ pub(super) fn idle(
     stop::sleep(SETTLE)?;
 
     let (pids, servers) = (running.pids(), fleet.pids());
-    let before = (Usage::of(&pids)?, Usage::of(&servers)?);
+    let store = running.store_pids();
+    let before = (Usage::of(&pids)?, Usage::of(&servers)?, Usage::of(&store)?);
     let (traffic, wakeups) = (Traffic::now()?, Wakeups::of(&pids)?);
     stop::sleep(bed.window)?;
-    let after = (Usage::of(&pids)?, Usage::of(&servers)?);
+    let after = (Usage::of(&pids)?, Usage::of(&servers)?, Usage::of(&store)?);
     let packets = Traffic::now()?.per_second_since(traffic);
     let wakeups = Wakeups::of(&pids)?.per_second_since(wakeups);
 
     let count = f64::from(u32::try_from(pids.len())?);
-    let cpu = after.0.cpu.saturating_sub(before.0.cpu).as_secs_f64() * 1000.0;
-    let watched = after.1.cpu.saturating_sub(before.1.cpu).as_secs_f64() * 1000.0;
+    let cpu = after.0.cpu_ms_since(before.0);
+    let watched = after.1.cpu_ms_since(before.1);
     let unwatched = fleet.unwatched.as_secs_f64() * 1000.0;
-    #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 bytes")]
-    let memory = after.0.memory as f64 / MEGABYTE;
+    let memory = after.0.megabytes();
     for (figure, value) in [
         (Figure::Processes, count),
         (Figure::CpuMs, cpu),
@@ -55,6 +53,11 @@ pub(super) fn idle(
         (Figure::PacketsPerS, packets - fleet.unwatched_packets_per_s),
     ] {
         line.figures.put(figure, value);
+    }
+    if !store.is_empty() {
+        let cpu = after.2.cpu_ms_since(before.2);
+        line.figures.put(Figure::StoreCpuMs, cpu);
+        line.figures.put(Figure::StoreMemoryMb, after.2.megabytes());
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What happens to a group. A new scenario is a variant here and a file beside this one.
 
+pub(crate) mod cast;
 mod client;
 mod fault;
 mod fleet;
@@ -49,6 +50,8 @@ pub(crate) enum Scenario {
     Second,
     /// A primary is killed, and so is the process that replaces it, while it does.
     Monitor,
+    /// A primary is killed together with the process that would replace it, and both stay away.
+    Holder,
     /// A primary that is well is handed over because somebody asks for it.
     Switchover,
     /// A primary that is well has a hard time: who replaces it?
@@ -108,7 +111,7 @@ impl Bed {
 
 impl Scenario {
     /// Those with one group.
-    pub(crate) const FAULTS: [Self; 11] = [
+    pub(crate) const FAULTS: [Self; 12] = [
         Self::Crash,
         Self::Crash1g,
         Self::Term,
@@ -119,15 +122,21 @@ impl Scenario {
         Self::Fork,
         Self::Second,
         Self::Monitor,
+        Self::Holder,
         Self::Switchover,
     ];
 
     /// Why it is left out of everything, if it is.
     pub(crate) fn left_out(self, is_quick: bool) -> Option<&'static str> {
-        if self == Self::Crash1g && is_quick {
-            return Some("it takes long");
+        if self == Self::Cut && !Island::is_allowed() {
+            return Some("it needs root");
         }
-        (self == Self::Cut && !Island::is_allowed()).then_some("it needs root")
+        // In a hang an old primary returns too.
+        let is_long = matches!(
+            self,
+            Self::Crash1g | Self::Return | Self::False(Strain::Quiet | Strain::Save)
+        );
+        (is_quick && is_long).then_some("it takes long")
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -142,6 +151,7 @@ impl Scenario {
             Self::Fork => "fork",
             Self::Second => "second",
             Self::Monitor => "monitor",
+            Self::Holder => "holder",
             Self::Switchover => "switchover",
             Self::False(strain) => strain.name(),
             Self::Idle(_) => "idle",
@@ -151,91 +161,25 @@ impl Scenario {
         }
     }
 
-    /// Who takes part unless told otherwise. A contender that could be tuned is tuned, within what
-    /// its users dare.
-    pub(crate) fn contenders(self, is_quick: bool) -> &'static [&'static str] {
-        const OURS_AND_SENTINEL: &[&str] = &["ours", "redis-sentinel"];
-        match self {
-            Self::Crash | Self::Switchover if is_quick => {
-                &["ours", "ours:via=proxy", "redis-sentinel"]
-            }
-            Self::Crash => &[
-                "ours",
-                "ours:via=sentinel",
-                "ours:via=proxy",
-                "redis-sentinel",
-                "redis-sentinel:via=sentinel",
-                "redis-sentinel:via=haproxy",
-                "redis-sentinel:down-after=500ms",
-                "valkey-sentinel",
-            ],
-            Self::Hang if is_quick => &["ours:hang-after=1s", "redis-sentinel"],
-            Self::Crash1g | Self::Idle(_) | Self::False(_) if is_quick => OURS_AND_SENTINEL,
-            Self::Hang => &[
-                "ours:hang-after=1s",
-                "ours:hang-after=1s,via=proxy",
-                "redis-sentinel",
-                "redis-sentinel:via=haproxy",
-                "valkey-sentinel",
-            ],
-            Self::False(_) => &[
-                "ours",
-                "ours:hang-after=1s",
-                "redis-sentinel",
-                "redis-sentinel:down-after=500ms",
-                "valkey-sentinel",
-            ],
-            Self::Crash1g => &["ours", "redis-sentinel", "redis-sentinel:down-after=500ms"],
-            Self::Idle(_) => &["ours", "redis-sentinel", "redis-sentinel:count=1,quorum=1"],
-            Self::Switchover | Self::Term | Self::Cut if !is_quick => &[
-                "ours",
-                "ours:via=proxy",
-                "redis-sentinel",
-                "redis-sentinel:via=haproxy",
-                "valkey-sentinel",
-            ],
-            Self::Term
-            | Self::Cut
-            | Self::Return
-            | Self::Empty
-            | Self::Fork
-            | Self::Second
-            | Self::Monitor
-            | Self::Switchover
-            | Self::Scale(..) => OURS_AND_SENTINEL,
-            Self::Proxy(load) => load.contenders(),
-            Self::Client(fault, _) => fault.contenders(),
-        }
-    }
-
-    /// Who takes part as well, but once: too slow to be repeated.
-    pub(crate) fn once(self, is_quick: bool) -> &'static [&'static str] {
-        if self == Self::Crash && !is_quick {
-            // As it is delivered.
-            return &["redis-sentinel:down-after=30s,failover-timeout=180s"];
-        }
-        &[]
-    }
-
-    /// How often unless told otherwise.
+    /// How often those take part who do it often, unless told otherwise.
     pub(crate) fn runs(self, is_quick: bool) -> u32 {
         if is_quick {
             return if self == Self::Crash { 2 } else { 1 };
         }
         match self {
-            Self::Crash => 50,
+            Self::Crash => 30,
+            Self::Holder => 12,
             Self::Crash1g
             | Self::Term
-            | Self::Hang
-            | Self::Cut
             | Self::Return
             | Self::Empty
             | Self::Fork
-            | Self::Second
-            | Self::Monitor
-            | Self::Switchover => 10,
-            Self::Client(..) | Self::Proxy(_) => 3,
-            Self::Idle(_) | Self::Scale(..) | Self::False(_) => 2,
+            | Self::Monitor => 5,
+            // Sentinel needs a quarter of a minute and more for one.
+            Self::Hang | Self::Cut | Self::Switchover => 4,
+            Self::Second | Self::Client(..) => 3,
+            Self::Idle(_) | Self::Scale(..) | Self::Proxy(_) => 2,
+            Self::False(_) => 1,
         }
     }
 
@@ -258,6 +202,7 @@ impl Scenario {
             Self::Fork => fault::fork(bed, contender, line),
             Self::Second => fault::second(bed, contender, line),
             Self::Monitor => fault::monitor(bed, contender, line),
+            Self::Holder => fault::holder(bed, contender, line),
             Self::Switchover => fault::switchover(bed, contender, line),
             Self::False(strain) => stress::run(bed, contender, strain, line),
             Self::Idle(groups) => idle::idle(bed, contender, groups, line),

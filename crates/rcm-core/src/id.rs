@@ -148,6 +148,12 @@ number! {
 }
 
 number! {
+    /// Orders the settings that are stored for a group; grows by one with every change. Zero means
+    /// "none are stored".
+    Version
+}
+
+number! {
     /// Names one action, so that its outcome can be told from the others.
     ActionId
 }

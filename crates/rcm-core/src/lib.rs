@@ -13,7 +13,7 @@
 //! A module imports only from its left in this list, and a test holds it to that:
 //!
 //! ```text
-//! time rng mutant id policy observation view quorum verdict opinion lineage candidate record lease
+//! time rng mutant id policy settings observation view quorum verdict opinion lineage candidate record lease
 //! action rule event request fencing plan status engine
 //! ```
 #![cfg_attr(not(test), no_std)]
@@ -39,6 +39,7 @@ pub mod record;
 pub mod request;
 pub mod rng;
 pub mod rule;
+pub mod settings;
 pub mod status;
 pub mod time;
 pub mod verdict;

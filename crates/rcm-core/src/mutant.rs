@@ -69,11 +69,13 @@ pub enum Mutant {
     AnyPrimary,
     /// Monitors that died are not missed.
     QuorumShrinks,
+    /// Nodes are sealed and attached whatever data they hold.
+    Trespass,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -105,6 +107,7 @@ impl Mutant {
         Self::StaleOpinion,
         Self::AnyPrimary,
         Self::QuorumShrinks,
+        Self::Trespass,
     ];
 }
 

@@ -65,9 +65,12 @@ pub enum Error {
     },
 }
 
-/// A list of the nodes of a group, as the operator gave it: no address twice, at least one.
+/// Who belongs to a group, as the operator says: no address twice, at least one is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nodes(Vec<Address>);
+pub struct Nodes {
+    listed: Vec<Address>,
+    forgotten: Vec<Address>,
+}
 
 /// Why a list of nodes is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +84,15 @@ pub enum NodesError {
     /// More nodes than a group can have.
     #[error("{0} nodes are too many for one group; the limit is {limit}", limit = Nodes::MAX)]
     TooMany(usize),
+    /// One address is to be watched and not to be.
+    #[error("`{0}` is listed and forgotten; remove it from one of the two")]
+    Both(Address),
+    /// More nodes than can be kept away.
+    #[error(
+        "{0} forgotten nodes are too many; the limit is {limit}, remove the oldest",
+        limit = Nodes::MAX
+    )]
+    TooManyForgotten(usize),
 }
 
 impl Nodes {
@@ -100,12 +112,37 @@ impl Nodes {
                 return Err(NodesError::Duplicate(address.clone()));
             }
         }
-        Ok(Self(addresses))
+        Ok(Self {
+            listed: addresses,
+            forgotten: Vec::new(),
+        })
     }
 
-    /// The addresses in the order given.
+    /// The same nodes, and those that do not belong to the group any more, whoever tells of them.
+    pub fn without(mut self, forgotten: Vec<Address>) -> Result<Self, NodesError> {
+        if forgotten.len() > Self::MAX {
+            return Err(NodesError::TooManyForgotten(forgotten.len()));
+        }
+        for (i, address) in forgotten.iter().enumerate() {
+            if self.listed.contains(address) {
+                return Err(NodesError::Both(address.clone()));
+            }
+            if forgotten[..i].contains(address) {
+                return Err(NodesError::Duplicate(address.clone()));
+            }
+        }
+        self.forgotten = forgotten;
+        Ok(self)
+    }
+
+    /// The nodes that are watched in any case, in the order given.
     pub fn addresses(&self) -> &[Address] {
-        &self.0
+        &self.listed
+    }
+
+    /// The nodes that are not watched although the record or the primary knows them.
+    pub fn forgotten(&self) -> &[Address] {
+        &self.forgotten
     }
 }
 
@@ -276,5 +313,17 @@ mod tests {
         let error = Nodes::new(vec![a.clone(), "10.0.0.1:6379".parse().unwrap()]).unwrap_err();
         assert_eq!(error, NodesError::Duplicate(a));
         assert_eq!(Nodes::new(vec![]), Err(NodesError::Empty));
+    }
+
+    #[test]
+    fn a_node_is_not_listed_and_forgotten() {
+        let node = |text: &str| text.parse::<Address>().unwrap();
+        let nodes = || Nodes::new(vec![node("a"), node("b")]).unwrap();
+        let both = nodes().without(vec![node("c"), node("b")]);
+        assert_eq!(both, Err(NodesError::Both(node("b"))));
+        let twice = nodes().without(vec![node("c"), node("c")]);
+        assert_eq!(twice, Err(NodesError::Duplicate(node("c"))));
+        let many = (1..=65).map(|port| Address::new("c", port)).collect();
+        assert_eq!(nodes().without(many), Err(NodesError::TooManyForgotten(65)));
     }
 }

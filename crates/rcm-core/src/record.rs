@@ -9,16 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Address, Epoch, MonitorId, Offset, ReplicationId, RunId};
 use crate::lineage::{Chain, Position};
-use crate::observation::Replication;
+use crate::observation::{Replication, Role};
 use crate::quorum::Quorum;
 use crate::verdict::Verdict;
 use crate::view::Node;
 
 /// The agreed state of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Record {
-    /// The format of this record.
+    /// The format of this record. A newer program may add fields without another number, if a
+    /// record without them means what it meant before: one that does not know them leaves them out
+    /// when it writes.
     pub version: u32,
     /// Orders records; only ever grows.
     pub epoch: Epoch,
@@ -104,7 +105,6 @@ pub struct Member {
 
 /// A member's place among those who acknowledge and vote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Seat {
     /// The process that was seen to hold all that the primary held. Another one has no vote: what
     /// it had confirmed may be gone.
@@ -209,8 +209,25 @@ impl Record {
 
     /// Whether a node was recorded as a member, by its process or by its address.
     pub fn includes(&self, node: &Node) -> bool {
-        self.member_at(&node.address).is_some()
-            || node.run_id().is_some_and(|run_id| self.knows(run_id))
+        let known = node.run_id().is_some_and(|run_id| self.knows(run_id));
+        known || (self.member_at(&node.address).is_some() && !self.is_elsewhere(node))
+    }
+
+    /// Whether a process that answers at a member's address belongs to another group, which has got
+    /// that address: its data does not descend from this group's, and it receives the data of a node
+    /// that is no member, or feeds such nodes and no others.
+    fn is_elsewhere(&self, node: &Node) -> bool {
+        let is_member = |address: &Address| self.member_at(address).is_some();
+        let in_company = match node.replication().map(|seen| &seen.role) {
+            Some(Role::Replica(following)) => {
+                (following.link_up || following.syncing) && !is_member(&following.primary)
+            }
+            Some(Role::Primary { replicas, .. }) => {
+                !replicas.is_empty() && !replicas.iter().any(|it| is_member(&it.address))
+            }
+            None => false,
+        };
+        in_company && !self.is_ancestor_of(node)
     }
 
     /// Whether a node's data descends from the committed history.

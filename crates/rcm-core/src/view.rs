@@ -189,9 +189,12 @@ impl View {
         id
     }
 
-    /// Stops watching a node.
+    /// Stops watching a node. Other addresses of its process stand for themselves again.
     pub fn remove(&mut self, id: NodeId) {
         self.nodes.remove(&id);
+        for node in self.nodes.values_mut() {
+            node.alias_of.take_if(|first| *first == id);
+        }
     }
 
     /// The node with this place in the table.
@@ -217,10 +220,7 @@ impl View {
     /// The node that listens at `address`, written as a name or as an IP address.
     pub fn at_address(&self, address: &Address) -> Option<&Node> {
         let node = self.nodes.values().find(|node| node.listens_at(address))?;
-        match node.alias_of {
-            Some(first) => self.get(first),
-            None => Some(node),
-        }
+        node.alias_of.map_or(Some(node), |first| self.get(first))
     }
 
     /// The node whose process is `run_id`.

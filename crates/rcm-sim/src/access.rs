@@ -24,6 +24,14 @@ impl Access {
         knows_password: false,
     };
 
+    /// As the servers of another group are: they have a password of their own.
+    pub(crate) const FOREIGN: Self = Self {
+        user_on: true,
+        strangers: false,
+        knows_password: true,
+        ..Self::STOCK
+    };
+
     /// As an operator prepares the file of a server for strict mode.
     pub(crate) const PREPARED: Self = Self {
         min_replicas: Gates::SHUT.min_replicas,

@@ -89,9 +89,9 @@ impl Coverage {
             .collect()
     }
 
-    /// Edges of the failover plan that were never taken. An edge within one stage, or one that
-    /// several rules share, is told by its rule.
-    pub fn missing_edges(&self) -> Vec<Edge> {
+    /// Edges of the failover plan that groups of this mode can take and never took. An edge within
+    /// one stage, or one that several rules share, is told by its rule.
+    pub fn missing_edges(&self, strict: bool) -> Vec<Edge> {
         let taken = |&(rule, from, to): &Edge| {
             if matches!(rule, Rule::F105 | Rule::F107) {
                 return self.ends.contains(&(rule, from));
@@ -111,7 +111,19 @@ impl Coverage {
         TRANSITIONS
             .iter()
             .copied()
-            .filter(|edge| !taken(edge))
+            .filter(|edge| is_open_to(strict, *edge) && !taken(edge))
             .collect()
+    }
+}
+
+/// Whether a failover of this mode can take the edge: strict mode neither rolls forward nor guesses, and
+/// only it has gates and voters.
+fn is_open_to(strict: bool, (rule, from, to): Edge) -> bool {
+    let resumes = [from, to].contains(&Stage::Resuming);
+    let opens = [from, to].contains(&Stage::Opening);
+    if strict {
+        !resumes && !matches!(rule, Rule::F142 | Rule::F145)
+    } else {
+        !opens && rule != Rule::F147
     }
 }

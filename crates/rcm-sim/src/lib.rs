@@ -31,6 +31,7 @@ pub mod run;
 pub mod seed;
 pub mod stage;
 pub mod store;
+mod strangers;
 mod strict;
 pub mod trace;
 mod wire;

@@ -129,7 +129,7 @@ fn many(mutant: Option<Mutant>, options: &Options) -> ExitCode {
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     sum.broken.sort_by_key(|ran| ran.seed);
-    tell(&sum, began.elapsed().as_secs_f64());
+    tell(&sum, began.elapsed().as_secs_f64(), options.strict);
     for ran in sum.broken.iter().take(TOLD) {
         let setup = Setup {
             seed: ran.seed,
@@ -192,7 +192,7 @@ fn work(next: &AtomicU64, end: u64, (mutant, strict): (Option<Mutant>, bool), su
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]
-fn tell(sum: &Sum, seconds: f64) {
+fn tell(sum: &Sum, seconds: f64, strict: bool) {
     let simulated = sum.simulated as f64 / 1e6;
     println!(
         "{} seeds in {seconds:.1} s ({:.0} a second), {simulated:.0} s simulated ({:.0} a second), {} inputs",
@@ -220,7 +220,7 @@ fn tell(sum: &Sum, seconds: f64) {
     println!("rules never followed: {:?}", sum.coverage.missing_rules());
     println!(
         "transitions never taken: {:?}",
-        sum.coverage.missing_edges()
+        sum.coverage.missing_edges(strict)
     );
     println!(
         "{} of {} seeds broke a promise",

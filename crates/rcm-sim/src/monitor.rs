@@ -118,7 +118,8 @@ impl World {
         monitor.pace = Pace::Calm;
         let (name, incarnation) = (monitor.name.clone(), monitor.incarnation);
         self.note([50, incarnation, 0], |_| format!("{name} starts"));
-        let listed = self.addresses[..self.listed].to_vec();
+        let listed = self.listed.iter();
+        let listed = listed.map(|&node| self.addresses[node].clone()).collect();
         let (Ok(nodes), Ok(group), Ok(monitor)) =
             (Nodes::new(listed), "mymaster".parse(), name.parse())
         else {

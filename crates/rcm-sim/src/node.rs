@@ -75,6 +75,8 @@ impl Version {
 )]
 pub(crate) struct Server {
     pub(crate) process: Process,
+    /// It belongs to another group: neither its data nor its role is any business of the monitors.
+    pub(crate) stranger: bool,
     pub(crate) up: bool,
     pub(crate) host_up: bool,
     /// `SIGSTOP`.
@@ -175,6 +177,21 @@ pub(crate) struct Follow {
     pub(crate) attempt: u64,
 }
 
+impl Follow {
+    /// Whom a process follows that finds this in its file. It knows its place, or has none.
+    pub(crate) const fn configured(target: Address, remembers: bool) -> Self {
+        Self {
+            target,
+            told_by_monitor: false,
+            meant: None,
+            asked: None,
+            link: LinkState::Down,
+            remembers,
+            attempt: 0,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LinkState {
     Down,
@@ -214,6 +231,7 @@ impl Server {
     pub(crate) fn new(version: Version) -> Self {
         Self {
             process: 0,
+            stranger: false,
             up: false,
             host_up: true,
             stopped: false,

@@ -1,7 +1,7 @@
 //! How processes and hosts end, stop and come back.
 
 use crate::nemesis::Disk;
-use crate::node::{BUSY_THRESHOLD, Dump, Follow, LinkState, Place, Process, Syncs};
+use crate::node::{BUSY_THRESHOLD, Dump, Follow, Place, Process, Syncs};
 use crate::trace::{MS, Time};
 use crate::world::{Event, World};
 
@@ -106,15 +106,7 @@ impl World {
         });
         server.place = match server.configured.clone() {
             None => Place::Primary,
-            Some(target) => Place::Replica(Follow {
-                target,
-                told_by_monitor: false,
-                meant: None,
-                asked: None,
-                link: LinkState::Down,
-                remembers: server.received.is_some(),
-                attempt: 0,
-            }),
+            Some(target) => Place::Replica(Follow::configured(target, server.received.is_some())),
         };
         let until = self.now + loading;
         server.loading_until = (loading > 0).then_some(until);

@@ -46,6 +46,12 @@ pub fn run(setup: &Setup) -> Ran {
     }
 }
 
+/// What goes wrong in the run of one seed.
+pub fn storm(setup: &Setup) -> (Plot, Vec<Fault>) {
+    let world = World::new(setup);
+    (world.plot, world.faults)
+}
+
 /// The fewest of a seed's faults that still break the same promise.
 pub fn shrink(setup: &Setup) -> Vec<usize> {
     let first = run(setup);

@@ -41,6 +41,8 @@ pub enum Trouble {
     Refuses,
     /// Everything takes this long on top.
     Slow(Time),
+    /// Answers take this long on top: what was read may have been overwritten since.
+    AnswersLate(Time),
     /// Writes are done and not answered.
     LosesAnswers,
     /// Writes are not done and not answered.
@@ -97,6 +99,13 @@ impl World {
         }
     }
 
+    fn lateness(&mut self) -> Time {
+        match self.store.trouble {
+            Some(Trouble::AnswersLate(more)) => self.rng.range(more / 2, more),
+            _ => 0,
+        }
+    }
+
     /// The call has reached the store, unless it is cut off.
     pub(crate) fn on_store(&mut self, asked: Asked) {
         if !self.net.passes(Party::Monitor(asked.who), Party::Store) {
@@ -105,6 +114,9 @@ impl World {
             if waits && self.now < asked.at + GIVEN_UP {
                 self.schedule(self.now + REPEATED_EVERY, Event::Store(asked));
             }
+            return;
+        }
+        if self.is_locked_out(&asked) {
             return;
         }
         let Asked {
@@ -133,20 +145,27 @@ impl World {
                 Ours::Outcome { id, outcome }
             }
             (Call::Write(id, record, expect), trouble) => {
-                let outcome = self.compare_and_set(incarnation, *record, expect);
+                let outcome = self.compare_and_set(*record, expect);
                 if trouble == Some(Trouble::LosesAnswers) {
                     return;
                 }
                 Ours::Outcome { id, outcome }
             }
         };
-        let delay = self.rng.range(10, MS);
+        let delay = self.rng.range(10, MS) + self.lateness();
         if self.net.passes(Party::Store, Party::Monitor(who)) {
             self.schedule(self.now + delay, Event::Ours(incarnation, answer));
         }
     }
 
-    fn compare_and_set(&mut self, by: Incarnation, record: Record, expect: Revision) -> Outcome {
+    /// A file's lock lives as long as its writer: what a process that is gone has asked for ends before
+    /// the next one begins.
+    fn is_locked_out(&self, asked: &Asked) -> bool {
+        let owner = &self.monitors[asked.who];
+        self.is_alone() && owner.engine.is_some() && owner.incarnation != asked.incarnation
+    }
+
+    fn compare_and_set(&mut self, record: Record, expect: Revision) -> Outcome {
         if self.store.trouble == Some(Trouble::Refuses) {
             return Outcome::Failed(Failed::Refused(String::from("no space left on device")));
         }
@@ -154,8 +173,6 @@ impl World {
             return Outcome::Failed(Failed::Conflict);
         }
         self.store.revision = self.store.revision.next();
-        // A file has no watch.
-        self.truth.stray_write = self.is_alone() && self.running(by).is_none();
         self.store_record(record);
         Outcome::Done(Done::Written(self.store.revision))
     }

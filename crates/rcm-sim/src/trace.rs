@@ -51,7 +51,7 @@ impl Trace {
 }
 
 /// A number that stands for a text in the hash.
-pub(crate) fn word(text: &str) -> u64 {
+pub fn word(text: &str) -> u64 {
     text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })

@@ -178,6 +178,7 @@ impl Engine {
             .iter()
             .map(|attached| &attached.address)
             .filter(|address| address.port() != 0 && self.view.at_address(address).is_none())
+            .filter(|address| !self.nodes.forgotten().contains(address))
             .cloned()
             .collect();
         for address in unknown {
@@ -203,14 +204,7 @@ impl Engine {
             !node.listed && self.now.since(heard) >= FORGET_AFTER && !recorded(node)
         });
         if let Some((node, address)) = gone.map(|node| (node.id, node.address.clone())) {
-            self.view.remove(node);
-            self.settled.remove(&node);
-            self.retry_at.remove(&node);
-            self.failures.remove(&node);
-            self.told_failed.remove(&node);
-            self.out.order(Epoch(0), Deed::Unwatch { node });
-            self.out
-                .tell(self.now, Kind::NodeForgotten { node: address });
+            self.leave(node, address, false);
         }
     }
 

@@ -34,15 +34,6 @@ pub(super) fn recorded_primary<'a>(view: &'a View, record: &Record) -> Option<&'
     process.or_else(|| view.at_address(&record.primary.address))
 }
 
-/// Whether the node may be changed: it belongs to the group, or has nothing to lose. `None` while
-/// that is not known.
-pub(super) fn may_be_changed(node: &Node, record: &Record) -> Option<bool> {
-    if record.includes(node) || record.is_ancestor_of(node) {
-        return Some(true);
-    }
-    node.condition.map(|condition| condition.empty)
-}
-
 /// Whom a replica follows, seen from the recorded primary.
 pub(super) fn follows(
     view: &View,
@@ -90,6 +81,16 @@ pub(super) fn receives(view: &View, primary: &Node, node: &Node) -> bool {
 }
 
 impl Engine {
+    /// Whether the node may be changed: it belongs to the group, or has nothing to lose. `None` while
+    /// that is not known.
+    pub(super) fn may_be_changed(&self, node: &Node, record: &Record) -> Option<bool> {
+        if record.includes(node) || record.is_ancestor_of(node) || self.defect.is(Mutant::Trespass)
+        {
+            return Some(true);
+        }
+        node.condition.map(|condition| condition.empty)
+    }
+
     pub(super) fn primary_node(&self) -> Option<&Node> {
         recorded_primary(&self.view, self.record()?)
     }

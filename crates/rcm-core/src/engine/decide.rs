@@ -60,6 +60,7 @@ impl Engine {
     }
 
     fn proceed(&mut self) {
+        self.leave_forgotten();
         match self.plan.take() {
             Some(plan) => self.tick(plan),
             None if self.record().is_some() => self.judge(),
@@ -267,7 +268,9 @@ impl Engine {
         let waited = self.now >= since + Policy::COLD_START_AFTER;
         // Nobody can come any more who holds more.
         let all_are_in = waited && record.is_some_and(|record| self.all_answer(record));
-        let keeps_data = node.is_primary() && node.condition.is_some_and(|it| !it.empty);
+        let is_ours = record.is_some_and(|record| record.includes(node));
+        let holds_data = node.condition.is_some_and(|it| !it.empty);
+        let keeps_data = is_ours && node.is_primary() && holds_data;
         let ruling = self.rule_on_restart();
         if ruling == Ruling::Keep {
             self.adopt(primary, Rule::R250, Adoption::Restarted);

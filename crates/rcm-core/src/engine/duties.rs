@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::belonging::{Follows, follows, may_be_changed, receives};
+use super::belonging::{Follows, follows, receives};
 use super::{Engine, Plan};
 use crate::action::Deed;
 use crate::event::Kind;
@@ -111,7 +111,7 @@ impl Engine {
             looked >= node.role_since
         };
         if node.is_primary() {
-            return match may_be_changed(node, record) {
+            return match self.may_be_changed(node, record) {
                 None => Judged::LookCloser,
                 Some(false) => Judged::Foreign,
                 Some(true) if !newer_than_node(primary) => Judged::LookCloser,
@@ -147,7 +147,7 @@ impl Engine {
             Follows::Outsider => settled,
         };
         // Whoever is attached loses what only it has.
-        match may_be_changed(node, record) {
+        match self.may_be_changed(node, record) {
             Some(true) if wants => attach,
             None if wants => Judged::LookCloser,
             Some(true) | None => Judged::Content,
@@ -283,9 +283,13 @@ impl Engine {
         if !at_rest || self.restoring.is_some() || self.now < self.note_after {
             return;
         }
-        // What a chain of the operator's says in its file is the operator's too.
+        // What a chain of the operator's says in its file is the operator's too, and what somebody
+        // else's server says is nobody's business.
         let owing = |node: &Node| {
-            node.answers() && self.unpersisted.contains(&node.id) && !is_chained(node, record)
+            node.answers()
+                && self.unpersisted.contains(&node.id)
+                && !is_chained(node, record)
+                && !matches!(self.judge_node(node), Judged::Foreign)
         };
         let refused = |node: &Node| self.not_persistent.contains(&node.id);
         let written = (self.policy.persist_roles || record.is_strict())
@@ -302,6 +306,7 @@ impl Engine {
         {
             note_member(&mut members, node);
         }
+        members.retain(|member| !self.is_forgotten(member) || self.holds_office(&member.address));
         if roles_persisted == record.roles_persisted && members == record.members {
             return;
         }

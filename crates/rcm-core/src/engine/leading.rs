@@ -118,8 +118,10 @@ impl Engine {
                 self.tell_learned(&stored.record);
             }
         }
-        for member in stored.record.members.clone() {
-            self.watch(member.address, false);
+        for member in &stored.record.members {
+            if !self.is_forgotten(member) {
+                self.watch(member.address.clone(), false);
+            }
         }
         self.watch(stored.record.primary.address.clone(), false);
         self.know(stored);

@@ -20,6 +20,7 @@ mod publish;
 mod request;
 mod resign;
 mod restart;
+mod settings;
 mod strict;
 
 use alloc::boxed::Box;
@@ -32,7 +33,7 @@ use self::eyes::Eyes;
 use self::strict::Yardstick;
 use crate::action::{Action, Outcome, Pace};
 use crate::event::{Adoption, Event, Halt};
-use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision};
+use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision, Version};
 use crate::lease::Lease;
 use crate::mutant::Defect;
 use crate::observation::Observation;
@@ -42,6 +43,7 @@ use crate::policy::{Nodes, Policy};
 use crate::record::Record;
 use crate::rng::Rng;
 use crate::rule::Rule;
+use crate::settings::Settings;
 use crate::status::Status;
 use crate::time::Instant;
 use crate::verdict::{Verdict, Warning};
@@ -78,6 +80,13 @@ pub enum Input {
     /// last: all of them, whenever something of that has changed. A store of one monitor need not
     /// tell; where several can register nothing is begun before this was told.
     Monitors(Vec<Peer>),
+    /// What the operators have agreed on is something else from now on.
+    Settings {
+        /// Its version.
+        version: Version,
+        /// All of it.
+        settings: Box<Settings>,
+    },
     /// The monitor's own scheduling was late, so nothing could be heard for this long.
     Late {
         /// For how long.
@@ -99,6 +108,7 @@ pub struct Identity {
 pub struct Engine {
     me: Identity,
     policy: Policy,
+    nodes: Nodes,
     rng: Rng,
     now: Instant,
     started: Instant,
@@ -244,6 +254,7 @@ impl Engine {
             status: Status::unknown(me.group.clone()),
             me,
             policy,
+            nodes: nodes.clone(),
             rng: Rng::new(seed),
             now,
             started: now,
@@ -316,6 +327,7 @@ impl Engine {
             Input::Stored { revision } => self.hear(revision),
             Input::Store { trouble } => self.see_store(trouble),
             Input::Monitors(peers) => self.meet_monitors(peers),
+            Input::Settings { version, settings } => self.take_settings(version, *settings),
             Input::Late { by } => self.was_late(by),
         }
         while let Some(id) = self.out.overdue(self.now) {

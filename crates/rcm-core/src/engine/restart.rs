@@ -66,7 +66,8 @@ impl Engine {
                 Ruling::Wait
             };
         }
-        if !node.is_primary() {
+        // A server of another group that has got the address is never kept.
+        if !node.is_primary() || !record.includes(node) {
             return if best.max(prefix(node)).is_some() {
                 Ruling::Replace
             } else {

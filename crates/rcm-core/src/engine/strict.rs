@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::belonging::{Follows, follows, may_be_changed, receives};
+use super::belonging::{Follows, follows, receives};
 use super::duties::Judged;
 use super::{Engine, Plan};
 use crate::event::Kind;
@@ -91,7 +91,7 @@ impl Engine {
             // The same process under another address.
             return Judged::Content;
         }
-        match may_be_changed(node, record) {
+        match self.may_be_changed(node, record) {
             None => return Judged::LookCloser,
             Some(false) => return Judged::Foreign,
             Some(true) => {}

@@ -15,10 +15,11 @@ use core::time::Duration;
 
 use serde::Serialize;
 
-use crate::id::{Address, Epoch, Offset};
+use crate::id::{Address, Epoch, Offset, Version};
 use crate::observation::Failure;
 use crate::opinion::Class;
 use crate::rule::{Rule, Stage};
+use crate::settings::Change;
 use crate::time::{Human, Instant};
 use crate::verdict::{Tally, Verdict};
 
@@ -86,8 +87,23 @@ pub enum Kind {
         /// Who told.
         by: Address,
     },
-    /// A node that was only discovered has not been heard for long.
+    /// A node is watched no longer: it was only discovered and has not been heard for long, or the
+    /// operator said so.
     NodeForgotten {
+        /// The node.
+        node: Address,
+        /// The operator said so.
+        asked: bool,
+    },
+    /// Settings are in force that somebody has stored for all monitors of the group.
+    SettingsChanged {
+        /// Their version; zero if nothing is stored any more.
+        version: Version,
+        /// What is not as it was here.
+        changes: Vec<Change>,
+    },
+    /// The operator added a node: it is watched from now on.
+    NodeAdded {
         /// The node.
         node: Address,
     },

@@ -46,6 +46,8 @@ impl Kind {
             | Self::ReplicaUp { .. }
             | Self::NodeDiscovered { .. }
             | Self::NodeForgotten { .. }
+            | Self::SettingsChanged { .. }
+            | Self::NodeAdded { .. }
             | Self::WarningCleared { .. }
             | Self::WitnessAsked { .. }
             | Self::SwitchoverStarted { .. }

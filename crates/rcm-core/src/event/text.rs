@@ -1,6 +1,7 @@
 //! The one line of text of each event.
 
 use super::{Adoption, Class, Halt, Human, Kind, Obstacle, Refused, Setback, Tally, Verdict, fmt};
+use crate::settings::Changes;
 
 impl fmt::Display for Kind {
     #[expect(
@@ -36,9 +37,16 @@ impl fmt::Display for Kind {
                     "{node} is not listed, but {by} says that it is its replica: watching it"
                 )
             }
-            Self::NodeForgotten { node } => {
+            Self::NodeForgotten { node, asked: true } => {
+                write!(f, "{node} is forgotten: it is left as it is")
+            }
+            Self::NodeForgotten { node, asked: false } => {
                 write!(f, "{node} has not been heard for long: forgotten")
             }
+            Self::SettingsChanged { version, changes } => {
+                write!(f, "settings version {version}: {}", Changes(changes))
+            }
+            Self::NodeAdded { node } => write!(f, "{node} is added: watching it"),
             Self::SameServer { node, kept } => write!(
                 f,
                 "{node} is the same server as {kept}: ignoring {node}; remove one of the two"

@@ -32,7 +32,8 @@ pub(super) struct Hand {
     drain: bool,
     /// How far it had come when it was asked last; asked twice without progress, it is done.
     drained_to: Option<Offset>,
-    /// It answered shortly before the claim, so the count waits for it.
+    /// It was heard shortly before the claim, and nothing speaks against it since: the count waits for
+    /// it.
     pub(super) expected: bool,
     /// Where it stood while it was loading a whole data set.
     was_loading: Option<Position>,
@@ -96,7 +97,8 @@ impl Hand {
             drain: drain
                 && !world.lacks(Mutant::NoDrain)
                 && following.is_some_and(|following| !following.primary.is_tombstone()),
-            expected: known.is_some_and(|node| node.answers() || !node.was_tried()),
+            // Who is heard again, and has not said yet where it stands, may hold the most.
+            expected: known.is_some_and(|node| node.trouble.is_none() && node.refuses_us.is_none()),
             was_loading: known
                 .and_then(|node| node.replication())
                 .filter(|replication| replication.loading)

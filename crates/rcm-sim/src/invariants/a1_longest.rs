@@ -1,5 +1,6 @@
 //! A1: the node that is promoted holds the longest part of the committed history among the nodes
-//! that were sealed, and every node that was counted is really sealed.
+//! that were sealed, and every node that was counted is really sealed. A member that answered when the
+//! epoch was claimed, and still does, is waited for.
 //!
 //! Nodes that may not be promoted do not count: priority zero, processes that lost data or the name
 //! of their lineage, and those that load.
@@ -8,11 +9,14 @@ use std::collections::BTreeSet;
 
 use rcm_core::id::{Address, RunId};
 use rcm_core::lineage::Position;
+use rcm_core::policy::Policy;
 use rcm_core::rule::Rule;
 
 use super::{Finding, broken};
 use crate::monitor::Who;
 use crate::nemesis::Plot;
+use crate::network::Party;
+use crate::trace::Time;
 use crate::world::World;
 
 const NAME: &str = "A1 promoted is the longest of the sealed";
@@ -28,7 +32,38 @@ pub(super) fn check(world: &mut World, who: Who, chosen: &Address, rule: Option<
         // The process that was counted died at the last moment. Its successor is not promoted.
         return Ok(());
     }
+    if rule == Some(Rule::F140) {
+        check_awaited(world, who, &sealed)?;
+    }
     check_sealed(world, &sealed, chosen)
+}
+
+/// Who was not waited for.
+fn check_awaited(world: &mut World, who: Who, sealed: &BTreeSet<RunId>) -> Finding {
+    let own = world.truth.of(who);
+    let (claimed, expected) = (own.claimed, own.expected.clone());
+    let within = Time::try_from(Policy::SEAL_WITHIN.as_micros()).unwrap_or(Time::MAX);
+    // By the monitor's own clock, which may be a little fast.
+    let within = within - within / 20;
+    if claimed.is_none_or(|(_, at)| world.now > at + within) {
+        return Ok(());
+    }
+    for &run_id in expected.difference(sealed) {
+        let Some(node) = world.living(run_id) else {
+            continue;
+        };
+        let server = &world.servers[node];
+        let record = world.store.record.as_ref();
+        let position = Position::from(&server.replication(&world.addresses));
+        let is_member = record.is_some_and(|record| record.knows(run_id));
+        let counts = is_member && world.truth.can_be_traced(&position);
+        let reached = world.net.joins(Party::Monitor(who), Party::Node(node));
+        if counts && reached && server.runs(world.now) && !server.is_loading() {
+            let name = world.name(node);
+            return broken(NAME, format!("{name} answers and was not waited for"));
+        }
+    }
+    Ok(())
 }
 
 /// Whom was chosen.
@@ -76,13 +111,12 @@ fn check_sealed(world: &World, sealed: &BTreeSet<RunId>, chosen: usize) -> Findi
         let compared = world.store.record.as_ref().is_some_and(|record| {
             let position = Position::from(&server.replication(&world.addresses));
             let votes = !record.is_strict() || record.has_vote(run_id);
-            votes && record.chain.common_prefix(&position).is_some()
+            votes && world.truth.can_be_traced(&position)
         });
         let eligible = compared
             && !holds_less_than_recorded(world, node)
             && server.priority > 0
-            && !server.is_loading()
-            && !world.robbed.contains(&node);
+            && !server.is_loading();
         let held = server.history.common(reference);
         if eligible && held > best {
             let (name, chosen) = (world.name(node), world.name(chosen));

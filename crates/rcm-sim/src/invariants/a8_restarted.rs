@@ -1,8 +1,8 @@
 //! A8: a primary that restarted stays in office only if no replica that the monitor hears, and that
 //! has no stream to read, holds more of the history than it still does.
 //!
-//! Whose stream descends from none that was committed cannot be compared, and whoever has priority zero
-//! is never promoted.
+//! Whose stream descends from none that was committed cannot be compared. Whoever has priority zero is
+//! never promoted, so that the primary may stay beside it; but not as one that holds everything.
 
 use rcm_core::lineage::Position;
 use rcm_core::record::Record;
@@ -15,7 +15,8 @@ use crate::world::World;
 const NAME: &str = "A8 a restarted primary does not outrank who holds more";
 
 /// A record is to be written.
-pub(super) fn check(world: &World, who: Who, record: &Record) -> Finding {
+pub(super) fn check(world: &mut World, who: Who, record: &Record) -> Finding {
+    world.truth.of(who).outranked_by = None;
     let Some(stored) = &world.store.record else {
         return Ok(());
     };
@@ -29,15 +30,20 @@ pub(super) fn check(world: &World, who: Who, record: &Record) -> Finding {
         return Ok(());
     };
     let kept = world.servers[restarted].history.common(reference);
-    for (node, server) in world.servers.iter().enumerate() {
+    let mut outranked_by = None;
+    for (node, server) in world.group() {
         let held = server.history.common(reference);
         let waits = server.runs(world.now) && !server.is_loading();
         let linked = server
             .follow()
             .is_none_or(|follow| follow.link != LinkState::Down);
         let position = Position::from(&server.replication(&world.addresses));
-        let eligible = server.priority > 0 && stored.chain.common_prefix(&position).is_some();
-        if eligible && waits && !linked && is_heard(world, who, node) && held > kept {
+        let compared = world.truth.can_be_traced(&position) && is_heard(world, who, node);
+        if !(compared && waits && !linked && held > kept) {
+            continue;
+        }
+        outranked_by = Some(node);
+        if server.priority > 0 {
             let (name, primary) = (world.name(node), world.name(restarted));
             return broken(
                 NAME,
@@ -45,14 +51,25 @@ pub(super) fn check(world: &World, who: Who, record: &Record) -> Finding {
             );
         }
     }
+    world.truth.of(who).outranked_by = outranked_by;
     Ok(())
+}
+
+/// It is told that the primary holds all that anybody holds.
+pub(super) fn check_told(world: &mut World, who: Who) -> Finding {
+    match world.truth.of(who).outranked_by {
+        None => Ok(()),
+        Some(node) => broken(
+            NAME,
+            format!(
+                "it is told that nobody holds more, and {} does",
+                world.name(node)
+            ),
+        ),
+    }
 }
 
 fn is_heard(world: &World, who: Who, node: usize) -> bool {
     let run_id = world.servers[node].run_id();
-    let engine = world.monitors[who].engine.as_ref();
-    engine.is_some_and(|engine| {
-        let mut nodes = engine.status().nodes.iter();
-        nodes.any(|it| it.run_id == Some(run_id) && it.failure.is_none())
-    })
+    world.heard_by(who).contains(&run_id)
 }

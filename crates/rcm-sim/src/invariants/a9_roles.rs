@@ -11,13 +11,15 @@ pub(super) fn check_at_rest(world: &World) -> Finding {
     let Some(record) = world.store.record.as_ref().filter(|_| persists) else {
         return Ok(());
     };
-    if record.is_strict() || world.truth.stray_write {
+    if record.is_strict() {
         return Ok(());
     }
-    if !record.roles_persisted {
+    // It owes them until somebody follows the primary again.
+    let is_followed = world.group().count() > 1;
+    if is_followed && !record.roles_persisted {
         return broken(NAME, String::from("the record still owes roles"));
     }
-    for (node, server) in world.servers.iter().enumerate() {
+    for (node, server) in world.group() {
         let role = match server.follow() {
             None => None,
             Some(follow) if follow.told_by_monitor => Some(&follow.target),

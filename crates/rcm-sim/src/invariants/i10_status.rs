@@ -45,7 +45,7 @@ pub(super) fn check_at_rest(world: &World) -> Finding {
         };
         let same = status.epoch == record.epoch
             && status.primary.as_ref() == Some(&record.primary.address);
-        if !same && !world.truth.stray_write {
+        if !same {
             let name = &monitor.name;
             return broken(
                 NAME,

@@ -32,7 +32,7 @@ fn check_status(world: &World, status: &Status) -> Finding {
         return broken(NAME, format!("nobody is published; {}", status.verdict));
     };
     let server = &world.servers[node];
-    if server.up && server.is_primary() && !server.is_loading() {
+    if server.up && server.refuses_writes().is_none() {
         return Ok(());
     }
     let halted = if status.halted { " and halted" } else { "" };
@@ -54,7 +54,7 @@ pub(crate) fn is_left_to_the_operator(world: &World) -> bool {
         return strict_rest::is_left_to_the_operator(world, record);
     }
     let may_lead = |server: &&Server| server.up && (server.priority > 0 || server.is_primary());
-    let living = world.servers.iter().filter(may_lead);
+    let living = world.group().map(|(_, server)| server).filter(may_lead);
     let mut positions = living.map(|server| Position::from(&server.replication(&world.addresses)));
     positions.all(|position| record.chain.common_prefix(&position).is_none())
 }

@@ -19,7 +19,7 @@ const NAME: &str = "I16 monitors agree on a lost primary";
 /// who was not scheduled meanwhile may count it for one more second.
 const LATELY: Time = 3_700 * MS;
 /// What was seen before nothing more went wrong is told and forgotten after this.
-const SETTLED: Time = 5 * S;
+const SETTLED: Time = 3 * S;
 
 pub(super) fn check(world: &World, who: Who, cause: Verdict, epoch: Epoch) -> Finding {
     if world.is_alone() || world.truth.on_request {

@@ -19,6 +19,7 @@ mod i12_no_false_alarm;
 pub(crate) mod i13_liveness;
 mod i14_bounds;
 mod i16_eyes;
+mod i17_strangers;
 mod i1_acknowledged;
 mod i2_epochs;
 mod i3_released;
@@ -38,7 +39,7 @@ mod truth;
 use std::fmt;
 
 use rcm_core::action::{Action, Deed};
-use rcm_core::event::{Event, Kind};
+use rcm_core::event::{Adoption, Event, Kind};
 use rcm_core::id::{Epoch, RunId};
 use rcm_core::record::{Phase, Record};
 use rcm_core::rule::{Rule, Stage};
@@ -78,6 +79,7 @@ impl World {
     pub(crate) fn check_stored(&mut self, record: &Record) {
         self.demand(i2_epochs::check(self, record).and_then(|()| i7_edge::check(self, record)));
         self.demand(i7_lineage::check(self.store.record.as_ref(), record));
+        self.demand(i17_strangers::check_record(self, record));
         self.truth.record_stored(record);
         self.demand(i1_acknowledged::check(self, record));
     }
@@ -91,7 +93,8 @@ impl World {
 
     /// A node executes a command.
     pub(crate) fn check_executed(&mut self, node: usize, epoch: Epoch, script: &Script) {
-        let mut finding = i5_fenced::check(self, node, epoch, script);
+        let mut finding = i5_fenced::check(self, node, epoch, script)
+            .and_then(|()| i17_strangers::check(self, node, script));
         if let Script::SetGates(gates) = script {
             finding = finding.and_then(|()| i6_one_open::check(self, node, epoch, *gates));
         }
@@ -137,6 +140,10 @@ impl World {
                 a3_announced::check_resumed(self, who)
                     .and_then(|()| a1_longest::check(self, who, node, event.rule))
             }
+            Kind::PrimaryAdopted {
+                how: Adoption::Restarted,
+                ..
+            } => a8_restarted::check_told(self, who),
             Kind::SwitchoverStarted { .. } => {
                 self.truth.switchover_started(who);
                 self.coverage.count("switchovers");
@@ -204,7 +211,8 @@ impl World {
     pub(crate) fn check_ordered(&mut self, who: Who, action: &Action, node: Option<usize>) {
         let finding = match (&action.deed, node) {
             (Deed::Write { record, .. }, _) => {
-                self.truth.write_ordered(who, record, self.now);
+                let heard = self.heard_by(who);
+                self.truth.write_ordered(who, record, heard, self.now);
                 a8_restarted::check(self, who, record)
             }
             (Deed::Promote { .. }, Some(node)) => {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rcm_core::action::{Done, Outcome};
 use rcm_core::engine::Input;
-use rcm_core::id::{ActionId, Address, Epoch, ReplicationId, RunId};
+use rcm_core::id::{ActionId, Address, Epoch, Offset, ReplicationId, RunId};
+use rcm_core::lineage::{Chain, Position};
 use rcm_core::record::{Phase, Record};
 use rcm_core::verdict::Verdict;
 
@@ -23,14 +24,15 @@ pub(crate) struct Truth {
     pub(super) office: Option<RunId>,
     /// The process that was in office before.
     pub(super) office_before: Option<RunId>,
-    /// What is stored now was written by a monitor that is gone, after the next one had started.
-    pub(crate) stray_write: bool,
     /// Whose promotion was ever announced, by epoch.
     pub(super) announced: BTreeSet<(Epoch, Address)>,
     /// Who was ever committed, by epoch, and which stream.
     pub(super) committed: BTreeMap<Epoch, (Address, ReplicationId)>,
     /// The same, by process.
     pub(super) led: BTreeMap<Epoch, (RunId, ReplicationId)>,
+    /// The streams that the agreed lineage can be traced through: what was committed since it last
+    /// began anew.
+    streams: BTreeSet<ReplicationId>,
     pub(super) switched: BTreeSet<Epoch>,
     /// The highest epoch that has ruled a process, by a fence or a seal.
     pub(super) ruled: BTreeMap<Process, Epoch>,
@@ -44,11 +46,16 @@ pub(crate) struct Truth {
 /// What the checks remember of one monitor.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
-    /// The seals that were ordered since the last claim.
+    /// The seals that were ordered since the last claim. An older one says nothing: somebody else may
+    /// have ruled in between, and opened or attached that node.
     seals: BTreeSet<ActionId>,
     /// Who answered to one of them.
     pub(super) sealed: BTreeSet<RunId>,
     pub(super) claimed: Option<(Epoch, Time)>,
+    /// Who answered when that was claimed.
+    pub(super) expected: BTreeSet<RunId>,
+    /// A restarted primary is about to stay, and somebody who is never promoted holds more.
+    pub(super) outranked_by: Option<usize>,
     pub(super) cause: Option<Verdict>,
     /// The claim found a promotion that had been announced before.
     pub(super) announced_before: bool,
@@ -85,6 +92,7 @@ impl Truth {
                     .insert((record.epoch, intent.address.clone()));
             }
             Phase::Committed => {
+                self.trace(&record.chain);
                 let committed = (record.primary.address.clone(), record.chain.head());
                 self.committed.insert(record.epoch, committed);
                 if let Some(run_id) = record.primary.run_id {
@@ -97,6 +105,30 @@ impl Truth {
             }
             Phase::Claimed { .. } => {}
         }
+    }
+
+    /// A lineage is committed: it goes on, or begins anew.
+    fn trace(&mut self, chain: &Chain) {
+        let before = self.committed.values().next_back().map(|(_, head)| *head);
+        let goes_on = before.is_some_and(|head| {
+            let everything = Position {
+                id: head,
+                previous: None,
+                offset: Offset(u64::MAX),
+            };
+            chain.common_prefix(&everything).is_some()
+        });
+        if !goes_on {
+            self.streams.clear();
+        }
+        self.streams.insert(chain.head());
+    }
+
+    /// Whether a server says enough for the core to tell how much of the history it holds.
+    pub(super) fn can_be_traced(&self, position: &Position) -> bool {
+        let previous = position.previous.map(|(id, _)| id);
+        let mut named = [Some(position.id), previous].into_iter().flatten();
+        named.any(|id| self.streams.contains(&id))
     }
 
     /// Who was committed last, up to this epoch.
@@ -119,11 +151,18 @@ impl Truth {
         own.forget_seals();
     }
 
-    pub(super) fn write_ordered(&mut self, who: Who, record: &Record, now: Time) {
+    pub(super) fn write_ordered(
+        &mut self,
+        who: Who,
+        record: &Record,
+        heard: BTreeSet<RunId>,
+        now: Time,
+    ) {
         let own = self.of(who);
         let newer = own.claimed.is_none_or(|(epoch, _)| record.epoch > epoch);
         if newer && !matches!(record.phase, Phase::Committed) {
             own.claimed = Some((record.epoch, now));
+            own.expected = heard;
             own.forget_seals();
             own.announced_before = matches!(record.phase, Phase::Promoting { .. });
             own.looked_for_announced = false;
@@ -180,6 +219,14 @@ impl World {
                 .left
                 .insert(server.process, server.history.clone());
         }
+    }
+
+    /// The processes that a monitor hears.
+    pub(super) fn heard_by(&self, who: Who) -> BTreeSet<RunId> {
+        let engine = self.monitors[who].engine.as_ref();
+        let nodes = engine.iter().flat_map(|engine| &engine.status().nodes);
+        let heard = nodes.filter(|node| node.failure.is_none());
+        heard.filter_map(|node| node.run_id).collect()
     }
 
     /// The node whose process this is, if it lives.

@@ -2,7 +2,7 @@
 //! would bring them about once in many thousand seeds.
 
 use super::draw::{crash, lost_primary, ways};
-use super::{Disk, Fault, Size, Step, What, When, Whom, Whose};
+use super::{Disk, Fault, Plot, Size, Step, What, When, Whom, Whose};
 use crate::seed::Rng;
 use crate::store::Trouble;
 use crate::trace::{MS, S, Time};
@@ -19,6 +19,60 @@ pub(super) fn aimed(rng: &mut Rng, size: Size, strict: bool) -> Vec<Fault> {
         6 => opened_late(rng, first),
         _ => derailed(rng, first),
     }
+}
+
+/// What is about who was heard, and when.
+pub(super) fn by_one_rule(rng: &mut Rng, size: Size) -> (Plot, Vec<Fault>) {
+    if size.monitors == 1 || rng.percent(20) {
+        (Plot::Calm, unheard(rng))
+    } else {
+        (Plot::Eyes, said_before(rng, size))
+    }
+}
+
+/// The primary hangs for a moment, and is well when the monitor is scheduled again.
+fn unheard(rng: &mut Rng) -> Vec<Fault> {
+    let first = 3 * S + rng.range(0, 2 * S);
+    let time = rng.range(400 * MS, 2 * S);
+    let asleep = first + time - rng.range(10 * MS, 100 * MS);
+    vec![
+        at(first, Whom::Primary, What::Stop { time }),
+        at(asleep, Whom::Primary, paused(rng.range(5_500 * MS, 8 * S))),
+    ]
+}
+
+/// Another monitor says that the primary hangs, and cannot tell the store that it is well again. Much
+/// later the one that may act, which saw nothing of that, sees it hang.
+fn said_before(rng: &mut Rng, size: Size) -> Vec<Fault> {
+    let first = 4 * S + rng.range(0, S);
+    let time = rng.range(1_300 * MS, 2 * S);
+    let mut faults: Vec<_> = (0..size.nodes)
+        .map(|node| {
+            at(
+                first - 300 * MS,
+                Whom::Node(node),
+                cut(Whose::Leader, 300 * MS + time),
+            )
+        })
+        .collect();
+    if size.monitors > 2 {
+        // Two who agree need no third one.
+        let what = What::MonitorKilled {
+            whose: Whose::Monitor(2),
+            back_after: 15 * S,
+        };
+        faults.push(at(first - S, Whom::Primary, what));
+    }
+    let refuses = What::Store {
+        trouble: Trouble::Refuses,
+        time: 7 * S,
+    };
+    faults.extend([
+        at(first, Whom::Primary, What::Stop { time }),
+        at(first + 1_250 * MS, Whom::Primary, refuses),
+        at(first + 6 * S, Whom::Primary, What::Stop { time: 2 * S }),
+    ]);
+    faults
 }
 
 fn at(at: Time, whom: Whom, what: What) -> Fault {

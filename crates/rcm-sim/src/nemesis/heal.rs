@@ -12,7 +12,7 @@ impl World {
             self.net.unblock(other, one);
         };
         match self.faults[place].what {
-            What::CutFromMonitor { .. } => {
+            What::CutFromMonitor { .. } | What::AddressReused { .. } => {
                 monitors.for_each(|who| join(Party::Monitor(who), Party::Node(node)));
             }
             What::CutFromStore { .. } => {
@@ -45,7 +45,8 @@ impl World {
         self.note([71, 0, 0], |_| String::from("! everything works again"));
         self.net.heal();
         self.store.trouble = None;
-        for node in 0..self.servers.len() {
+        let group: Vec<usize> = self.group().map(|(node, _)| node).collect();
+        for node in group {
             let process = self.servers[node].process;
             if !self.servers[node].up {
                 self.restart(node, process, Disk::Everything);

@@ -5,7 +5,12 @@ use rcm_core::request::Request;
 use super::{Disk, Fault, Step, Subject, What, When, Whom, Whose};
 use crate::monitor::Who;
 use crate::network::Party;
+use crate::trace::{MS, Time};
 use crate::world::{Event, World};
+
+/// An address that somebody else gets is reached again after this. Whoever has it feeds, or follows,
+/// somebody by then, and a failover from its last owner is over: that one is sealed whoever answers.
+const MOVED_AFTER: Time = 1_900 * MS;
 
 impl World {
     /// A monitor took a step: faults may wait for it.
@@ -175,6 +180,20 @@ impl World {
                 self.ask_all(&Request::Switchover { to });
             }
             What::Replace => self.ask_all(&Request::Replace),
+            What::AddressReused { after, leads } => {
+                self.lose_host(node);
+                let process = self.servers[node].process;
+                let taken = Event::AddressTaken {
+                    node,
+                    process,
+                    leads,
+                };
+                self.schedule(now + after, taken);
+                for who in 0..self.monitors.len() {
+                    self.cut(Party::Monitor(who), Party::Node(node), true, true);
+                }
+                self.schedule(now + MOVED_AFTER, Event::Undo(place, node));
+            }
             What::PromotedByHand => {
                 if self.servers[node].up {
                     self.promote(node);
@@ -202,8 +221,8 @@ impl World {
                 && server.priority > 0
                 && (server.link_is_up() || server.is_primary())
         };
-        let others = (0..self.servers.len()).filter(|&other| other != node && holds(other));
-        if others.count() >= 1 {
+        let mut others = self.group().map(|(other, _)| other);
+        if others.any(|other| other != node && holds(other)) {
             disk
         } else {
             Disk::Everything
@@ -226,7 +245,9 @@ impl World {
         }
         self.promote(node);
         let target = self.addresses[node].clone();
-        for other in (0..self.servers.len()).filter(|&other| other != node) {
+        let others = self.group().map(|(other, _)| other);
+        let others: Vec<usize> = others.filter(|&other| other != node).collect();
+        for other in others {
             if self.servers[other].up {
                 self.follow(other, &target, false);
             }

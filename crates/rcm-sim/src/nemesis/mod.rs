@@ -9,6 +9,7 @@ mod heal;
 mod inflict;
 mod plot;
 mod promise;
+mod strangers;
 
 use rcm_core::action::Deed;
 use rcm_core::record::Phase;
@@ -187,6 +188,12 @@ pub enum What {
     Replace,
     /// The node takes over from the primary, which follows it, as all others do.
     HandedOver,
+    /// The node's host is gone, and after a while a server of another group has its address: one that
+    /// leads a replica there, or one that follows. The monitors reach it when it does.
+    AddressReused {
+        after: Time,
+        leads: bool,
+    },
 }
 
 impl What {
@@ -212,6 +219,7 @@ impl What {
             Self::Switchover { .. } => "switchover",
             Self::Replace => "replace",
             Self::HandedOver => "handed over",
+            Self::AddressReused { .. } => "address reused",
         }
     }
 }

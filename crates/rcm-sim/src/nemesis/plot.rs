@@ -1,9 +1,10 @@
 //! The kinds of runs, and the faults that each of them is made of.
 
-use super::aimed::aimed;
+use super::aimed::{aimed, by_one_rule};
 use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned, ways};
 use super::eyes::eyes;
 use super::promise::promise;
+use super::strangers::strangers;
 use super::{Fault, Size, Step, What, When, Whom, Whose};
 use crate::seed::Rng;
 use crate::store::Trouble;
@@ -28,11 +29,20 @@ pub enum Plot {
     Eyes,
     /// One monitor sees less than the others: no failover may happen.
     OneEye,
+    /// Servers of another group are listed, or get the address of a node.
+    Strangers,
     /// What strict mode has to withstand.
     Promise,
     /// A single rule holds the promise.
     Aimed,
 }
+
+/// What decides whether a seed has strangers, a store that answers late, and one of the plots that are
+/// aimed best. Each is drawn apart, so that all other seeds are what they are without it; these numbers
+/// leave every kept seed as it was.
+const STRANGERS: u64 = 70;
+const LATE_ANSWERS: u64 = 125;
+const BY_ONE_RULE: u64 = 36;
 
 const STEPS: [Step; 10] = [
     Step::Claim,
@@ -48,8 +58,32 @@ const STEPS: [Step; 10] = [
 ];
 
 /// The plot and the faults of a seed, for a group of so many nodes.
-#[expect(clippy::too_many_lines, reason = "a table of plots")]
 pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
+    let (plot, mut faults) = plotted(seed, size, strict);
+    let mut rng = Rng::new(seed, LATE_ANSWERS);
+    if rng.percent(5) {
+        let trouble = Trouble::AnswersLate(rng.pick(&[200 * MS, 1_500 * MS, 3 * S]));
+        let time = rng.range(S, 9 * S);
+        let what = What::Store { trouble, time };
+        faults.push(Fault {
+            when: When::At(3 * S + rng.range(0, 4 * S)),
+            whom: Whom::Primary,
+            what,
+        });
+    }
+    (plot, faults)
+}
+
+#[expect(clippy::too_many_lines, reason = "a table of plots")]
+fn plotted(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
+    let mut others = Rng::new(seed, STRANGERS);
+    if !strict && others.percent(4) {
+        return (Plot::Strangers, strangers(&mut others, size));
+    }
+    let mut thin = Rng::new(seed, BY_ONE_RULE);
+    if thin.percent(3) {
+        return by_one_rule(&mut thin, size);
+    }
     let mut own = Rng::new(seed, 5);
     if size.monitors > 1 && own.percent(15) {
         return eyes(&mut own, size);
@@ -293,6 +327,7 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
         Plot::Eyes | Plot::OneEye => faults = eyes(rng, size).1,
         Plot::Promise => faults = promise(rng, size),
         Plot::Aimed => faults = aimed(rng, size, strict),
+        Plot::Strangers => faults = strangers(rng, size),
         Plot::ByHand => {
             let what = by_hand(rng, size);
             faults.push(Fault {

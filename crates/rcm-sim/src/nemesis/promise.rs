@@ -249,7 +249,8 @@ fn woken_and_chosen(rng: &mut Rng, size: Size, first: Time) -> Vec<Fault> {
     faults
 }
 
-/// A write of a monitor that is gone is still on its way when the next one starts.
+/// A write of a monitor that is killed is still on its way: it is done before the next one starts, or
+/// never.
 fn stray_writes(rng: &mut Rng, first: Time) -> Vec<Fault> {
     let trouble = Trouble::Slow(2 * S);
     let time = rng.range(S, 9 * S);

@@ -93,6 +93,14 @@ pub(crate) enum Event {
         node: usize,
         process: Process,
     },
+    /// A server of another group starts where this process was.
+    AddressTaken {
+        node: usize,
+        process: Process,
+        leads: bool,
+    },
+    /// A server of another group, which is listed, starts.
+    StrangerComes(usize),
     /// Something that happens only in strict worlds.
     Strict(strict::Event),
     Heal,

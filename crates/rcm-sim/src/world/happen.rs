@@ -60,6 +60,15 @@ impl World {
             Event::PauseOver { node, process } => self.on_pause_over(node, process),
             Event::Wake { node, process } => self.on_wake(node, process),
             Event::ScriptEnds { node, process } => self.on_script_ends(node, process),
+            Event::AddressTaken {
+                node,
+                process,
+                leads,
+            } => {
+                self.truth.disturbed_at = self.now;
+                self.on_address_taken(node, process, leads);
+            }
+            Event::StrangerComes(node) => self.on_stranger_comes(node),
             Event::Strict(event) => self.happen_strictly(event),
             Event::Heal => {
                 self.heal();

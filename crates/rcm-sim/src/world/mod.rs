@@ -44,8 +44,8 @@ pub(crate) struct World {
     pub(crate) net: Network,
     pub(crate) servers: Vec<Server>,
     pub(crate) addresses: Vec<Address>,
-    /// So many of them are listed.
-    pub(crate) listed: usize,
+    /// Which of them are listed.
+    pub(crate) listed: Vec<usize>,
     pub(crate) conns: BTreeMap<ConnId, Conn>,
     pub(crate) next_conn: ConnId,
     pub(crate) streams: BTreeMap<StreamId, Stream>,
@@ -149,6 +149,12 @@ impl World {
 
     pub(crate) fn at(&self, address: &Address) -> Option<usize> {
         self.addresses.iter().position(|known| known == address)
+    }
+
+    /// The servers of the group.
+    pub(crate) fn group(&self) -> impl Iterator<Item = (usize, &Server)> {
+        let servers = self.servers.iter().enumerate();
+        servers.filter(|(_, server)| !server.stranger)
     }
 
     pub(crate) fn name(&self, node: usize) -> String {

@@ -16,7 +16,7 @@ use crate::invariants::Truth;
 use crate::monitor::Monitor;
 use crate::nemesis::{Plot, Size, Subject, When, plan};
 use crate::network::Network;
-use crate::node::{Follow, LinkState, Place, Server, Version};
+use crate::node::{Follow, Place, Server, Version};
 use crate::replication::Piece;
 use crate::seed::Rng;
 use crate::store::Store;
@@ -38,6 +38,10 @@ pub struct Setup {
     pub only: Option<Vec<usize>>,
 }
 
+/// What decides whether a group has `min-replicas-to-write`, apart from everything else, and in
+/// no kept seed.
+const MIN_REPLICAS: u64 = 131;
+
 /// After the last fault and before everything works again.
 const UNREST: (Time, Time) = (2 * S, 8 * S);
 
@@ -58,12 +62,13 @@ impl World {
             let kept = |(place, fault)| only.contains(&place).then_some(fault);
             faults = faults.into_iter().enumerate().filter_map(kept).collect();
         }
+        let min_replicas = min_replicas(setup, plot);
         let policy = policy(&mut rng, plot, ack_replicas);
         let addresses = addresses(count);
         let listed = if rng.percent(10) && !setup.strict {
-            1
+            vec![0]
         } else {
-            count
+            (0..count).collect()
         };
         let net = Network::new(&mut rng);
         let lease_time = rng.pick(&[S, 2 * S, 3 * S]);
@@ -110,7 +115,7 @@ impl World {
             broken: None,
             rng,
         };
-        world.begin();
+        world.begin(min_replicas);
         world
     }
 
@@ -125,13 +130,17 @@ impl World {
         world
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, min_replicas: u32) {
         let version = self
             .rng
             .pick(&[Version::Redis62, Version::Redis7, Version::Valkey9]);
         let id = self.new_replication_id();
         let branch = self.new_branch();
-        let bytes = self.rng.pick(&[0, 1_000, 50_000]);
+        let mut bytes = self.rng.pick(&[0, 1_000, 50_000]);
+        if self.plot == Plot::Strangers {
+            // An empty primary would not be adopted beside somebody else's data.
+            bytes = bytes.max(1_000);
+        }
         let backlog = self.rng.pick(&[1 << 20, 1 << 20, 4_000]);
         for node in 0..self.addresses.len() {
             let process = self.new_process();
@@ -141,6 +150,8 @@ impl World {
             server.id = id;
             server.branch = if node == 0 { branch } else { 0 };
             server.backlog_size = backlog;
+            server.born.min_replicas = min_replicas;
+            server.access = server.born;
             server.begin_backlog();
             server.append(Piece::of_keys(branch, bytes));
             server.dump = Some(server.dump_now());
@@ -148,21 +159,16 @@ impl World {
             server.priority = if unwanted { 0 } else { 100 };
             if node > 0 {
                 server.configured = Some(self.addresses[0].clone());
-                server.place = Place::Replica(Follow {
-                    target: self.addresses[0].clone(),
-                    told_by_monitor: false,
-                    meant: None,
-                    asked: None,
-                    link: LinkState::Down,
-                    remembers: true,
-                    attempt: 0,
-                });
+                server.place = Place::Replica(Follow::configured(self.addresses[0].clone(), true));
             }
             self.servers.push(server);
             let first = self.rng.range(0, 100 * MS);
             self.schedule(first, Event::Cron { node, process });
             let save = self.rng.range(S, 6 * S);
             self.schedule(save, Event::Save(node));
+        }
+        if self.plot == Plot::Strangers {
+            self.add_strangers();
         }
         for who in 0..self.monitors.len() {
             let at = 300 * MS + self.rng.range(0, 200 * MS) * u64::from(!self.is_alone());
@@ -205,6 +211,14 @@ impl World {
         }
         last
     }
+}
+
+/// `min-replicas-to-write` of a group that has it in its files. In strict mode that is a gate, and where
+/// addresses go to strangers there may be no replica left in the end.
+fn min_replicas(setup: &Setup, plot: Plot) -> u32 {
+    let mut rng = Rng::new(setup.seed, MIN_REPLICAS);
+    let may_have = !setup.strict && plot != Plot::Strangers;
+    u32::from(may_have && rng.percent(8))
 }
 
 fn monitors(rng: &mut Rng, count: usize, policy: &Policy) -> Vec<Monitor> {

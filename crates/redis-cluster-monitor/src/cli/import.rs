@@ -45,7 +45,9 @@ pub(super) fn run(config: &Config) -> Exit {
                 ImportError::Nothing(_)
                 | ImportError::Tls(_)
                 | ImportError::Unusable(_)
-                | ImportError::Record { .. } => Exit::Store,
+                | ImportError::Record { .. }
+                | ImportError::Settings { .. }
+                | ImportError::Foreign { .. } => Exit::Store,
             }
         }
     }

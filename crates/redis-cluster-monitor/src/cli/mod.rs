@@ -4,9 +4,12 @@
 
 mod check;
 mod demo;
+mod door;
+mod editor;
 mod exit;
 mod import;
 mod proxy;
+mod settings;
 mod switchover;
 mod watch;
 
@@ -35,7 +38,11 @@ pub fn dispatch(args: Args) -> ExitCode {
         }),
         Some(Command::Proxy(order)) => proxy::run(&order),
         Some(Command::Switchover(order)) => switchover::run(&order),
-        Some(Command::Demo) => demo::run(),
+        Some(Command::Edit(order)) => settings::edit(&order),
+        Some(Command::Add(order)) => settings::add(&order),
+        Some(Command::Forget(order)) => settings::forget(&order),
+        Some(Command::History(order)) => settings::history(&order),
+        Some(Command::Demo(order)) => demo::run(order.monitors),
     }
     .into()
 }

@@ -12,7 +12,7 @@ use rcm_core::policy::Nodes;
 use super::duration::{BadDuration, parse, parse_or_off};
 use super::environment::{self, Variables};
 use super::etcd::{self, Place};
-use super::orders::{ProxyArgs, SwitchoverArgs};
+use super::orders::{DemoArgs, EditArgs, HistoryArgs, NodeArgs, ProxyArgs, SwitchoverArgs};
 use super::sentinel::{self, Listen};
 use super::settings::{self, Door, Process, Settings, check_delay};
 use super::{Config, Environment, Error, Group, HTTP, REPORT_EVERY, Secret, file, state_folder};
@@ -53,8 +53,16 @@ pub enum Command {
     Proxy(ProxyArgs),
     /// Hand the office of the primary over while all are well; nothing is lost
     Switchover(SwitchoverArgs),
+    /// Change the settings of a group for all its monitors at once
+    Edit(EditArgs),
+    /// Let all monitors of a group watch one more node
+    Add(NodeArgs),
+    /// Let all monitors of a group forget a node, and leave it as it is
+    Forget(NodeArgs),
+    /// Show who has changed the settings of a group
+    History(HistoryArgs),
     /// Start a primary and two replicas, kill the primary again and again, and show it
-    Demo,
+    Demo(DemoArgs),
 }
 
 /// `redis-cluster-monitor HOST:PORT...`.

@@ -14,7 +14,15 @@ fn config(line: &str, env: &[(&str, &str)]) -> Result<Config, String> {
         Some(Command::Run(run)) => run.into_config(&env),
         Some(Command::Check(check)) => check.into_config(&env),
         Some(Command::Import(import)) => import.into_config(&env),
-        Some(Command::Demo | Command::Proxy(_) | Command::Switchover(_)) => {
+        Some(
+            Command::Demo(_)
+            | Command::Proxy(_)
+            | Command::Switchover(_)
+            | Command::Edit(_)
+            | Command::Add(_)
+            | Command::Forget(_)
+            | Command::History(_),
+        ) => {
             return Err("no monitor".to_owned());
         }
     }

@@ -13,6 +13,7 @@ mod network;
 pub mod orders;
 mod problem;
 mod proxy;
+mod proxy_options;
 mod secret;
 mod sentinel;
 mod settings;
@@ -35,6 +36,7 @@ pub use network::Network;
 pub use proxy::{Indeterminate, Proxy};
 pub use secret::Secret;
 pub use sentinel::{Access, Sentinel, announced};
+pub(crate) use settings::{check_delay, quorum};
 pub use url::{BadUrl, Url};
 
 /// Everything a monitor is told.

@@ -1,9 +1,10 @@
 //! How the proxies behave, for all groups.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::Network;
+use super::{Network, duration};
 
 /// The settings of all proxies of this process.
 #[expect(
@@ -57,6 +58,51 @@ pub enum Indeterminate {
     Disconnect,
     /// It gets an error for each of them.
     Error,
+}
+
+impl FromStr for Indeterminate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "disconnect" => Ok(Self::Disconnect),
+            "error" => Ok(Self::Error),
+            _ => Err("`indeterminate` is one of \"disconnect\", \"error\""),
+        }
+    }
+}
+
+/// More help nobody: a primary has one.
+const MOST_THREADS: usize = 64;
+
+/// Reads the duration of a setting. Only what happens to idle clients, and how old a replica may be,
+/// can be turned off.
+pub(super) fn period(key: &str, text: &str) -> Result<Duration, String> {
+    if ["idle_after", "replica_max_lag"].contains(&key) {
+        return duration::parse_or_off(text).map_err(|error| error.to_string());
+    }
+    let period = duration::parse(text).map_err(|error| error.to_string())?;
+    if period.is_zero() {
+        return Err(format!("`{key}` must be longer than nothing"));
+    }
+    Ok(period)
+}
+
+/// Checks the number of a setting; `None` is none at all.
+pub(super) fn number(key: &str, number: Option<usize>) -> Result<usize, String> {
+    let most = if key == "threads" {
+        MOST_THREADS
+    } else {
+        usize::MAX
+    };
+    let number = number.filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| {
+        if most < usize::MAX {
+            format!("`{key}` must be a number from 1 to {most}")
+        } else {
+            format!("`{key}` must be a number above zero")
+        }
+    })
 }
 
 impl Default for Proxy {

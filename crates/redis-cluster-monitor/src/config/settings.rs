@@ -160,7 +160,7 @@ impl FromStr for Door {
 }
 
 /// How many monitors have to agree.
-pub(super) fn quorum(text: &str) -> Result<usize, String> {
+pub(crate) fn quorum(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| QUORUMS.contains(number));
     number.ok_or_else(|| {
         format!(
@@ -172,7 +172,7 @@ pub(super) fn quorum(text: &str) -> Result<usize, String> {
 }
 
 /// Why a delay is refused, if it is. `name` is the setting.
-pub(super) fn check_delay(name: &str, value: Duration) -> Result<(), String> {
+pub(crate) fn check_delay(name: &str, value: Duration) -> Result<(), String> {
     let mut policy = Policy::default();
     match name {
         "crash_after" => policy.crash_after = value,

@@ -86,6 +86,11 @@ impl Executor {
         self.inbox.take()
     }
 
+    /// The policy has changed: links look when it says.
+    pub(super) fn retime(&self) {
+        self.pace.send_modify(|_| {});
+    }
+
     /// Names are resolved by the links; acting must not wait for a name server.
     pub(super) fn note(&mut self, observation: &Observation) {
         if let Seen::Resolved(ip) = observation.seen

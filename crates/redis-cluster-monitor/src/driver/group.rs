@@ -11,6 +11,7 @@ use rcm_core::time::Instant;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::Events;
+use super::agreed::Agreed;
 use super::executor::Executor;
 use super::heartbeat::Heartbeat;
 use super::peers::Peers;
@@ -34,11 +35,13 @@ pub(super) struct Group {
     store_trouble: watch::Receiver<Option<String>>,
     membership: Membership,
     peers: Peers,
+    agreed: Agreed,
     /// What the engine was told last of its lease.
     lease: Lease,
 }
 
 impl Group {
+    #[expect(clippy::too_many_arguments, reason = "one for each that it listens to")]
     pub(super) const fn new(
         engine: Engine,
         executor: Executor,
@@ -47,6 +50,7 @@ impl Group {
         store_trouble: watch::Receiver<Option<String>>,
         membership: Membership,
         peers: Peers,
+        agreed: Agreed,
     ) -> Self {
         Self {
             engine,
@@ -57,6 +61,7 @@ impl Group {
             store_trouble,
             membership,
             peers,
+            agreed,
             lease: Lease::NotHeld,
         }
     }
@@ -96,6 +101,7 @@ impl Group {
                     let revision = *self.membership.stored.borrow_and_update();
                     Input::Stored { revision }
                 }
+                () = self.agreed.changed() => self.look_at_settings(),
                 Some(pause) = calm.recv() => {
                     self.executor.all_are_calm(pause);
                     Input::Tick
@@ -132,6 +138,15 @@ impl Group {
     fn look_at_peers(&mut self) -> Input {
         let opinions = self.membership.opinions.borrow_and_update();
         self.peers.with(&opinions)
+    }
+
+    /// What the operators have agreed on, if that is something else.
+    fn look_at_settings(&mut self) -> Input {
+        let Some(input) = self.agreed.look() else {
+            return Input::Tick;
+        };
+        self.executor.retime();
+        input
     }
 
     /// When the engine wants to see the time, or its lease is over.

@@ -3,13 +3,16 @@
 //!
 //! Decided here: nothing. One task per group, so that one group's trouble never delays another's.
 
+mod agreed;
 mod company;
 mod executor;
 mod group;
 mod heartbeat;
 mod holders;
+mod keeper;
 mod lead;
 mod peers;
+mod roster;
 mod store_health;
 
 use std::sync::Arc;
@@ -23,11 +26,14 @@ use rcm_core::status::Status;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
+pub use self::agreed::InForce;
 pub use self::company::Company;
 use self::group::Asked;
 pub use self::heartbeat::Heartbeat;
 pub use self::holders::{Asked as AskedToHold, Calm, Holders};
+pub use self::keeper::Keeper;
 pub use self::lead::{Lead, Outlook};
+pub use self::roster::{Roster, Server, Standing};
 pub use self::store_health::StoreHealth;
 use crate::clock::Clock;
 use crate::redis::{Memory, Settings};
@@ -85,6 +91,9 @@ pub struct Handle {
     memory: Memory,
     holders: Holders,
     company: Company,
+    keeper: Keeper,
+    in_force: watch::Receiver<Arc<InForce>>,
+    policy: watch::Receiver<Policy>,
     task: AbortHandle,
 }
 
@@ -120,8 +129,17 @@ impl Handle {
             fleet: store.fleet(),
             leader: membership.leader.clone(),
         };
+        let own = rcm_core::settings::Settings { policy, nodes };
+        let agreed = agreed::Agreed::new(name.clone(), own, membership.settings.clone());
+        let settings = Arc::new(Settings {
+            policy: agreed.policy(),
+            ..(*settings).clone()
+        });
         let peers = peers::Peers::new(name.clone(), me.monitor.clone(), store.fleet());
-        let engine = Engine::new(me, &nodes, policy, seed, clock.now());
+        let (in_force, policy) = (agreed.in_force(), agreed.policy());
+        let now = Arc::clone(&in_force.borrow()).settings.clone();
+        let engine = Engine::new(me, &now.nodes, now.policy, seed, clock.now());
+        let keeper = Keeper::new(name.clone(), store.clone());
         let (publisher, status) = watch::channel(Arc::new(engine.status().clone()));
         let events = broadcast::Sender::new(EVENTS_KEPT);
         let memory = Memory::default();
@@ -136,7 +154,7 @@ impl Handle {
         );
         let trouble = store_health.trouble();
         let group = group::Group::new(
-            engine, executor, clock, heartbeat, trouble, membership, peers,
+            engine, executor, clock, heartbeat, trouble, membership, peers, agreed,
         );
         let (requests, asked) = mpsc::channel(REQUESTS_WAITING);
         let task = tokio::spawn(group.run(publisher.clone(), events.clone(), asked));
@@ -150,6 +168,9 @@ impl Handle {
             memory,
             holders,
             company,
+            keeper,
+            in_force,
+            policy,
             task: abort,
         }
     }
@@ -188,6 +209,21 @@ impl Handle {
     /// The monitors that share it.
     pub fn company(&self) -> Company {
         self.company.clone()
+    }
+
+    /// Its settings, now and from now on.
+    pub fn settings(&self) -> watch::Receiver<Arc<InForce>> {
+        self.in_force.clone()
+    }
+
+    /// How it is failed over, now and from now on.
+    pub fn policy(&self) -> watch::Receiver<Policy> {
+        self.policy.clone()
+    }
+
+    /// Where its settings can be changed.
+    pub fn keeper(&self) -> Keeper {
+        self.keeper.clone()
     }
 
     /// Where something can be asked of the group.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +34,8 @@ pub(super) async fn serve(listener: std::net::TcpListener, house: Arc<House>) ->
     let listener = TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!("HTTP cannot accept a connection: {error}");
                 sleep(PAUSE).await;
@@ -48,15 +49,16 @@ pub(super) async fn serve(listener: std::net::TcpListener, house: Arc<House>) ->
         };
         let house = Arc::clone(&house);
         tokio::spawn(async move {
-            exchange(stream, &house).await;
+            exchange(stream, client, &house).await;
             drop(place);
         });
     }
 }
 
 /// One request and its answer: a connection that is kept open is one that has to be watched.
-async fn exchange(stream: TcpStream, house: &House) {
-    let answer = |request| async move { Ok::<_, Infallible>(routes::answer(house, request).await) };
+async fn exchange(stream: TcpStream, client: SocketAddr, house: &House) {
+    let answer =
+        |request| async move { Ok::<_, Infallible>(routes::answer(house, client, request).await) };
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)

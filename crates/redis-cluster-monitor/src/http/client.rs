@@ -54,11 +54,13 @@ pub enum Error {
     },
 }
 
-/// Sends one request to `address`, and gives the status and the JSON of the answer.
+/// Sends one request to `address`, and gives the status and the JSON of the answer. What it replaces
+/// must still have the version `replaces`.
 pub async fn ask(
     address: &str,
     method: Method,
     path: &str,
+    replaces: Option<u64>,
     body: String,
 ) -> Result<(StatusCode, Value), Error> {
     let unreachable = |source| Error::Unreachable {
@@ -69,7 +71,7 @@ pub async fn ask(
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(unreachable)?;
-    let exchange = exchange(address, stream, method, path, body);
+    let exchange = exchange(address, stream, method, path, replaces, body);
     match timeout(ANSWER_WITHIN, exchange).await {
         Ok(answer) => answer.map_err(|why| Error::NotOurs {
             address: address.to_owned(),
@@ -87,16 +89,19 @@ async fn exchange(
     stream: TcpStream,
     method: Method,
     path: &str,
+    replaces: Option<u64>,
     body: String,
 ) -> Result<(StatusCode, Value), String> {
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(path)
         .header(header::HOST, address)
         .header(header::CONNECTION, "close")
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body)
-        .map_err(|error| error.to_string())?;
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(version) = replaces {
+        request = request.header(header::IF_MATCH, format!("\"{version}\""));
+    }
+    let request = request.body(body).map_err(|error| error.to_string())?;
     let connected = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = connected.map_err(|error| error.to_string())?;
     let asking = async move {

@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use rcm_core::id::{Address, GroupName};
+use rcm_core::id::{Address, GroupName, Version};
 use rcm_core::request::Refusal;
 use serde_json::{Value, json};
+
+use super::Group;
 
 /// Why a request is not answered with what it asks for.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,23 @@ pub(super) enum Fault {
     BodyTooLarge(usize),
     #[error("the body cannot be used: {0}; send {{\"to\": \"HOST:PORT\"}} or nothing")]
     BadBody(String),
+    #[error(
+        "the settings of which version does this replace? name it as If-Match: \"VERSION\", as GET \
+         shows it"
+    )]
+    VersionMissing,
+    #[error("somebody else has changed the settings, version {version}; read them again")]
+    SettingsChanged { version: Version },
+    #[error("the settings cannot be used: {}", .0.join("; "))]
+    BadSettings(Vec<String>),
+    #[error("{node} is the primary; switch over first, then forget it")]
+    IsPrimary { node: Address },
+    #[error("what is stored cannot be used: {0}")]
+    SettingsUnusable(String),
+    #[error("the store does not answer as it should, and nothing is changed: {0}")]
+    StoreFailed(String),
+    #[error("it is not known whether the settings were stored: {0}; read them again")]
+    OutcomeUnknown(String),
     #[error("{text}{}", nodes_of(.refusal, .nodes))]
     Refused {
         refusal: Refusal,
@@ -65,6 +84,22 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// The driver refuses it.
+    pub(super) fn refused(refusal: Refusal, group: &Group) -> Self {
+        let nodes = group
+            .snapshot()
+            .nodes
+            .iter()
+            .map(|node| node.address.clone())
+            .collect();
+        let text = group.company.explain(&refusal);
+        Self::Refused {
+            refusal,
+            text,
+            nodes,
+        }
+    }
+
     /// The stable code.
     pub(super) const fn code(&self) -> &'static str {
         match self {
@@ -76,6 +111,13 @@ impl Fault {
             Self::BodyTooSlow(_) => "body-too-slow",
             Self::BodyTooLarge(_) => "body-too-large",
             Self::BadBody(_) => "bad-body",
+            Self::VersionMissing => "version-missing",
+            Self::SettingsChanged { .. } => "settings-changed",
+            Self::BadSettings(_) => "bad-settings",
+            Self::IsPrimary { .. } => "is-primary",
+            Self::SettingsUnusable(_) => "settings-unusable",
+            Self::StoreFailed(_) => "store-failed",
+            Self::OutcomeUnknown(_) => "outcome-unknown",
             Self::Refused { refusal, .. } => refusal.code(),
             Self::Aborted(_) => "aborted",
             Self::Derailed(_) => "derailed",
@@ -94,8 +136,14 @@ impl Fault {
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadBody(_) => StatusCode::BAD_REQUEST,
+            Self::VersionMissing => StatusCode::PRECONDITION_REQUIRED,
+            Self::SettingsChanged { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::BadSettings(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::IsPrimary { .. } => StatusCode::CONFLICT,
+            Self::SettingsUnusable(_) | Self::StoreFailed(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused { refusal, .. } => status_of(refusal),
-            Self::Aborted(_)
+            Self::OutcomeUnknown(_)
+            | Self::Aborted(_)
             | Self::Derailed(_)
             | Self::Superseded(_)
             | Self::LeaseLost(_)
@@ -112,6 +160,15 @@ impl Fault {
         }
         if let Self::UnknownGroup { groups, .. } = self {
             body["groups"] = json!(groups);
+        }
+        if let Self::BadSettings(mistakes) = self {
+            body["mistakes"] = json!(mistakes);
+        }
+        if let Self::SettingsChanged { version } = self {
+            body["version"] = json!(version);
+        }
+        if let Self::IsPrimary { node } = self {
+            body["node"] = json!(node);
         }
         body["code"] = self.code().into();
         body["message"] = self.to_string().into();
@@ -201,6 +258,15 @@ mod tests {
             Fault::BodyTooSlow(Duration::from_secs(1)),
             Fault::BodyTooLarge(1),
             Fault::BadBody(text()),
+            Fault::VersionMissing,
+            Fault::SettingsChanged {
+                version: Version(1),
+            },
+            Fault::BadSettings(Vec::new()),
+            Fault::IsPrimary { node: node.clone() },
+            Fault::SettingsUnusable(text()),
+            Fault::StoreFailed(text()),
+            Fault::OutcomeUnknown(text()),
             Fault::Aborted(text()),
             Fault::Derailed(node),
             Fault::Superseded(text()),

@@ -7,11 +7,13 @@
 //! time and bytes, so nothing that is asked of it delays what watches and acts.
 
 mod accept;
+mod beside;
 mod body;
 pub mod client;
 mod fault;
 mod guard;
 mod routes;
+mod settings;
 mod switchover;
 mod view;
 
@@ -24,8 +26,9 @@ use rcm_core::id::GroupName;
 use rcm_core::status::Status;
 use tokio::sync::{oneshot, watch};
 
+pub use self::beside::Beside;
 use crate::clock::Clock;
-use crate::driver::{Company, Handle, Requests};
+use crate::driver::{Company, Handle, InForce, Keeper, Requests};
 use crate::proxy::Counters;
 
 /// The open door; it closes, and all connections with it, when this is dropped.
@@ -47,6 +50,10 @@ pub struct Group {
     pub requests: Requests,
     /// The monitors that share it.
     pub company: Company,
+    /// Its settings.
+    pub settings: watch::Receiver<Arc<InForce>>,
+    /// Where they are kept.
+    pub keeper: Keeper,
     /// Its proxies in this process: where each listens, and what happened there.
     pub proxies: Vec<(SocketAddr, Arc<Counters>)>,
 }
@@ -59,6 +66,8 @@ impl Group {
             status: handle.status(),
             requests: handle.requests(),
             company: handle.company(),
+            settings: handle.settings(),
+            keeper: handle.keeper(),
             proxies,
         }
     }
@@ -72,6 +81,8 @@ impl Group {
 #[derive(Debug)]
 struct House {
     groups: Vec<Group>,
+    /// A proxy that watches no group itself.
+    beside: Option<Beside>,
     /// Only this machine can connect.
     is_local: bool,
     clock: Clock,
@@ -102,9 +113,28 @@ impl Door {
         clock: Clock,
     ) -> Result<Self, OpenError> {
         groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Self::serve(address, groups, None, clock)
+    }
+
+    /// The same for a proxy that watches no group itself.
+    pub fn open_beside(
+        address: SocketAddr,
+        beside: Beside,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        Self::serve(address, Vec::new(), Some(beside), clock)
+    }
+
+    fn serve(
+        address: SocketAddr,
+        groups: Vec<Group>,
+        beside: Option<Beside>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let (listener, address) = listen(address)?;
         let house = Arc::new(House {
             groups,
+            beside,
             is_local: address.ip().is_loopback(),
             clock,
         });

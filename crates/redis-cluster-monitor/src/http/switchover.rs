@@ -60,17 +60,7 @@ pub(super) async fn switch_over(
 ) -> Result<Switched, Fault> {
     let asked_at = clock.now();
     let begun = group.requests.begin(Request::Switchover { to }).await;
-    let events = begun.map_err(|refusal| {
-        let status = group.snapshot();
-        let nodes = status.nodes.iter().map(|node| node.address.clone());
-        let nodes = nodes.collect();
-        let text = group.company.explain(&refusal);
-        Fault::Refused {
-            refusal,
-            text,
-            nodes,
-        }
-    })?;
+    let events = begun.map_err(|refusal| Fault::refused(refusal, group))?;
     let end = timeout(WITHIN, end_of(events)).await;
     let end = end.unwrap_or(Err(Fault::Unfinished(WITHIN)))?;
     Ok(Switched {

@@ -1,7 +1,9 @@
 //! How groups are, as JSON.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use hyper::StatusCode;
 use rcm_core::id::{GroupName, MonitorId};
 use rcm_core::status::{MonitorStatus, Status};
 use serde::Serialize;
@@ -67,7 +69,8 @@ fn line(group: &Group) -> Value {
     })
 }
 
-fn proxy((address, counters): &(SocketAddr, std::sync::Arc<Counters>)) -> Value {
+/// What happened at a proxy.
+pub(super) fn proxy((address, counters): &(SocketAddr, Arc<Counters>)) -> Value {
     json!({
         "address": address,
         "clients": counters.clients(),
@@ -82,6 +85,15 @@ fn proxy((address, counters): &(SocketAddr, std::sync::Arc<Counters>)) -> Value 
         "moved": counters.moved.get(),
         "dropped": counters.dropped.get(),
     })
+}
+
+/// Whether everybody can be served: nobody is named who cannot.
+pub(super) fn readiness(unready: &[GroupName]) -> (StatusCode, Value) {
+    if unready.is_empty() {
+        return (StatusCode::OK, json!({ "status": "ready" }));
+    }
+    let body = json!({ "status": "not-ready", "groups": unready });
+    (StatusCode::SERVICE_UNAVAILABLE, body)
 }
 
 /// Which groups have no agreed primary, or are not served.

@@ -119,6 +119,12 @@ impl Etcd {
         format!("etcd://{}", endpoints.join(","))
     }
 
+    /// The processes of the members that run.
+    pub fn pids(&self) -> Vec<u32> {
+        let running = self.members.iter().filter_map(|it| it.child.as_ref());
+        running.map(Child::id).collect()
+    }
+
     /// SIGKILL to one member.
     pub fn kill(&mut self, number: usize) {
         if let Some(mut child) = self.members[number].child.take() {

@@ -2,7 +2,8 @@
 //!
 //! [`Binary`] finds a server program, [`Server`] is one process of it, [`Group`] is a primary with
 //! its replicas, [`Client`] talks to any of them. [`Writing`] is a program that writes with a client
-//! [`Library`]. [`Etcd`] is one or several members of an etcd. All of it is blocking.
+//! [`Library`]. [`Etcd`] is one or several members of an etcd, [`Monitor`] is this program as a
+//! process. All of it is blocking.
 //!
 //! Not here: anything that a monitor does to nodes in production.
 //!
@@ -16,6 +17,7 @@ mod error;
 mod etcd;
 mod group;
 mod library;
+mod monitor;
 mod port;
 mod server;
 mod writing;
@@ -31,6 +33,7 @@ pub use error::Error;
 pub use etcd::Etcd;
 pub use group::Group;
 pub use library::Library;
+pub use monitor::{Hear, Monitor, Office, primary_of};
 pub use server::Server;
 pub use writing::{Account, Write, Writing};
 

@@ -84,6 +84,18 @@ impl Writing {
         Self::run(library, library.plain_command(address, every)?)
     }
 
+    /// Starts another program that is written for a library and knows one address.
+    pub fn with(
+        library: Library,
+        program: &str,
+        address: SocketAddr,
+        every: Duration,
+    ) -> Result<Self, Error> {
+        let mut command = library.run(program)?;
+        command.args([&address.to_string(), "", &every.as_millis().to_string()]);
+        Self::run(library, command)
+    }
+
     fn run(library: Library, mut command: Command) -> Result<Self, Error> {
         let failed = |what: &str| {
             let what = what.to_owned();

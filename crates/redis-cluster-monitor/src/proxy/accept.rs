@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rcm_core::id::GroupName;
-use rcm_core::status::Status;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
@@ -43,7 +42,7 @@ pub(super) enum Towards {
     /// The primary's; and who asks it to hold.
     Primary(Source, AskedToHold),
     /// The replicas'.
-    Replicas(watch::Receiver<Arc<Status>>),
+    Replicas(Source),
 }
 
 /// Where clients are led.
@@ -101,9 +100,9 @@ impl Door {
                 guiding.spawn_local(guide.run());
                 Rooms::One(room)
             }
-            Towards::Replicas(status) => {
+            Towards::Replicas(source) => {
                 let berths = Rc::new(Berths::new(&room));
-                let pilot = Pilot::new(status, stop.clone(), Rc::clone(&berths), &room);
+                let pilot = Pilot::new(source, stop.clone(), Rc::clone(&berths), &room);
                 guiding.spawn_local(pilot.run());
                 Rooms::Several(berths)
             }

@@ -108,7 +108,42 @@ impl Proxy {
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let towards = &mut || Towards::Replicas(status.clone());
+        let source = Source::Here(status.clone());
+        Self::to_replicas_of(name, &source, address, settings, clock)
+    }
+
+    /// The same as [`Proxy::start`], led by monitors elsewhere.
+    pub fn beside(
+        monitors: &Monitors,
+        address: SocketAddr,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let source = Source::Elsewhere(monitors.roster());
+        let name = monitors.group();
+        let mut join_holders = || monitors.join_holders();
+        Self::to_primary(name, &source, &mut join_holders, address, settings, clock)
+    }
+
+    /// The same as [`Proxy::to_replicas`], led by monitors elsewhere.
+    pub fn to_replicas_beside(
+        monitors: &Monitors,
+        address: SocketAddr,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let source = Source::Elsewhere(monitors.roster());
+        Self::to_replicas_of(monitors.group(), &source, address, settings, clock)
+    }
+
+    fn to_replicas_of(
+        name: &GroupName,
+        source: &Source,
+        address: SocketAddr,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let towards = &mut || Towards::Replicas(source.clone());
         let proxy = Self::open(name, towards, address, settings, clock)?;
         let address = proxy.address;
         tracing::info!(
@@ -116,19 +151,6 @@ impl Proxy {
             "proxy to replicas: listening on {address}"
         );
         Ok(proxy)
-    }
-
-    /// The same, led by monitors elsewhere.
-    pub fn beside(
-        monitors: &Monitors,
-        address: SocketAddr,
-        settings: &Settings,
-        clock: Clock,
-    ) -> Result<Self, Error> {
-        let source = Source::Elsewhere(monitors.lead());
-        let name = monitors.group();
-        let mut join_holders = || monitors.join_holders();
-        Self::to_primary(name, &source, &mut join_holders, address, settings, clock)
     }
 
     fn to_primary(

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::counters::Counters;
 use super::line::Lines;
-use super::route::Route;
+use super::route::{Gate, Route};
 use crate::clock::Clock;
 use crate::config::Proxy as Settings;
 
@@ -30,7 +30,9 @@ pub(super) struct Room {
     pub(super) counters: Arc<Counters>,
     /// What a request is answered that has waited too long.
     pub(super) expired: &'static str,
-    route: watch::Receiver<Route>,
+    route: RefCell<watch::Receiver<Route>>,
+    /// What was published last, because everybody asks for it all the time.
+    latest: Cell<Route>,
     /// Connections that several clients use.
     pub(super) lines: Lines,
     /// Where everybody reads into.
@@ -60,12 +62,14 @@ impl Room {
         counters: Arc<Counters>,
         route: watch::Receiver<Route>,
     ) -> Self {
+        let latest = Cell::new(*route.borrow());
         Self {
             settings,
             clock,
             counters,
             expired: EXPIRED,
-            route,
+            latest,
+            route: RefCell::new(route),
             lines: Lines::default(),
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH].into())),
             clients: Cell::new(0),
@@ -107,12 +111,24 @@ impl Room {
 
     /// Where requests go.
     pub(super) fn route(&self) -> Route {
-        *self.route.borrow()
+        let mut route = self.route.borrow_mut();
+        // Without a guide it stays as it is.
+        if route.has_changed().unwrap_or(true) {
+            self.latest.set(*route.borrow_and_update());
+        }
+        self.latest.get()
+    }
+
+    /// Waits until requests may be sent.
+    pub(super) async fn opened(&self) {
+        let mut route = self.route.borrow().clone();
+        // Without a guide it stays as it is.
+        route.wait_for(|it| it.gate != Gate::Closed).await.ok();
     }
 
     /// Tells everybody when the route is another one.
     pub(super) async fn follow(self: Rc<Self>) {
-        let mut route = self.route.clone();
+        let mut route = self.route.borrow().clone();
         while route.changed().await.is_ok() {
             self.lines.follow(self.route());
             for task in self.tasks.borrow().values() {

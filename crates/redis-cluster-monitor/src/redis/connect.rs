@@ -45,7 +45,7 @@ fn open(address: SocketAddr, settings: &Settings) -> io::Result<TcpSocket> {
     };
     socket.set_nodelay(true)?;
     let options = SockRef::from(&socket);
-    let give_up = (settings.policy.silent_after * 2).max(Duration::from_secs(1));
+    let give_up = (settings.policy.borrow().silent_after * 2).max(Duration::from_secs(1));
     options.set_tcp_user_timeout(Some(give_up))?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE)

@@ -2,6 +2,7 @@
 
 use rcm_core::fencing::Owner;
 use rcm_core::policy::Policy;
+use tokio::sync::watch;
 
 use super::Commands;
 use crate::config::{Credentials, Secret};
@@ -20,6 +21,6 @@ pub struct Settings {
     pub owner: Owner,
     /// Strict mode: what replicas attach with, as the user [`REPLICATION_USER`].
     pub replication: Option<Secret>,
-    /// How often to look, and whether the monitor only looks.
-    pub policy: Policy,
+    /// How often to look, and whether the monitor only looks; it may change on the way.
+    pub policy: watch::Receiver<Policy>,
 }

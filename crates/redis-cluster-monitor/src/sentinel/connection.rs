@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::timeout;
 
-use super::follow::Following;
+use super::follow::{Following, Interest};
 use super::house::{Group, House};
 use super::message::Message;
 use super::reply::{NO_SUCH_GROUP, error};
@@ -109,8 +109,8 @@ impl Connection<'_> {
                     };
                     self.session.answer(&answer);
                 }
-                Step::Follow(name) => {
-                    let answer = self.follow(name.as_str());
+                Step::Follow(name, interest) => {
+                    let answer = self.follow(name.as_str(), interest);
                     self.session.answer(&answer);
                 }
                 Step::Held(number) => {
@@ -129,11 +129,11 @@ impl Connection<'_> {
     }
 
     /// One group for each connection: the last one that was named.
-    fn follow(&mut self, name: &str) -> Frame {
+    fn follow(&mut self, name: &str, interest: Interest) -> Frame {
         let Some(group) = self.house.group(name.as_bytes()) else {
             return error(NO_SUCH_GROUP);
         };
-        self.following = Following::begin(group);
+        self.following = Following::begin(group, interest);
         match self.following {
             Some(_) => Frame::ok(),
             None => error("ERR too many proxies follow this group"),

@@ -105,7 +105,7 @@ pub(super) fn monitor(group: &Group, monitor: &MonitorStatus) -> Option<Frame> {
     for ping in ["last-ping-sent", "last-ok-ping-reply", "last-ping-reply"] {
         fields.add(ping, 0);
     }
-    let down_after = group.policy.hang_after(None);
+    let down_after = group.policy.borrow().hang_after(None);
     fields.add("down-after-milliseconds", down_after.as_millis());
     fields.add("last-hello-message", 0);
     // A lease decides who acts, and no vote.
@@ -162,7 +162,7 @@ fn head(
             fields.add("o-down-time", unanswered.as_millis());
         }
     }
-    let down_after = group.policy.hang_after(None);
+    let down_after = group.policy.borrow().hang_after(None);
     fields.add("down-after-milliseconds", down_after.as_millis());
     fields.age("info-refresh", now, heard.info_at);
     let reports = node.reports.as_ref();

@@ -115,7 +115,11 @@ impl Herald {
                 self.tell_of_primary("-failover-abort-not-elected");
             }
             Kind::GroupRestored { .. } => self.tell_of_primary("+failover-end"),
-            Kind::NodeDiscovered { node, .. } => self.meet(node, status),
+            Kind::NodeDiscovered { node, .. } | Kind::NodeAdded { node } => {
+                self.meet(node, status);
+            }
+            // It is news again if it comes back.
+            Kind::NodeForgotten { node, .. } => drop(self.known.remove(node)),
             Kind::RivalSealed { node, .. } => self.tell_of("+convert-to-slave", node, status),
             Kind::NodeAttached { node, .. } => {
                 self.tell_of("+slave-reconf-sent", node, status);
@@ -126,7 +130,7 @@ impl Herald {
             // Whether it is well again is in the snapshot.
             Kind::VerdictChanged { .. }
             | Kind::NodeDown { .. }
-            | Kind::NodeForgotten { .. }
+            | Kind::SettingsChanged { .. }
             | Kind::SameServer { .. }
             | Kind::WarningRaised { .. }
             | Kind::WarningCleared { .. }

@@ -31,8 +31,8 @@ const HELD_MOST: usize = 64 * 1024 * 1024;
 pub struct Group {
     /// Its name.
     pub name: GroupName,
-    /// How it is failed over.
-    pub policy: Policy,
+    /// How it is failed over, now and from now on.
+    pub policy: watch::Receiver<Policy>,
     /// The published snapshot.
     pub status: watch::Receiver<Arc<Status>>,
     /// What its nodes said last.

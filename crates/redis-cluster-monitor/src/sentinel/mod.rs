@@ -38,7 +38,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-pub use self::follow::Told;
+pub use self::follow::{Interest, Told};
 pub use self::herald::Herald;
 pub use self::house::{Group, House};
 pub use self::listen::OpenError;
@@ -78,11 +78,11 @@ pub struct Served {
 
 impl Served {
     /// A group that is watched.
-    pub fn of(handle: &Handle, policy: rcm_core::policy::Policy) -> Self {
+    pub fn of(handle: &Handle) -> Self {
         Self {
             group: Group {
                 name: handle.name().clone(),
-                policy,
+                policy: handle.policy(),
                 status: handle.status(),
                 memory: handle.memory(),
                 requests: handle.requests(),

@@ -13,6 +13,7 @@ use rcm_resp::{Frame, Limits, Request, RequestDecoder, Version, encode_frame};
 
 use super::clients::Client;
 use super::commands;
+use super::follow::Interest;
 use super::house::{Counters, House};
 use super::message::Message;
 use super::subscriptions::Subscriptions;
@@ -62,7 +63,7 @@ pub enum Step {
     /// The answer to a request for a new primary, by [`Session::answer`]; later requests wait.
     Replace(GroupName),
     /// That the connection follows a group from now on, and an answer by [`Session::answer`].
-    Follow(GroupName),
+    Follow(GroupName, Interest),
     /// That its clients' requests are held, as it was asked to, and an answer.
     Held(u64),
     /// That its output is sent and the connection closed.
@@ -78,7 +79,7 @@ pub(super) enum Reply {
     /// Something that takes time.
     Replace(GroupName),
     /// It follows a group.
-    Follow(GroupName),
+    Follow(GroupName, Interest),
     /// It holds.
     Held(u64),
     /// This, and the end.
@@ -226,7 +227,7 @@ impl Session {
                 }
             }
             Reply::Replace(group) => wanted = Some(Step::Replace(group)),
-            Reply::Follow(group) => wanted = Some(Step::Follow(group)),
+            Reply::Follow(group, interest) => wanted = Some(Step::Follow(group, interest)),
             Reply::Held(number) => wanted = Some(Step::Held(number)),
             Reply::Last(frame) => {
                 self.put(&frame);

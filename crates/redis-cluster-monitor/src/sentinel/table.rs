@@ -316,7 +316,7 @@ const SENTINEL: &[Command] = &[
     admin("primary", 3, "The primary of a group"),
     admin(
         "rcm-follow",
-        3,
+        -3,
         "Tells a proxy where requests go, and when they wait",
     )
     .acting(),

@@ -89,7 +89,7 @@ impl Talk {
             holders: Holders::default(),
             company: Company::alone("m1".parse().unwrap()),
             name: "shop".parse().unwrap(),
-            policy: Policy::default(),
+            policy: watch::channel(Policy::default()).1,
             status: watch::channel(Arc::new(status)).1,
             memory: Memory::default(),
         };
@@ -127,7 +127,7 @@ impl Talk {
             match step {
                 Step::Read => break,
                 Step::Write => {}
-                Step::Follow(group) => {
+                Step::Follow(group, _) => {
                     self.session
                         .answer(&Frame::simple(format!("follows {group}")));
                 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use rcm_core::id::{Address, Epoch, GroupName, ReplicationId, Revision, RunId};
+use rcm_core::id::{Address, Epoch, GroupName, ReplicationId, Revision, RunId, Version};
 use rcm_core::lineage::Chain;
 use rcm_core::record::{Primary, Record};
 use tokio::time::timeout;
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::etcd::{self, Etcd};
 use super::file::{File, OpenError};
 use super::memory::Memory;
+use super::settings::{Document, Edit, Kept};
 use super::{Error, Leadership, Membership, Store};
 use crate::clock::Clock;
 use crate::{config, local};
@@ -183,6 +184,104 @@ async fn a_record_that_is_too_large_is_certainly_not_stored() {
         assert_eq!(store.read(&group("a")).await, Ok((None, Revision(0))));
     })
     .await;
+}
+
+fn document(before: Option<&Document>, node: &str) -> Document {
+    let version = Version(before.map_or(1, |before| before.version.0 + 1));
+    let edit = Edit {
+        version,
+        at: "2026-01-02T03:04:05Z".to_owned(),
+        by: "me".to_owned(),
+        changes: Vec::new(),
+    };
+    let values = serde_json::json!({ "nodes": [node] });
+    Document::after(before, values.as_object().unwrap().clone(), edit)
+}
+
+#[tokio::test]
+async fn settings_are_changed_by_whoever_knows_them_and_all_are_told() {
+    on_each(async |store| {
+        let a = group("a");
+        let mut told = store.join(&a, false).settings;
+        assert_eq!(store.settings(&a).await, Ok(Kept::Nothing));
+        let one = document(None, "10.0.0.1:6379");
+        let two = document(Some(&one), "10.0.0.2:6379");
+        for wrong in [Version(1), Version(7)] {
+            let lost = store.change_settings(&a, two.clone(), wrong).await;
+            assert_eq!(lost, Err(Error::Conflict));
+        }
+        for (document, expect) in [(one.clone(), Version(0)), (two, Version(1))] {
+            let stored = store.change_settings(&a, document.clone(), expect).await;
+            assert_eq!(stored, Ok(()));
+            let kept = Kept::Document(document.into());
+            assert_eq!(store.settings(&a).await, Ok(kept.clone()));
+            let told = timeout(SOON, told.wait_for(|told| *told == kept)).await;
+            told.expect("it is not told").unwrap();
+            let late = store.change_settings(&a, one.clone(), expect).await;
+            assert_eq!(late, Err(Error::Conflict));
+        }
+        assert_eq!(store.settings(&group("b")).await, Ok(Kept::Nothing));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_who_change_the_same_settings_exactly_one_wins() {
+    on_each(async |store| {
+        let mut writers = tokio::task::JoinSet::new();
+        for port in 1..=30 {
+            let (store, document) = (store.clone(), document(None, &format!("10.0.0.1:{port}")));
+            writers.spawn(async move {
+                let expect = Version(0);
+                store.change_settings(&group("a"), document, expect).await
+            });
+        }
+        let outcomes = writers.join_all().await;
+        let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!(won, 1, "{outcomes:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_outlive_the_process_and_what_cannot_be_used_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = file(folder.path());
+    let (a, one) = (group("a.b"), document(None, "10.0.0.1:6379"));
+    let stored = store.change_settings(&a, one.clone(), Version(0)).await;
+    assert_eq!(stored, Ok(()));
+    drop(store);
+    let newer = folder.path().join("settings-c.json");
+    fs::write(&newer, "{\"format\":2}").unwrap();
+    let store = file(folder.path());
+    assert_eq!(store.settings(&a).await, Ok(Kept::Document(one.into())));
+    let c = group("c");
+    let kept = store.settings(&c).await.unwrap();
+    assert!(
+        matches!(&kept, Kept::Unusable(why) if why.contains("format 2")),
+        "{kept:?}"
+    );
+    let late = store
+        .change_settings(&c, document(None, "a"), Version(0))
+        .await;
+    assert_eq!(late, Err(Error::Conflict));
+    assert_eq!(fs::read_to_string(&newer).unwrap(), "{\"format\":2}");
+}
+
+#[tokio::test]
+async fn whoever_begins_a_deployment_in_etcd_brings_its_settings_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = file(folder.path());
+    let one = document(None, "10.0.0.1:6379");
+    let stored = store
+        .change_settings(&group("a"), one.clone(), Version(0))
+        .await;
+    assert_eq!(stored, Ok(()));
+    drop(store);
+    let etcd = local::Etcd::start().unwrap();
+    let store = Store::Etcd(etcd_of(&etcd, folder.path()).await.unwrap());
+    let told = store.join(&group("a"), false).settings;
+    assert_eq!(*told.borrow(), Kept::Document(one.into()));
 }
 
 #[tokio::test]

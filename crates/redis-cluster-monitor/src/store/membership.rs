@@ -7,6 +7,8 @@ use rcm_core::id::{MonitorId, Revision};
 use rcm_core::time::Instant;
 use tokio::sync::watch;
 
+use super::settings::Kept;
+
 /// Whether this monitor may act for a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leadership {
@@ -43,17 +45,20 @@ pub struct Membership {
     pub stored: watch::Receiver<Revision>,
     /// What the monitors that are alive see of the group.
     pub opinions: watch::Receiver<Opinions>,
+    /// The settings that all monitors share.
+    pub settings: watch::Receiver<Kept>,
     pub(super) resigned_until: watch::Sender<Instant>,
 }
 
 impl Membership {
     /// In a store that nobody else can use.
-    pub(super) fn alone(id: &MonitorId) -> Self {
+    pub(super) fn alone(id: &MonitorId, settings: watch::Receiver<Kept>) -> Self {
         Self {
             leadership: watch::channel(Leadership::Alone).1,
             leader: watch::channel(Some(id.clone())).1,
             stored: watch::channel(Revision(0)).1,
             opinions: watch::channel(Opinions::new()).1,
+            settings,
             resigned_until: watch::Sender::new(Instant::ZERO),
         }
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
+use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision, Version};
 use rcm_core::record::Record;
 
+use super::settings::{Document, Kept, Shelf};
 use super::{Error, MAX_RECORD_BYTES, Stored, revision_of, too_large};
 
 /// A handle to the memory; a copy leads to the same records.
@@ -14,6 +15,7 @@ pub struct Memory {
     deployment: DeploymentId,
     monitor: MonitorId,
     records: Arc<Mutex<BTreeMap<GroupName, Stored>>>,
+    settings: Shelf,
 }
 
 impl Memory {
@@ -23,6 +25,7 @@ impl Memory {
             deployment,
             monitor,
             records: Arc::default(),
+            settings: Shelf::default(),
         }
     }
 
@@ -51,6 +54,26 @@ impl Memory {
 
     pub(super) const fn monitor(&self) -> &MonitorId {
         &self.monitor
+    }
+
+    pub(super) const fn settings(&self) -> &Shelf {
+        &self.settings
+    }
+
+    pub(super) fn change_settings(
+        &self,
+        group: &GroupName,
+        document: Document,
+        expect: Version,
+    ) -> Result<(), Error> {
+        document.to_json().map_err(Error::Failed)?;
+        // One change at a time.
+        let _records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.settings.get(group).version() != Some(expect) {
+            return Err(Error::Conflict);
+        }
+        self.settings.put(group, Kept::Document(Arc::new(document)));
+        Ok(())
     }
 
     pub(super) fn read(&self, group: &GroupName) -> (Option<Record>, Revision) {

@@ -12,6 +12,7 @@ pub mod etcd;
 pub mod file;
 mod membership;
 pub mod memory;
+pub mod settings;
 
 #[cfg(test)]
 mod conformance;
@@ -20,11 +21,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
+use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision, Version};
 use rcm_core::record::Record;
 use tokio::sync::watch;
 
 pub use self::membership::{Fleet, Leadership, Member, Membership, Opinions, Said};
+use self::settings::{Document, Kept};
 
 /// A handle to the store of this monitor; a copy leads to the same store.
 #[derive(Clone, Debug)]
@@ -75,6 +77,30 @@ impl Store {
         }
     }
 
+    /// What is stored as the settings of `group`, no older than this call.
+    pub async fn settings(&self, group: &GroupName) -> Result<Kept, Error> {
+        match self {
+            Self::File(file) => Ok(file.settings().get(group)),
+            Self::Etcd(etcd) => etcd.settings(group).await,
+            Self::Memory(memory) => Ok(memory.settings().get(group)),
+        }
+    }
+
+    /// Stores settings if those that are stored have the version `expect`; any monitor may. All that
+    /// follow the group are told.
+    pub async fn change_settings(
+        &self,
+        group: &GroupName,
+        document: Document,
+        expect: Version,
+    ) -> Result<(), Error> {
+        match self {
+            Self::File(file) => file.change_settings(group, document, expect).await,
+            Self::Etcd(etcd) => etcd.change_settings(group, &document, expect).await,
+            Self::Memory(memory) => memory.change_settings(group, document, expect),
+        }
+    }
+
     /// Whether a write would succeed now. To be asked every few seconds, so that a store that
     /// cannot be written is noticed before it is needed.
     pub async fn probe(&self) -> Result<(), Error> {
@@ -106,7 +132,10 @@ impl Store {
     /// Takes part in a group: `runs` says whether this monitor wants to lead it.
     pub fn join(&self, group: &GroupName, runs: bool) -> Membership {
         match self {
-            Self::File(_) | Self::Memory(_) => Membership::alone(self.monitor()),
+            Self::File(file) => Membership::alone(self.monitor(), file.settings().follow(group)),
+            Self::Memory(memory) => {
+                Membership::alone(self.monitor(), memory.settings().follow(group))
+            }
             Self::Etcd(etcd) => etcd.join(group, runs),
         }
     }
@@ -159,6 +188,9 @@ fn revision_of(stored: Option<&Stored>) -> Revision {
 
 /// The longest JSON text of one record.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
+
+/// The longest JSON text of the settings of one group.
+const MAX_SETTINGS_BYTES: usize = 64 * 1024;
 
 /// The longest text in which a monitor says what it sees of a group.
 const MAX_OPINION_BYTES: usize = 4 * 1024;

@@ -104,6 +104,11 @@ pub fn event_json(group: &GroupName, event: &Event, at: SystemTime) -> String {
     line
 }
 
+/// The time of day as logs write it, to the second.
+pub fn wall_time() -> String {
+    humantime::format_rfc3339_seconds(clock::time_of_day()).to_string()
+}
+
 /// Logs how a group is, and how many clients are at its proxies.
 pub fn summary(status: &Status, clients: u64) {
     let group = status.group.as_str();

@@ -79,6 +79,78 @@ fn what_is_wrong_is_told_on_standard_error_with_code_two() {
 }
 
 #[test]
+fn each_mistake_in_how_a_proxy_is_started_has_a_remedy() {
+    let (folder, path) = config();
+    fs::write(&path, "[proxy]\nhold_fr = \"1s\"\n").unwrap();
+    let gone = folder.path().join("gone").display().to_string();
+    for (line, remedy) in [
+        ("LISTEN", "--monitors <HOST:PORT,...>"),
+        ("MONITORS", "--listen <IP:PORT>"),
+        (
+            "LISTEN --monitors 10.0.0.1",
+            "write HOST:PORT, such as 10.0.0.1:26379",
+        ),
+        ("LISTEN --monitors 10.0.0.1:1,", "write HOST:PORT, such as"),
+        (
+            "MONITORS --listen 6379",
+            "write IP:PORT, such as 127.0.0.1:6379",
+        ),
+        (
+            "MONITORS --listen-replicas localhost:6379",
+            "write IP:PORT, such as",
+        ),
+        (
+            "MONITORS --listen [::1]:7 --listen-replicas [::1]:7",
+            "help: give each one of its own",
+        ),
+        ("MONITORS LISTEN --http 8379", "write IP:PORT"),
+        ("MONITORS LISTEN --name a:b", "letters"),
+        ("MONITORS LISTEN --hold-for 5", "write 5ms, 5s or 5m"),
+        (
+            "MONITORS LISTEN --hold-for 0",
+            "must be longer than nothing",
+        ),
+        ("MONITORS LISTEN --threads 65", "a number from 1 to 64"),
+        ("MONITORS LISTEN --max-clients 0", "a number above zero"),
+        (
+            "MONITORS LISTEN --share maybe",
+            "[possible values: true, false]",
+        ),
+        (
+            "MONITORS LISTEN --indeterminate retry",
+            "\"disconnect\", \"error\"",
+        ),
+        (
+            "MONITORS LISTEN --proxy-protocol-from 10.0.0.0/33",
+            "write 10.0.0.0/8",
+        ),
+        ("MONITORS LISTEN --report-every 5", "write 5ms, 5s or 5m"),
+        ("MONITORS LISTEN --hold-four 5s", "'--hold-for'"),
+        ("MONITORS LISTEN --username app", "--password-file <FILE>"),
+        (
+            "MONITORS LISTEN --password-file GONE",
+            "cannot read the password file",
+        ),
+        ("MONITORS LISTEN --config GONE", "cannot read"),
+        ("MONITORS LISTEN --config FILE", "did you mean `hold_for`?"),
+        ("MONITORS LISTEN 10.0.0.1:6379", "Usage:"),
+    ] {
+        let line = line
+            .replace("MONITORS", "--monitors 10.0.0.1:26379")
+            .replace("LISTEN", "--listen 127.0.0.1:0")
+            .replace("GONE", &gone)
+            .replace("FILE", &path);
+        let words: Vec<_> = std::iter::once("proxy").chain(line.split(' ')).collect();
+        let output = run(&words);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}: {error}");
+        assert_eq!(text(&output.stdout), "", "{line}");
+        let is_clear = error.starts_with("error: ") && error.contains(remedy);
+        assert!(is_clear, "{line}: no {remedy} in {error}");
+    }
+}
+
+#[test]
 fn nobody_reading_is_no_reason_to_panic() {
     let (_folder, path) = config();
     for arguments in [&["check", "--config", &path][..], &["10.0.0.1:"]] {

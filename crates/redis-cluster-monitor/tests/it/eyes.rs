@@ -51,7 +51,7 @@ pub(crate) fn settings() -> Settings {
             monitor: "m1".parse().unwrap(),
         },
         replication: None,
-        policy: Policy::default(),
+        policy: watch::channel(Policy::default()).1,
     }
 }
 

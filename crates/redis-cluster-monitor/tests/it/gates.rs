@@ -2,6 +2,7 @@
 
 use rcm_core::action::{Deed, Done, Failed, Outcome, Report};
 use rcm_core::observation::{Gates, Seen};
+use rcm_core::policy::Policy;
 use redis_cluster_monitor::config::Secret;
 use redis_cluster_monitor::local::{Binary, Group, Server, Version, wait_for};
 use redis_cluster_monitor::redis::Settings;
@@ -18,7 +19,11 @@ on_every_version! {
 fn strict() -> Settings {
     let mut settings = settings();
     settings.replication = Some(Secret::new("between nodes"));
-    settings.policy.ack_replicas = 1;
+    settings.policy = tokio::sync::watch::channel(Policy {
+        ack_replicas: 1,
+        ..Policy::default()
+    })
+    .1;
     settings
 }
 

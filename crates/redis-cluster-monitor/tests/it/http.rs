@@ -14,7 +14,7 @@ use crate::proxy::switch::Counting;
 
 /// A whole answer.
 pub(crate) struct Answer {
-    status: u16,
+    pub(crate) status: u16,
     head: String,
     pub(crate) body: Value,
 }
@@ -39,7 +39,13 @@ fn read(mut stream: TcpStream) -> Answer {
     }
 }
 
-fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+pub(crate) fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
     let mut stream = connect(address);
     let length = body.len();
     let request =
@@ -71,7 +77,7 @@ fn command(http: SocketAddr, words: &[&str]) -> Output {
     command.args(words).output().unwrap()
 }
 
-fn told(output: &Output) -> (Option<i32>, &str, &str) {
+pub(crate) fn told(output: &Output) -> (Option<i32>, &str, &str) {
     let text = |bytes| std::str::from_utf8(bytes).unwrap();
     (
         output.status.code(),

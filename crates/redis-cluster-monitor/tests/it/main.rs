@@ -8,6 +8,7 @@
 
 mod cli;
 mod clients;
+mod demo;
 mod door;
 mod etcd;
 mod eyes;
@@ -22,6 +23,7 @@ mod proxy;
 mod scripts;
 mod sentinel;
 mod sentinel_same;
+mod settings;
 mod several;
 mod start;
 mod stubs;

@@ -145,6 +145,15 @@ impl Monitor {
         })
     }
 
+    /// Where its proxy to replicas listens.
+    pub(crate) fn proxy_to_replicas(&self) -> Result<SocketAddr> {
+        self.find("the address for readers", |line| {
+            let message = line["message"].as_str()?;
+            let address = message.strip_prefix("proxy to replicas: listening on ")?;
+            address.parse().ok()
+        })
+    }
+
     /// What is found in a line of the log, as soon as there is such a line.
     pub(crate) fn find<T>(&self, what: &str, seek: impl Fn(&Value) -> Option<T>) -> Result<T> {
         let mut found = None;

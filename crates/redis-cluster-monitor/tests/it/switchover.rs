@@ -57,7 +57,7 @@ impl Watched {
             replication: None,
             commands: Commands::default(),
             owner,
-            policy: policy.clone(),
+            policy: tokio::sync::watch::channel(policy.clone()).1,
         };
         let setup = Setup {
             name,

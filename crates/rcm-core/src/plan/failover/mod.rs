@@ -343,6 +343,7 @@ impl Failover {
                 let since = *since;
                 self.is_lost |=
                     diagnosed_lost(self.incumbent, &self.stored.record, world).is_some();
+                self.let_strangers_go(world);
                 self.hands
                     .values_mut()
                     .for_each(|hand| hand.tick(world, out));

@@ -12,6 +12,7 @@ use crate::record::Phase;
 use crate::rule::Rule;
 use crate::time::Instant;
 use crate::verdict::Verdict;
+use crate::view::Node;
 
 impl Failover {
     pub(super) fn seal_all(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
@@ -24,13 +25,27 @@ impl Failover {
         self.hands = world
             .view
             .nodes()
-            .filter(|node| is_ours(node, &self.stored.record))
+            .filter(|node| self.may_seal(node, world))
             .map(|node| {
                 let hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
                 (node.id, if strict { hand.strictly() } else { hand })
             })
             .collect();
         self.take(rule, State::Sealing { since: world.now });
+    }
+
+    fn may_seal(&self, node: &Node, world: World<'_>) -> bool {
+        is_ours(node, &self.stored.record) || world.lacks(Mutant::Trespass)
+    }
+
+    /// Nothing more is done to a node that turned out to be of another group before its seal was sent.
+    pub(super) fn let_strangers_go(&mut self, world: World<'_>) {
+        let mut hands = core::mem::take(&mut self.hands);
+        hands.retain(|id, hand| {
+            let node = world.view.get(*id);
+            hand.may_be_sealed() || node.is_none_or(|node| self.may_seal(node, world))
+        });
+        self.hands = hands;
     }
 
     /// The choice is made, but a node that was not reached in time is sealed all the same: the lost
@@ -47,6 +62,7 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Progress {
+        self.let_strangers_go(world);
         let mut hands = self.hands.values_mut();
         let stepped = hands.find(|hand| hand.awaits() == Some(id));
         match stepped.map(|hand| hand.step(outcome, world, out)) {
@@ -62,6 +78,7 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) -> Progress {
+        self.let_strangers_go(world);
         let Some(hand) = self
             .hands
             .values_mut()

@@ -16,7 +16,15 @@ impl Story {
     #[expect(clippy::too_many_lines, reason = "one arm for each deed")]
     pub(super) fn carry_out(&mut self, action: Action) -> Option<Outcome> {
         match action.deed {
-            Deed::Watch { .. } | Deed::Unwatch { .. } | Deed::Pace(_) | Deed::Close { .. } => None,
+            Deed::Watch { node, address } => {
+                self.watched.insert(node, address.host().to_owned());
+                None
+            }
+            Deed::Unwatch { node } => {
+                self.watched.remove(&node);
+                None
+            }
+            Deed::Pace(_) | Deed::Close { .. } => None,
             Deed::Tell(opinion) => {
                 let Opinion { about, seen, age } = opinion;
                 let age = Human(age);

@@ -4,6 +4,7 @@
 //! Actions are carried out at once and printed as `> ...`; events are printed as `* ...`.
 
 mod act;
+mod agreed;
 mod monitors;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +14,11 @@ use std::time::Duration;
 
 use goldenscript::{ArgumentConsumer, Command, Runner};
 use rcm_core::engine::{Engine, Identity, Input};
-use rcm_core::id::{NodeId, Offset, Revision};
+use rcm_core::id::{NodeId, Offset, Revision, Version};
 use rcm_core::lease::Lease;
 use rcm_core::observation as look;
 use rcm_core::opinion::{Class, Peer};
-use rcm_core::policy::{Nodes, Policy};
+use rcm_core::policy::Policy;
 use rcm_core::record::{Phase, Primary, Record};
 use rcm_core::request::Request;
 use rcm_core::time::Instant;
@@ -31,7 +32,13 @@ pub(crate) struct Story {
     now: Duration,
     /// The nodes that the operator named; all of them unless the story says how many.
     listed: Vec<String>,
+    /// What the operators have agreed on since.
+    policy: Policy,
+    forgotten: Vec<String>,
+    version: Version,
     nodes: BTreeMap<String, Node>,
+    /// Who is watched under which number.
+    watched: BTreeMap<NodeId, String>,
     stored: Option<Record>,
     revision: Revision,
     unanswered: BTreeSet<String>,
@@ -112,6 +119,7 @@ impl Runner for Story {
                 let text = args.next_pos().ok_or("with which text?")?.value.clone();
                 self.refused.insert(what, text);
             }
+            "settings" | "add" | "forget" => self.edit(name, &mut args)?,
             "quiet" => self.silent_actions = true,
             "restart" => self.restart(&mut args)?,
             "switchover" => {
@@ -148,17 +156,30 @@ impl Story {
     }
 
     fn policy(args: &mut ArgumentConsumer<'_>) -> Result<Policy, Box<dyn Error>> {
-        let mut policy = Policy::default();
+        let policy = Policy {
+            persist_roles: false,
+            ..Policy::default()
+        };
+        Self::policy_over(policy, args)
+    }
+
+    fn policy_over(
+        mut policy: Policy,
+        args: &mut ArgumentConsumer<'_>,
+    ) -> Result<Policy, Box<dyn Error>> {
         if let Some(text) = args.lookup("crash_after") {
             policy.crash_after = duration(&text.value)?;
         }
         if let Some(text) = args.lookup("hang_after") {
             policy.hang_after = Some(duration(&text.value)?);
         }
-        policy.quorum = args.lookup_parse("quorum")?;
-        policy.ack_replicas = args.lookup_parse("ack_replicas")?.unwrap_or(0);
-        policy.observe = args.lookup_parse("observe")?.unwrap_or(false);
-        policy.persist_roles = args.lookup_parse("persist")?.unwrap_or(false);
+        policy.quorum = args.lookup_parse("quorum")?.or(policy.quorum);
+        let ack_replicas = args.lookup_parse("ack_replicas")?;
+        policy.ack_replicas = ack_replicas.unwrap_or(policy.ack_replicas);
+        policy.observe = args.lookup_parse("observe")?.unwrap_or(policy.observe);
+        policy.persist_roles = args
+            .lookup_parse("persist")?
+            .unwrap_or(policy.persist_roles);
         Ok(policy)
     }
 
@@ -241,14 +262,14 @@ impl Story {
     }
 
     fn begin(&mut self, policy: Policy) -> Result<(), Box<dyn Error>> {
-        let listed = self.listed.iter();
-        let nodes = Nodes::new(listed.map(|name| address(name)).collect())?;
+        self.policy = policy.validated()?;
+        let nodes = self.agreed_nodes()?;
         let me = Identity {
             group: "mymaster".parse()?,
             monitor: "m1".parse()?,
         };
         let now = Instant::after_start(self.now);
-        self.engine = Some(Engine::new(me, &nodes, policy.validated()?, 1, now));
+        self.engine = Some(Engine::new(me, &nodes, self.policy.clone(), 1, now));
         self.drain();
         self.input(Input::Lease(Lease::HeldSince(now)));
         Ok(())
@@ -319,13 +340,9 @@ impl Story {
     }
 
     fn id_of(&self, name: &str) -> NodeId {
-        let engine = self.engine.as_ref().expect("the story starts with `start`");
-        let place = engine
-            .status()
-            .nodes
-            .iter()
-            .position(|node| node.address == address(name));
-        NodeId(u32::try_from(place.expect("a node that is watched")).unwrap())
+        let mut watched = self.watched.iter();
+        let found = watched.find(|(_, watched)| *watched == name);
+        *found.expect("a node that is watched").0
     }
 
     fn see(&mut self, name: &str, seen: look::Seen, asked: Duration) {
@@ -464,9 +481,7 @@ impl Story {
     }
 
     fn name_of(&self, id: NodeId) -> String {
-        let engine = self.engine.as_ref().expect("the story starts with `start`");
-        let place = usize::try_from(id.0).unwrap();
-        engine.status().nodes[place].address.host().to_owned()
+        self.watched[&id].clone()
     }
 
     fn tell_record(&mut self) {

@@ -1,25 +1,21 @@
-//! The servers of the demo, and what is done to them.
+//! The servers and monitors of the demo, and what is done to them.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rcm_core::id::Address;
-use rcm_core::status::Status;
-use rcm_core::verdict::Verdict;
-use tokio::sync::watch;
 
+use super::monitors::Monitors;
 use super::show;
 use super::writer::{Outage, Writer};
-use crate::local::{self, Binary, Group, Server};
+use crate::local::{self, Binary, Group, Office, Server};
 
-/// The servers of the demo.
+/// They end in this order: a monitor must not mistake the end of the play for a failure.
 #[derive(Debug)]
 pub(super) struct Stage {
+    monitors: Monitors,
     group: Group,
-    binary: Binary,
 }
 
 /// One kill and what came of it.
@@ -27,116 +23,147 @@ pub(super) struct Stage {
 pub(super) struct Act {
     /// Who was killed.
     pub(super) killed: SocketAddr,
+    /// The monitor that was killed with it.
+    pub(super) also_killed: Option<String>,
     /// Who took over.
     pub(super) heir: SocketAddr,
+    /// The monitor that saw to it; of one nobody needs the name.
+    pub(super) actor: String,
     /// What the writer felt.
     pub(super) outage: Outage,
     /// Writes that were acknowledged and are gone.
     pub(super) lost: usize,
 }
 
-const KILLS: usize = 3;
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Victims {
+    Primary,
+    PrimaryAndActor,
+}
+
+const REPLICAS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Time for the reader to read.
 const BREATH: Duration = Duration::from_millis(1_500);
 
+const WITH_ONE: &[Victims] = &[Victims::Primary; 3];
+const WITH_SEVERAL: &[Victims] = &[Victims::Primary, Victims::PrimaryAndActor];
+
 impl Stage {
-    pub(super) fn build() -> anyhow::Result<Self> {
+    pub(super) fn build(monitors: usize) -> anyhow::Result<Self> {
         let binary = Binary::find()?;
+        let etcd = Monitors::prepare(monitors)?;
         // With a configuration file, so that the roles survive a restart as they do in production.
         let settings = Server::builder(&binary).with_config_file();
-        let group = Group::start(&settings, 2).context("the three servers did not start")?;
-        Ok(Self { group, binary })
+        let group = Group::start(&settings, REPLICAS);
+        let group = group.context("the three servers did not start")?;
+        show::servers(&binary, &group.addresses());
+        let monitors = Monitors::start(monitors, etcd, &group.addresses())?;
+        show::monitors(&monitors);
+        Ok(Self { monitors, group })
     }
 
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        self.group.addresses()
-    }
-
-    pub(super) fn program(&self) -> String {
-        self.binary.path().display().to_string()
-    }
-
-    /// Kills the primary three times, and hands the servers back. Returns early, with an error, when
-    /// `stop` is set.
-    pub(super) fn play(
-        mut self,
-        status: &watch::Receiver<Arc<Status>>,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<(Self, Vec<Act>)> {
-        wait(stop, "a healthy group", || is_whole(&status.borrow()))?;
-        let writer = Writer::start(status.clone());
+    /// Kills again and again. Returns early, with an error, when `stop` is set; nothing is left
+    /// running in any case.
+    pub(super) fn play(mut self, stop: &AtomicBool) -> anyhow::Result<Vec<Act>> {
+        self.wait_until_whole(stop)?;
+        let writer = Writer::start(self.monitors.sentinels());
         breathe(stop)?;
+        let kills = if self.monitors.are_several() {
+            WITH_SEVERAL
+        } else {
+            WITH_ONE
+        };
         let mut acts = Vec::new();
-        for round in 1..=KILLS {
-            acts.push(self.act(round, status, &writer, stop)?);
+        for (number, victims) in kills.iter().enumerate() {
+            show::act_begins(number + 1, kills.len());
+            let act = self.act(*victims, &writer, stop)?;
+            show::act_ends(&act);
+            acts.push(act);
             breathe(stop)?;
         }
-        Ok((self, acts))
+        Ok(acts)
     }
 
-    fn act(
-        &mut self,
-        round: usize,
-        status: &watch::Receiver<Arc<Status>>,
-        writer: &Writer,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<Act> {
-        let epoch = status.borrow().epoch;
-        let primary = status.borrow().primary.clone();
-        let killed = self.number_of(primary.as_ref())?;
-        let victim = &mut self.group.nodes_mut()[killed];
-        let address = victim.address();
-        show::kill(round, KILLS, address, victim.pid());
+    fn act(&mut self, victims: Victims, writer: &Writer, stop: &AtomicBool) -> anyhow::Result<Act> {
+        let Office { primary, epoch } = self.office()?;
+        let failovers = self.monitors.failovers();
+        let victim = self.number_of(primary)?;
+        let actor = (victims == Victims::PrimaryAndActor).then(|| self.monitors.actor());
+        let count = self.monitors.sentinels().len();
+
         writer.mark();
-        victim.kill();
-        wait(stop, "a new primary", || status.borrow().epoch > epoch)?;
-        wait(stop, "a write to the new primary", || writer.is_over_it())?;
-        let heir = self.number_of(status.borrow().primary.as_ref())?;
-        let heir = self.group.nodes()[heir].address();
-        let outage = writer.outage();
-        breathe(stop)?;
-        show::restart(address);
-        self.group.nodes_mut()[killed].restart()?;
-        wait(stop, "the killed node back as a replica", || {
-            is_whole(&status.borrow())
+        if let Some(actor) = actor {
+            show::kill_of_monitor(&show::name(actor, count), self.monitors.pid(actor));
+            self.monitors.kill(actor);
+        }
+        let node = &mut self.group.nodes_mut()[victim];
+        show::kill(primary, node.pid());
+        node.kill();
+        self.wait(stop, "a new primary", |stage| {
+            let office = stage.monitors.office();
+            office.is_some_and(|office| office.epoch > epoch)
         })?;
-        let lost = writer.lost(heir)?;
-        let act = Act {
-            killed: address,
+        self.wait(stop, "a write to the new primary", |_| writer.is_over_it())?;
+        self.wait(stop, "a monitor telling what it did", |stage| {
+            stage.monitors.failovers() > failovers
+        })?;
+        let heir = self.office()?.primary;
+        let outage = writer.outage();
+        let by = show::name(self.monitors.actor(), count);
+        breathe(stop)?;
+
+        show::restart(primary);
+        self.group.nodes_mut()[victim].restart()?;
+        if let Some(actor) = actor {
+            show::restart_of_monitor(&show::name(actor, count));
+            self.monitors.restart(actor)?;
+        }
+        self.wait_until_whole(stop)?;
+        Ok(Act {
+            killed: primary,
+            also_killed: actor.map(|actor| show::name(actor, count)),
             heir,
+            actor: by,
             outage,
-            lost,
-        };
-        show::act(&act);
-        Ok(act)
+            lost: writer.lost(heir)?,
+        })
     }
 
-    fn number_of(&self, address: Option<&Address>) -> anyhow::Result<usize> {
-        let Some(address) = address else {
-            bail!("the group has no primary")
-        };
-        let found = self
-            .group
-            .addresses()
-            .iter()
-            .position(|node| node.port() == address.port());
+    fn office(&self) -> anyhow::Result<Office> {
+        let office = self.monitors.office();
+        office.context("the group has no primary")
+    }
+
+    fn number_of(&self, address: SocketAddr) -> anyhow::Result<usize> {
+        let mut nodes = self.group.addresses().into_iter();
+        let found = nodes.position(|node| node == address);
         found.with_context(|| format!("{address} is none of the demo's servers"))
     }
-}
 
-/// One primary, two replicas that receive its stream.
-fn is_whole(status: &Status) -> bool {
-    status.verdict == Verdict::Healthy && status.replicas() == 2
-}
-
-fn wait(stop: &AtomicBool, what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
-    let stopped = || stop.load(Ordering::Relaxed);
-    local::wait_for(PATIENCE, what, || stopped() || condition())?;
-    if stopped() {
-        bail!("stopped");
+    fn wait_until_whole(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
+        self.wait(stop, "everybody in place", |stage| {
+            stage.monitors.see_all(REPLICAS)
+        })
     }
-    Ok(())
+
+    fn wait(
+        &mut self,
+        stop: &AtomicBool,
+        what: &str,
+        condition: impl Fn(&Self) -> bool,
+    ) -> anyhow::Result<()> {
+        let mut is_over = false;
+        local::wait_for(PATIENCE, what, || {
+            is_over = stop.load(Ordering::Relaxed) || self.monitors.miss_one();
+            is_over || condition(self)
+        })?;
+        if is_over {
+            bail!("stopped, or a monitor ended");
+        }
+        Ok(())
+    }
 }
 
 fn breathe(stop: &AtomicBool) -> anyhow::Result<()> {

@@ -1,18 +1,16 @@
 //! A program that writes a thousand times a second, and feels every failover.
 //!
-//! It writes to whoever the monitor names as primary, and counts from the time at which it wanted to
-//! write, so that waiting does not hide an outage.
+//! It writes to whoever the monitors name as primary, as any client that knows Sentinel, and counts
+//! from the time at which it wanted to write, so that waiting does not hide an outage.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rcm_core::status::Status;
-use tokio::sync::watch;
-
-use crate::local::{Client, Error};
+use super::monitors::GROUP;
+use crate::local::{Client, Error, primary_of};
 
 /// A program that writes until it is dropped.
 #[derive(Debug)]
@@ -47,7 +45,7 @@ const EVERY: Duration = Duration::from_millis(1);
 const TIMEOUT: Duration = Duration::from_millis(250);
 
 impl Writer {
-    pub(super) fn start(status: watch::Receiver<Arc<Status>>) -> Self {
+    pub(super) fn start(sentinels: Vec<SocketAddr>) -> Self {
         let ledger = Ledger {
             acknowledged: Vec::new(),
             last: now(),
@@ -58,7 +56,7 @@ impl Writer {
         let ledger = Arc::new(Mutex::new(ledger));
         let stop = Arc::new(AtomicBool::new(false));
         let (book, stopped) = (Arc::clone(&ledger), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || write(&status, &book, &stopped));
+        let thread = std::thread::spawn(move || write(sentinels, &book, &stopped));
         Self {
             ledger,
             stop,
@@ -121,15 +119,18 @@ impl Drop for Writer {
     clippy::disallowed_methods,
     reason = "a writer has a rate, and waits for nothing else"
 )]
-fn write(status: &watch::Receiver<Arc<Status>>, ledger: &Mutex<Ledger>, stop: &AtomicBool) {
-    let mut client: Option<(SocketAddr, Client)> = None;
+fn write(sentinels: Vec<SocketAddr>, ledger: &Mutex<Ledger>, stop: &AtomicBool) {
+    let mut connection = Connection {
+        sentinels,
+        client: None,
+    };
     let mut due = now();
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         due += EVERY;
         std::thread::sleep(due.saturating_duration_since(now()));
         number += 1;
-        let acknowledged = write_one(status, &mut client, number);
+        let acknowledged = connection.write(number);
         let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if acknowledged {
             let at = now();
@@ -144,39 +145,36 @@ fn write(status: &watch::Receiver<Arc<Status>>, ledger: &Mutex<Ledger>, stop: &A
     }
 }
 
-fn write_one(
-    status: &watch::Receiver<Arc<Status>>,
-    client: &mut Option<(SocketAddr, Client)>,
-    number: u64,
-) -> bool {
-    let Some(primary) = primary(status) else {
-        return false;
-    };
-    if client
-        .as_ref()
-        .is_none_or(|(address, _)| *address != primary)
-    {
-        *client = Client::connect(primary, TIMEOUT)
-            .ok()
-            .map(|client| (primary, client));
-    }
-    let Some((_, connected)) = client else {
-        return false;
-    };
-    let done = connected
-        .text(&["SET", &format!("demo:{number}"), "x"])
-        .is_ok();
-    if !done {
-        *client = None;
-    }
-    done
+/// To the primary, while there is one.
+struct Connection {
+    sentinels: Vec<SocketAddr>,
+    client: Option<Client>,
 }
 
-fn primary(status: &watch::Receiver<Arc<Status>>) -> Option<SocketAddr> {
-    let status = status.borrow();
-    let primary = status.primary.as_ref()?;
-    let ip: IpAddr = primary.ip()?;
-    Some(SocketAddr::new(ip, primary.port()))
+impl Connection {
+    /// Whether the write was acknowledged.
+    fn write(&mut self, number: u64) -> bool {
+        if self.client.is_none() {
+            self.client = self.connect();
+        }
+        let Some(client) = &mut self.client else {
+            return false;
+        };
+        let done = client
+            .text(&["SET", &format!("demo:{number}"), "x"])
+            .is_ok();
+        if !done {
+            self.client = None;
+        }
+        done
+    }
+
+    fn connect(&mut self) -> Option<Client> {
+        // The next time another one is asked: this one may be dead, or behind.
+        self.sentinels.rotate_left(1);
+        let primary = primary_of(*self.sentinels.first()?, GROUP, TIMEOUT)?;
+        Client::connect(primary, TIMEOUT).ok()
+    }
 }
 
 #[expect(

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use rcm_core::id::GroupName;
-use rcm_core::policy::Policy;
 
 use crate::config::{Group, Proxy as ProxySettings, Scripts, Sentinel, Webhook, announced};
 use crate::driver::{Handle, Shared};
@@ -26,7 +25,7 @@ pub(super) struct Settings {
 /// What a group wants for itself.
 pub(super) struct Plan {
     scripts: Scripts,
-    policy: Policy,
+    observes: bool,
     proxy: Option<SocketAddr>,
     proxy_replicas: Option<SocketAddr>,
 }
@@ -35,7 +34,7 @@ impl Plan {
     pub(super) fn of(group: &Group) -> Self {
         Self {
             scripts: group.scripts.clone(),
-            policy: group.policy.clone(),
+            observes: group.policy.observe,
             proxy: group.proxy,
             proxy_replicas: group.proxy_replicas,
         }
@@ -61,7 +60,7 @@ impl Doors {
         let hooked = groups.iter().map(|(handle, plan)| hooks::Group {
             name: handle.name().clone(),
             scripts: plan.scripts.clone(),
-            observes: plan.policy.observe,
+            observes: plan.observes,
             events: handle.events(),
         });
         let limits = Limits::default();
@@ -71,8 +70,8 @@ impl Doors {
         let notified = groups
             .iter()
             .filter(|(_, plan)| plan.scripts.notification.is_some());
-        for (handle, plan) in notified {
-            let served = Served::of(handle, plan.policy.clone());
+        for (handle, _) in notified {
+            let served = Served::of(handle);
             tokio::spawn(notify(served, announce_hostnames, hooks.handle()));
         }
         let sentinel = match sentinel {
@@ -160,9 +159,7 @@ fn open_sentinel(
 ) -> Result<Door> {
     let is_open = settings.access.is_none() && !settings.address.ip().is_loopback();
     let announce = settings.announce;
-    let served = groups
-        .iter()
-        .map(|(handle, plan)| Served::of(handle, plan.policy.clone()));
+    let served = groups.iter().map(|(handle, _)| Served::of(handle));
     let (monitor, clock) = (shared.store.monitor(), shared.clock);
     let door = Door::open(settings, served.collect(), &hooks.handle(), monitor, clock)?;
     let address = door.address();

@@ -11,7 +11,7 @@ use rcm_core::fencing::Owner;
 use rcm_core::id::GroupName;
 use rcm_core::status::Status;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch::Receiver;
+use tokio::sync::watch::{self, Receiver};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -171,7 +171,7 @@ fn setup(group: Group, shared: &Shared) -> Setup {
         commands,
         owner,
         replication: None,
-        policy: policy.clone(),
+        policy: watch::channel(policy.clone()).1,
     };
     Setup {
         name,

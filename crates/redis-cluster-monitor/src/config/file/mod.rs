@@ -1,7 +1,7 @@
 //! The configuration file: TOML, read once, with every mistake shown where it stands.
 
 mod groups;
-mod proxy;
+pub(super) mod proxy;
 mod reader;
 mod sentinel;
 mod store;
@@ -45,13 +45,42 @@ const KEYS: &[&str] = &[
 
 /// Reads the file at `path`.
 pub(super) fn read(path: &Path) -> Result<File, Error> {
-    let source = std::fs::read_to_string(path)
-        .map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?;
-    parse(path, &source)
+    parse(path, &source(path)?)
+}
+
+/// Reads only how proxies behave: a proxy elsewhere may be given the file of the monitors.
+pub(super) fn read_proxy(path: &Path) -> Result<Proxy, Error> {
+    let (proxy, _) = parse_with(path, &source(path)?, |reader, table| {
+        let mut proxy = Proxy::default();
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "proxy" => proxy = proxy::read(reader, value),
+                name if KEYS.contains(&name) => {}
+                _ => reader.unknown(key, KEYS),
+            }
+        }
+        proxy
+    })?;
+    Ok(proxy)
+}
+
+fn source(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))
 }
 
 /// Reads `source`, which stands at `path`.
 pub(super) fn parse(path: &Path, source: &str) -> Result<File, Error> {
+    let (file, warnings) = parse_with(path, source, document)?;
+    Ok(File { warnings, ..file })
+}
+
+/// What `read` makes of the file, and what is unwise in it.
+fn parse_with<T>(
+    path: &Path,
+    source: &str,
+    read: impl FnOnce(&mut Reader, &DeTable<'_>) -> T,
+) -> Result<(T, Vec<String>), Error> {
     let (table, errors) = DeTable::parse_recoverable(source);
     if !errors.is_empty() {
         let mut lines = BTreeSet::new();
@@ -66,12 +95,9 @@ pub(super) fn parse(path: &Path, source: &str) -> Result<File, Error> {
         return Err(Error(problem::render(path, source, problems.collect())));
     }
     let mut reader = Reader::new(path);
-    let file = document(&mut reader, table.get_ref());
+    let found = read(&mut reader, table.get_ref());
     if reader.problems.is_empty() {
-        return Ok(File {
-            warnings: reader.warnings,
-            ..file
-        });
+        return Ok((found, reader.warnings));
     }
     Err(Error(problem::render(path, source, reader.problems)))
 }

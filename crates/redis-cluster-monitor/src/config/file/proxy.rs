@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::reader::{Key, Reader, Value};
-use crate::config::{Indeterminate, Network, Proxy, duration};
+use crate::config::{Network, Proxy, proxy};
 
-const KEYS: &[&str] = &[
+pub(in crate::config) const KEYS: &[&str] = &[
     "connect_within",
     "drain_within",
     "hold_after",
@@ -24,9 +24,6 @@ const KEYS: &[&str] = &[
     "slow_after",
     "threads",
 ];
-
-/// More help nobody: a primary has one.
-const MOST_THREADS: usize = 64;
 
 pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
     let mut proxy = Proxy::default();
@@ -70,7 +67,8 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
                 continue;
             }
             "indeterminate" => {
-                proxy.indeterminate = indeterminate(reader, key, value);
+                let found = reader.parsed(key, value);
+                proxy.indeterminate = found.unwrap_or_default();
                 continue;
             }
             _ => {
@@ -85,37 +83,24 @@ pub(super) fn read(reader: &mut Reader, value: &Value<'_>) -> Proxy {
     proxy
 }
 
-/// Only what happens to idle clients, and how old a replica may be, can be turned off.
 fn period(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Duration> {
     let text = reader.text(key, value)?;
-    if ["idle_after", "replica_max_lag"].contains(&key.get_ref().as_ref()) {
-        return reader.duration(duration::parse_or_off(text), value);
-    }
-    let period = reader.duration(duration::parse(text), value)?;
-    if period.is_zero() {
-        let why = format!("`{}` must be longer than nothing", key.get_ref());
-        reader.refuse(value, &why);
-    }
-    Some(period)
+    accepted(reader, value, proxy::period(key.get_ref(), text))
 }
 
 fn number(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<usize> {
     let found = value.get_ref().as_integer();
     let number = found.and_then(|it| usize::from_str_radix(it.as_str(), it.radix()).ok());
-    let most = if key.get_ref() == "threads" {
-        MOST_THREADS
-    } else {
-        usize::MAX
-    };
-    let number = number.filter(|number| (1..=most).contains(number));
-    if number.is_none() {
-        let mut why = format!("`{}` must be a number above zero", key.get_ref());
-        if most < usize::MAX {
-            why = format!("`{}` must be a number from 1 to {most}", key.get_ref());
-        }
-        reader.refuse(value, &why);
-    }
-    number
+    accepted(reader, value, proxy::number(key.get_ref(), number))
+}
+
+/// What was read, unless it is refused.
+fn accepted<T, E: AsRef<str>>(
+    reader: &mut Reader,
+    value: &Value<'_>,
+    read: Result<T, E>,
+) -> Option<T> {
+    read.map_err(|why| reader.refuse(value, why.as_ref())).ok()
 }
 
 fn networks(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Vec<Network>> {
@@ -128,16 +113,4 @@ fn networks(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Option<Vec
         return None;
     };
     list.iter().map(|item| reader.parsed(key, item)).collect()
-}
-
-fn indeterminate(reader: &mut Reader, key: &Key<'_>, value: &Value<'_>) -> Indeterminate {
-    match reader.text(key, value) {
-        Some("disconnect") | None => Indeterminate::Disconnect,
-        Some("error") => Indeterminate::Error,
-        Some(_) => {
-            let why = "`indeterminate` is one of \"disconnect\", \"error\"";
-            reader.refuse(value, why);
-            Indeterminate::Disconnect
-        }
-    }
 }

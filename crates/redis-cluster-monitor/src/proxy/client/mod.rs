@@ -59,10 +59,13 @@ pub(super) struct Client {
 }
 
 enum Up {
-    None {
-        /// Not before this.
-        retry_at: Option<Instant>,
-        pause: Duration,
+    None,
+    /// The server is not tried again before this.
+    Pausing {
+        tenure: u64,
+        until: Instant,
+        /// The pause after the next failure.
+        next: Duration,
     },
     Connecting {
         tenure: u64,
@@ -99,7 +102,7 @@ impl Client {
             down,
             input: BytesMut::new(),
             is_half_closed: false,
-            up: Up::NONE,
+            up: Up::None,
             lost_in: None,
             waits_since: None,
             is_held: false,
@@ -190,15 +193,19 @@ impl Client {
         self.follow(route)?;
         self.settle_way()?;
         let takes = self.line_takes();
+        if route.stopping {
+            let drain_within = self.room.settings.drain_within;
+            self.session.tell_to_move(drain_within);
+        }
         let lacks_primary = self.lacks_primary(route);
         let has_room = self.session.to_server.len() < BUFFER;
-        let may_send = !lacks_primary && has_room && takes && !route.stopping;
+        let may_send = !lacks_primary && has_room && takes && !self.stops(route);
         let was_shared = self.session.shares();
         self.session.take(&mut self.input, may_send)?;
         self.keep_apart(was_shared);
         let is_failing = route.gate == Gate::Closed;
-        let settings = &self.room.settings;
-        self.session.tell_of_failover(is_failing, settings.hold_for);
+        let hold_for = self.room.settings.hold_for;
+        self.session.tell_of_failover(is_failing, hold_for);
         self.hold(route, lacks_primary);
         if self.due_since.is_none() && self.session.is_busy() {
             self.due_since = Some(self.room.clock.now());
@@ -217,8 +224,10 @@ impl Client {
     /// A server of another tenure is not listened to any more.
     fn follow(&mut self, route: Route) -> Result<(), End> {
         let of = match &self.up {
-            Up::None { .. } | Up::Line(_) => return Ok(()),
-            Up::Connecting { tenure, .. } | Up::Open { tenure, .. } => *tenure,
+            Up::None | Up::Line(_) => return Ok(()),
+            Up::Pausing { tenure, .. }
+            | Up::Connecting { tenure, .. }
+            | Up::Open { tenure, .. } => *tenure,
         };
         if of == route.tenure {
             return Ok(());
@@ -240,6 +249,11 @@ impl Client {
             Gate::Ajar => self.due_since.is_some_and(is_overdue),
             Gate::Open => false,
         }
+    }
+
+    /// Whether nothing more is asked for the client: the proxy ends, and it does not go by itself.
+    fn stops(&self, route: Route) -> bool {
+        route.stopping && !self.session.moves()
     }
 
     /// Notes requests that wait for a primary, and answers those that waited too long.
@@ -278,7 +292,7 @@ impl Client {
         let is_written = self.session.to_client.is_empty();
         let is_done = if self.session.is_closing() {
             is_written
-        } else if route.stopping {
+        } else if self.stops(route) {
             is_written && !self.session.is_busy()
         } else if self.is_half_closed {
             // Whoever gave up while its requests waited may have asked somebody else.
@@ -307,8 +321,8 @@ impl Client {
     fn deadline(&self) -> Option<Instant> {
         let settings = &self.room.settings;
         let retry = match &self.up {
-            Up::None { retry_at, .. } => *retry_at,
-            Up::Connecting { .. } | Up::Open { .. } | Up::Line(_) => None,
+            Up::Pausing { until, .. } => Some(*until),
+            Up::None | Up::Connecting { .. } | Up::Open { .. } | Up::Line(_) => None,
         };
         let needs_server = self.session.needs_server() || self.session.holds(&self.input);
         let idle = (!settings.idle_after.is_zero()).then(|| self.heard_at + settings.idle_after);
@@ -329,11 +343,4 @@ impl Client {
         counters.replayed.add(tally.replayed);
         counters.indeterminate.add(tally.indeterminate);
     }
-}
-
-impl Up {
-    const NONE: Self = Self::None {
-        retry_at: None,
-        pause: FIRST_PAUSE,
-    };
 }

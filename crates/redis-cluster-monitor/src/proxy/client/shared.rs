@@ -17,7 +17,7 @@ impl Client {
             let is_due = self.room.clock.now().since(self.apart_at) >= APART;
             if is_due || self.session.is_introduced_by(&self.input) {
                 self.session.share();
-                self.up = Up::NONE;
+                self.up = Up::None;
             }
         }
         let Up::Line(line) = &self.up else {
@@ -47,7 +47,7 @@ impl Client {
     pub(super) fn line_takes(&self) -> bool {
         match &self.up {
             Up::Line(line) => line.takes(&self.me) && self.session.to_client.len() < BUFFER,
-            Up::None { .. } | Up::Connecting { .. } | Up::Open { .. } => true,
+            Up::None | Up::Pausing { .. } | Up::Connecting { .. } | Up::Open { .. } => true,
         }
     }
 
@@ -63,7 +63,7 @@ impl Client {
     }
 
     fn detach(&mut self) {
-        self.up = Up::NONE;
+        self.up = Up::None;
         self.stay = self.stay.wrapping_add(1);
         self.restless = true;
     }

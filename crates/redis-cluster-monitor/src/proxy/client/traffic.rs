@@ -46,7 +46,7 @@ impl Client {
         match self.up {
             Up::Open { .. } => self.session.to_client.len() < BUFFER,
             Up::Connecting { .. } => true,
-            Up::None { .. } | Up::Line(_) => false,
+            Up::None | Up::Pausing { .. } | Up::Line(_) => false,
         }
     }
 
@@ -58,7 +58,7 @@ impl Client {
     /// Takes what there is from the server; gives whether the task is woken for more.
     pub(super) fn poll_up(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         match &mut self.up {
-            Up::None { .. } | Up::Line(_) => Ok(false),
+            Up::None | Up::Pausing { .. } | Up::Line(_) => Ok(false),
             Up::Connecting { connect, .. } => match connect.as_mut().poll(cx) {
                 Poll::Ready(connected) => {
                     self.connected(connected)?;
@@ -77,7 +77,7 @@ impl Client {
         };
         let up = match &self.up {
             Up::Open { stream, .. } => is_ready(stream, &self.session.to_server, cx),
-            Up::None { .. } | Up::Connecting { .. } | Up::Line(_) => false,
+            Up::None | Up::Pausing { .. } | Up::Connecting { .. } | Up::Line(_) => false,
         };
         let down = is_ready(&self.down, &self.session.to_client, cx);
         up || down || self.is_due(cx)
@@ -109,7 +109,7 @@ impl Client {
             return Ok(());
         };
         let Ok(stream) = connected else {
-            self.pause(pause);
+            self.pause(tenure, pause);
             return Ok(());
         };
         let handed_over = self.was_handed_over(self.room.route(), tenure);
@@ -127,24 +127,25 @@ impl Client {
         route.handed_over && route.tenure == tenure && follows
     }
 
-    /// Tries again after a while, and each time later.
-    fn pause(&mut self, pause: Duration) {
-        self.up = Up::None {
-            retry_at: Some(self.room.clock.now() + pause),
-            pause: (pause * 2).min(LONGEST_PAUSE),
+    /// Tries the same server again after a while, and each time later.
+    fn pause(&mut self, tenure: u64, pause: Duration) {
+        self.up = Up::Pausing {
+            tenure,
+            until: self.room.clock.now() + pause,
+            next: (pause * 2).min(LONGEST_PAUSE),
         };
     }
 
     /// The server is gone.
     pub(super) fn lose(&mut self) -> Result<(), End> {
-        match std::mem::replace(&mut self.up, Up::NONE) {
-            Up::None { .. } | Up::Connecting { .. } | Up::Line(_) => return Ok(()),
+        match std::mem::replace(&mut self.up, Up::None) {
+            Up::None | Up::Pausing { .. } | Up::Connecting { .. } | Up::Line(_) => return Ok(()),
             Up::Open { tenure, .. } => {
                 if self.session.is_told() {
                     self.lost_in = Some(tenure);
                 } else {
                     // It was not asked for anything, and may be about to end or to begin.
-                    self.pause(FIRST_PAUSE);
+                    self.pause(tenure, FIRST_PAUSE);
                 }
             }
         }
@@ -196,21 +197,24 @@ impl Client {
 
     /// Takes what there is from the client; gives whether the task is woken for more.
     pub(super) fn poll_down(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        if !self.takes() {
-            return Ok(false);
-        }
-        let mut scratch = self.room.scratch.borrow_mut();
-        let mut chunk = ReadBuf::new(&mut scratch);
-        match Pin::new(&mut self.down).poll_read(cx, &mut chunk) {
-            Poll::Pending => return Ok(true),
-            Poll::Ready(Ok(())) if chunk.filled().is_empty() => self.is_half_closed = true,
-            Poll::Ready(Ok(())) => {
-                self.input.extend_from_slice(chunk.filled());
-                if !self.room.settings.idle_after.is_zero() {
-                    self.heard_at = self.room.clock.now();
+        let mut has_read = false;
+        while self.takes() {
+            let mut scratch = self.room.scratch.borrow_mut();
+            let mut chunk = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.down).poll_read(cx, &mut chunk) {
+                Poll::Pending => return Ok(true),
+                Poll::Ready(Ok(())) if chunk.filled().is_empty() => self.is_half_closed = true,
+                Poll::Ready(Ok(())) => {
+                    has_read = true;
+                    self.input.extend_from_slice(chunk.filled());
+                    if !self.room.settings.idle_after.is_zero() {
+                        self.heard_at = self.room.clock.now();
+                    }
                 }
+                // What it said before it went is passed on first.
+                Poll::Ready(Err(_)) if has_read => return Ok(false),
+                Poll::Ready(Err(_)) => return Err(End::Done),
             }
-            Poll::Ready(Err(_)) => return Err(End::Done),
         }
         Ok(false)
     }
@@ -242,18 +246,19 @@ impl Client {
 
     /// Begins to connect if a server is needed and there is one.
     pub(super) fn connect(&mut self, route: Route) {
-        let Up::None { retry_at, pause } = &self.up else {
-            return;
+        let pause = match self.up {
+            Up::None => FIRST_PAUSE,
+            Up::Pausing { until, next, .. } if until <= self.room.clock.now() => next,
+            Up::Pausing { .. } | Up::Connecting { .. } | Up::Open { .. } | Up::Line(_) => return,
         };
-        let (true, Some(primary)) = (route.gate != Gate::Closed && !route.stopping, route.primary)
-        else {
+        let is_wanted = route.gate != Gate::Closed && !self.stops(route);
+        let (true, Some(primary)) = (is_wanted, route.primary) else {
             return;
         };
         let is_needed = self.session.needs_server() || self.session.holds(&self.input);
-        let is_due = retry_at.is_none_or(|at| at <= self.room.clock.now());
-        if is_needed && is_due && self.session.shares() {
+        if is_needed && self.session.shares() {
             self.join(route);
-        } else if is_needed && is_due {
+        } else if is_needed {
             let within = self.room.settings.connect_within;
             let connect = async move {
                 let connected = timeout(within, socket::connect(primary)).await;
@@ -262,7 +267,7 @@ impl Client {
             self.up = Up::Connecting {
                 tenure: route.tenure,
                 connect: Box::pin(connect),
-                pause: *pause,
+                pause,
             };
             self.restless = true;
         }

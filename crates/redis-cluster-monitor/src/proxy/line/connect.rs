@@ -1,4 +1,5 @@
-//! How a line begins: it connects until it can, and tells the server who it is.
+//! How a line begins: it connects until it can, while requests may be sent, and tells the server who
+//! it is.
 
 use std::io;
 use std::rc::Rc;
@@ -46,6 +47,7 @@ impl Line {
                 Err(Failure::Later) => {
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
+                    room.opened().await;
                 }
             }
         }

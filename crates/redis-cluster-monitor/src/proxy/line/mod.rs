@@ -61,6 +61,7 @@ struct State {
     stream: Option<TcpStream>,
     /// What goes to the server.
     out: BytesMut,
+    turn: Turn,
     /// What came from the server and was not taken yet.
     input: BytesMut,
     scanner: Scanner,
@@ -75,6 +76,14 @@ struct State {
     task: Option<Waker>,
     /// It was used since somebody looked.
     used: bool,
+}
+
+/// How far it is with what goes to the server in one write.
+enum Turn {
+    /// So many clients have asked.
+    Gathering { askers: usize },
+    /// Nobody is waited for any more.
+    Gathered,
 }
 
 /// Replies that go to one client.
@@ -154,6 +163,7 @@ impl Line {
                 stage: Stage::Opening,
                 stream: None,
                 out: BytesMut::new(),
+                turn: Turn::BEGUN,
                 input: BytesMut::new(),
                 scanner: Scanner::new(REPLIES),
                 owed: VecDeque::new(),
@@ -204,11 +214,16 @@ impl Line {
         requests.clear();
         match state.owed.back_mut() {
             Some(last) if last.stay == stay && last.client.ptr_eq(client) => last.count += count,
-            _ => state.owed.push_back(Owed {
-                client: client.clone(),
-                stay,
-                count,
-            }),
+            _ => {
+                if let Turn::Gathering { askers } = &mut state.turn {
+                    *askers += 1;
+                }
+                state.owed.push_back(Owed {
+                    client: client.clone(),
+                    stay,
+                    count,
+                });
+            }
         }
         if is_idle && let Some(task) = &state.task {
             task.wake_by_ref();
@@ -238,8 +253,15 @@ impl Line {
     }
 }
 
+impl Turn {
+    const BEGUN: Self = Self::Gathering { askers: 0 };
+}
+
 fn wake(clients: &[Weak<RefCell<Client>>]) {
     for client in clients.iter().filter_map(Weak::upgrade) {
         client.borrow().wake();
     }
 }
+
+#[cfg(test)]
+mod tests;

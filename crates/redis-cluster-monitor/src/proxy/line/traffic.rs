@@ -1,9 +1,9 @@
 //! What passes over a line: the requests of a turn in one write, and replies to whom they belong.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io::Read as _;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -11,14 +11,18 @@ use bytes::Buf;
 use rcm_resp::Progress;
 use socket2::SockRef;
 use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::task::yield_now;
 
-use super::{Line, Stage, State, wake};
+use super::{Line, Stage, State, Turn, wake};
 use crate::proxy::client::Client;
 use crate::proxy::room::Room;
 use crate::proxy::socket;
 
 /// A reply is passed on whole; one that is longer than this as it arrives, or not over the line.
 const LONG: usize = 64 * 1024;
+
+/// So many clients that ask in one turn are not alone.
+const SEVERAL: usize = 2;
 
 /// Why a line is given up.
 enum Lost {
@@ -50,7 +54,11 @@ impl Line {
             }
         };
         show(&mut shown);
-        let passed = read.and_then(|()| self.write(cx));
+        let passed = match read {
+            Ok(()) if self.gathers(cx) => Ok(()),
+            Ok(()) => self.write(cx),
+            lost => lost,
+        };
         if passed.is_err() {
             return Poll::Ready(());
         }
@@ -80,8 +88,22 @@ impl Line {
         Poll::Ready(state.hear(shown))
     }
 
+    /// Whether the sockets are looked at once more before anything is written: when several ask at
+    /// the same time others are about to, and the fewer pieces a server gets, the less it has to do.
+    fn gathers(&self, cx: &mut Context<'_>) -> bool {
+        let mut state = self.state.borrow_mut();
+        if !matches!(state.turn, Turn::Gathering { askers: SEVERAL.. }) {
+            return false;
+        }
+        state.turn = Turn::Gathered;
+        drop(state);
+        // The runtime looks at its sockets before it wakes who yielded.
+        pin!(yield_now()).poll(cx).is_pending()
+    }
+
     fn write(&self, cx: &mut Context<'_>) -> Result<(), Lost> {
         let mut state = self.state.borrow_mut();
+        state.turn = Turn::BEGUN;
         let State { stream, out, .. } = &mut *state;
         let Some(stream) = stream else {
             return Err(Lost::Connection);

@@ -1,7 +1,7 @@
 //! One monitor that is followed: a connection to its Sentinel API, for as long as it holds.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
@@ -16,7 +16,7 @@ use super::Council;
 use crate::clock::Clock;
 use crate::config::Access;
 use crate::driver::{Holders, Lead};
-use crate::sentinel::Told;
+use crate::sentinel::{Interest, Told};
 
 /// One monitor that is followed.
 pub(super) struct Link {
@@ -24,6 +24,7 @@ pub(super) struct Link {
     pub(super) address: String,
     pub(super) group: GroupName,
     pub(super) access: Option<Access>,
+    pub(super) interest: Interest,
     pub(super) council: Arc<Mutex<Council>>,
     pub(super) holders: Holders,
     pub(super) clock: Clock,
@@ -86,8 +87,12 @@ impl Link {
         }
     }
 
+    fn council(&self) -> MutexGuard<'_, Council> {
+        Council::lock(&self.council)
+    }
+
     fn hear(&self, lead: Option<Lead>) {
-        Council::lock(&self.council).hear(self.number, lead, self.clock.now());
+        self.council().hear(self.number, lead, self.clock.now());
     }
 
     /// Follows until that is over; `is_followed` is set once the monitor has said something.
@@ -115,6 +120,8 @@ impl Link {
                         }
                         self.hear(Some(lead));
                     }
+                    // A lead comes behind them.
+                    Some(Told::Servers(servers)) => self.council().meet(self.number, servers),
                     Some(Told::Hold(number)) => self.hold(number, held.clone()),
                     None => {}
                 }
@@ -147,7 +154,13 @@ impl Link {
             encode_command(words, &mut greeting);
         }
         let follow = ["SENTINEL", "RCM-FOLLOW", self.group.as_str()];
-        encode_command(follow, &mut greeting);
+        match self.interest {
+            Interest::Primary => encode_command(follow, &mut greeting),
+            Interest::Servers => {
+                let [sentinel, follow, group] = follow;
+                encode_command([sentinel, follow, group, "SERVERS"], &mut greeting);
+            }
+        }
         greeting
     }
 

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rcm_core::id::{Address, Epoch, Offset, RunId};
-use rcm_core::status::{NodeRole, NodeStatus, Status};
+use rcm_core::id::{Epoch, Offset, RunId};
 use rcm_core::time::Instant;
+
+use crate::driver::{Roster, Server, Standing};
 
 /// How far a replica may be behind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +25,7 @@ pub(super) struct Bound {
 #[derive(Debug, Default)]
 pub(super) struct Ages {
     epoch: Epoch,
-    replicas: BTreeMap<Address, Age>,
+    replicas: BTreeMap<SocketAddr, Age>,
 }
 
 #[derive(Debug, Default)]
@@ -37,39 +38,39 @@ struct Age {
 }
 
 impl Ages {
-    /// Takes in what is known at `now`; gives the replicas that are fit, in the order of the status.
-    pub(super) fn look(&mut self, status: &Status, bound: Bound, now: Instant) -> Vec<SocketAddr> {
-        if std::mem::replace(&mut self.epoch, status.epoch) != status.epoch {
+    /// Takes in what is known at `now`; gives the replicas that are fit, in the order of the roster.
+    pub(super) fn look(&mut self, roster: &Roster, bound: Bound, now: Instant) -> Vec<SocketAddr> {
+        let epoch = roster.lead.epoch;
+        if std::mem::replace(&mut self.epoch, epoch) != epoch {
             // Another primary counts on from elsewhere.
             for age in self.replicas.values_mut() {
                 age.next = None;
             }
         }
-        let nodes = &status.nodes;
+        let servers = &roster.servers;
         self.replicas
-            .retain(|address, _| nodes.iter().any(|node| node.address == *address));
-        if status.halted {
-            return Vec::new();
-        }
-        let ahead = status.primary_node().and_then(|primary| primary.offset);
-        let fit = nodes.iter().filter(|node| {
-            let age = self.replicas.entry(node.address.clone()).or_default();
-            age.follow(node, ahead, now);
-            is_in_step(node) && age.is_within(bound, now) && has_few_missing(node, bound)
+            .retain(|address, _| servers.iter().any(|server| server.address == *address));
+        let ahead = roster.primary().and_then(|primary| primary.offset);
+        let fit = servers.iter().filter(|server| {
+            let age = self.replicas.entry(server.address).or_default();
+            if roster.is_watched {
+                age.follow(server, ahead, now);
+            }
+            is_in_step(server) && age.is_within(bound, now) && has_few_missing(server, bound)
         });
-        fit.filter_map(socket).collect()
+        fit.map(|server| server.address).collect()
     }
 }
 
 impl Age {
-    fn follow(&mut self, node: &NodeStatus, ahead: Option<Offset>, now: Instant) {
-        if self.process != node.run_id {
+    fn follow(&mut self, server: &Server, ahead: Option<Offset>, now: Instant) {
+        if self.process != server.process {
             *self = Self {
-                process: node.run_id,
+                process: server.process,
                 ..Self::default()
             };
         }
-        let (true, Some(own), Some(ahead)) = (is_in_step(node), node.offset, ahead) else {
+        let (true, Some(own), Some(ahead)) = (is_in_step(server), server.offset, ahead) else {
             return;
         };
         if own >= ahead {
@@ -95,64 +96,50 @@ impl Age {
     }
 }
 
-/// It answers, and receives the stream of the primary in office.
-fn is_in_step(node: &NodeStatus) -> bool {
-    node.role == NodeRole::Replica && node.failure.is_none() && !node.down
+fn is_in_step(server: &Server) -> bool {
+    server.standing == Standing::InStep
 }
 
-fn has_few_missing(node: &NodeStatus, bound: Bound) -> bool {
-    bound.bytes == 0 || node.lag.is_some_and(|lag| lag <= bound.bytes)
-}
-
-/// Where a node is; its name was resolved by whoever asked it.
-pub(super) fn socket(node: &NodeStatus) -> Option<SocketAddr> {
-    let endpoint = node.endpoint();
-    Some(SocketAddr::new(endpoint.ip()?, endpoint.port()))
+fn has_few_missing(server: &Server, bound: Bound) -> bool {
+    bound.bytes == 0 || server.lag.is_some_and(|lag| lag <= bound.bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use rcm_core::observation::Failure;
-
     use super::*;
+    use crate::driver::Lead;
 
     const BOUND: Bound = Bound {
         time: Duration::from_secs(3),
         bytes: 0,
     };
 
-    fn node(port: u16, role: NodeRole, offset: u64) -> NodeStatus {
-        NodeStatus {
-            address: Address::new("10.0.0.1", port),
-            ip: None,
-            listed: true,
-            run_id: None,
-            version: None,
-            role,
-            reports: None,
-            failure: None,
-            failing_since: None,
-            down: false,
+    fn server(port: u16, standing: Standing, offset: u64) -> Server {
+        Server {
+            address: SocketAddr::from(([10, 0, 0, 1], port)),
+            process: None,
+            standing,
             offset: Some(Offset(offset)),
             lag: None,
-            acknowledges: false,
         }
     }
 
-    fn group(primary: u64, replica: u64) -> Status {
-        Status {
-            epoch: Epoch(1),
-            primary: Some(Address::new("10.0.0.1", 1)),
-            nodes: vec![
-                node(1, NodeRole::Primary, primary),
-                node(2, NodeRole::Replica, replica),
+    fn group(primary: u64, replica: u64) -> Roster {
+        Roster {
+            lead: Lead {
+                epoch: Epoch(1),
+                ..Lead::default()
+            },
+            is_watched: true,
+            servers: vec![
+                server(1, Standing::Primary, primary),
+                server(2, Standing::InStep, replica),
             ],
-            ..Status::unknown("mymaster".parse().unwrap())
         }
     }
 
-    fn is_fit(ages: &mut Ages, status: &Status, at: u64) -> bool {
-        let fit = ages.look(status, BOUND, Instant::from_millis(at));
+    fn is_fit(ages: &mut Ages, roster: &Roster, at: u64) -> bool {
+        let fit = ages.look(roster, BOUND, Instant::from_millis(at));
         assert!(fit.len() <= 1);
         fit.len() == 1
     }
@@ -182,22 +169,29 @@ mod tests {
     }
 
     #[test]
-    fn only_who_answers_and_receives_the_primary_s_stream_is_fit() {
-        let changes: [fn(&mut Status); 6] = [
-            |status| status.nodes[1].role = NodeRole::Detached,
-            |status| status.nodes[1].role = NodeRole::Rival,
-            |status| status.nodes[1].role = NodeRole::Unknown,
-            |status| status.nodes[1].failure = Some(Failure::Mute),
-            |status| status.nodes[1].down = true,
-            |status| status.halted = true,
-        ];
-        for (number, change) in changes.into_iter().enumerate() {
-            let mut ages = Ages::default();
-            let mut status = group(100, 100);
-            assert!(is_fit(&mut ages, &status, 0));
-            change(&mut status);
-            assert!(!is_fit(&mut ages, &status, 1), "{number}");
+    fn only_who_receives_the_primary_s_stream_is_fit() {
+        let mut ages = Ages::default();
+        let mut roster = group(100, 100);
+        for (at, standing) in [Standing::InStep, Standing::Astray, Standing::InStep]
+            .into_iter()
+            .enumerate()
+        {
+            roster.servers[1].standing = standing;
+            let found = is_fit(&mut ages, &roster, at as u64);
+            assert_eq!(found, standing == Standing::InStep, "{at}");
         }
+    }
+
+    #[test]
+    fn a_replica_grows_old_while_nobody_looks() {
+        let mut ages = Ages::default();
+        let mut roster = group(100, 100);
+        assert!(is_fit(&mut ages, &roster, 1000));
+        roster.is_watched = false;
+        assert!(is_fit(&mut ages, &roster, 4000));
+        assert!(!is_fit(&mut ages, &roster, 4001));
+        roster.is_watched = true;
+        assert!(is_fit(&mut ages, &roster, 4002));
     }
 
     #[test]
@@ -205,24 +199,24 @@ mod tests {
         let mut ages = Ages::default();
         assert!(is_fit(&mut ages, &group(100, 100), 0));
         assert!(is_fit(&mut ages, &group(1000, 100), 1));
-        let mut status = group(500, 400);
-        status.epoch = Epoch(2);
-        assert!(is_fit(&mut ages, &status, 2000));
-        status.nodes[0].offset = Some(Offset(600));
-        status.nodes[1].offset = Some(Offset(500));
-        assert!(is_fit(&mut ages, &status, 4000));
-        status.nodes[1].run_id = "f".repeat(40).parse().ok();
-        assert!(status.nodes[1].run_id.is_some());
-        assert!(!is_fit(&mut ages, &status, 4001));
+        let mut roster = group(500, 400);
+        roster.lead.epoch = Epoch(2);
+        assert!(is_fit(&mut ages, &roster, 2000));
+        roster.servers[0].offset = Some(Offset(600));
+        roster.servers[1].offset = Some(Offset(500));
+        assert!(is_fit(&mut ages, &roster, 4000));
+        roster.servers[1].process = "f".repeat(40).parse().ok();
+        assert!(roster.servers[1].process.is_some());
+        assert!(!is_fit(&mut ages, &roster, 4001));
     }
 
     #[test]
     fn bytes_are_bounded_beside_time() {
         let bound = Bound { bytes: 10, ..BOUND };
         for (lag, count) in [(None, 0), (Some(10), 1), (Some(11), 0)] {
-            let mut status = group(100, 100);
-            status.nodes[1].lag = lag;
-            let fit = Ages::default().look(&status, bound, Instant::from_millis(0));
+            let mut roster = group(100, 100);
+            roster.servers[1].lag = lag;
+            let fit = Ages::default().look(&roster, bound, Instant::from_millis(0));
             assert_eq!(fit.len(), count, "{lag:?}");
         }
     }

@@ -10,21 +10,20 @@ mod spread;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rcm_core::status::Status;
 use rcm_core::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use self::fit::{Ages, Bound, socket};
+use self::fit::{Ages, Bound};
 use self::spread::{Berth, pick, spread};
 use super::room::Room;
 use super::route::{Gate, Route};
+use super::source::Source;
 use crate::clock::Clock;
-use crate::driver::{Lead, Outlook};
+use crate::driver::{Outlook, Roster};
 
 /// The berths of one thread.
 pub(super) struct Berths {
@@ -41,7 +40,7 @@ struct Mooring {
 
 /// Follows the replicas of one group, and puts the berths of one thread where they belong.
 pub(super) struct Pilot {
-    status: watch::Receiver<Arc<Status>>,
+    source: Source,
     stop: watch::Receiver<bool>,
     berths: Rc<Berths>,
     clock: Clock,
@@ -141,7 +140,7 @@ impl Berths {
 
 impl Pilot {
     pub(super) fn new(
-        status: watch::Receiver<Arc<Status>>,
+        source: Source,
         stop: watch::Receiver<bool>,
         berths: Rc<Berths>,
         room: &Room,
@@ -152,7 +151,7 @@ impl Pilot {
             bytes: settings.replica_max_lag_bytes,
         };
         Self {
-            status,
+            source,
             stop,
             berths,
             clock: room.clock,
@@ -169,7 +168,7 @@ impl Pilot {
         loop {
             self.follow();
             tokio::select! {
-                changed = self.status.changed() => if changed.is_err() {
+                changed = self.source.changed() => if changed.is_err() {
                     // The group is watched no longer: everybody stays where they are.
                     return std::future::pending().await;
                 },
@@ -182,8 +181,8 @@ impl Pilot {
     }
 
     fn follow(&mut self) {
-        let status = Arc::clone(&self.status.borrow_and_update());
-        let (fit, gate) = self.servers(&status);
+        let roster = self.source.roster();
+        let (fit, gate) = self.servers(&roster);
         // A server that has nobody's trust is not left before there is a better one: what it was
         // asked it may still answer.
         if !fit.is_empty() && fit != self.fit {
@@ -195,20 +194,20 @@ impl Pilot {
     }
 
     /// Where requests may go, and whether they may.
-    fn servers(&mut self, status: &Status) -> (Vec<SocketAddr>, Gate) {
+    fn servers(&mut self, roster: &Roster) -> (Vec<SocketAddr>, Gate) {
         let now = self.clock.now();
-        let replicas = self.ages.look(status, self.bound, now);
+        let replicas = self.ages.look(roster, self.bound, now);
         if !replicas.is_empty() {
             self.alone_since = None;
             return (replicas, Gate::Open);
         }
         let alone_since = *self.alone_since.get_or_insert(now);
         let waits = !self.fit.is_empty() && now.since(alone_since) < ALONE_FOR;
-        let lead = Lead::of(status);
-        let serves = matches!(lead.outlook, Outlook::Open | Outlook::Suspected);
-        let primary = status.primary_node().and_then(socket);
+        let outlook = roster.lead.outlook;
+        let serves = matches!(outlook, Outlook::Open | Outlook::Suspected);
+        let primary = roster.primary().map(|primary| primary.address);
         match primary.filter(|_| self.falls_back && serves && !waits) {
-            Some(primary) => (vec![primary], lead.outlook.into()),
+            Some(primary) => (vec![primary], outlook.into()),
             None => (Vec::new(), Gate::Closed),
         }
     }

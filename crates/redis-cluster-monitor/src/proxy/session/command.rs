@@ -4,7 +4,7 @@
 //! Everything unknown, commands of modules among them, is taken as a write that changes nothing
 //! about the connection, and is not shared.
 
-use super::table;
+use super::table::{self, Effect};
 
 /// What a command means for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +81,10 @@ impl Kind {
         let Some(name) = words.next().and_then(|name| capitals(name, &mut buffer)) else {
             return Self::Write;
         };
-        if table::reads(name) {
-            return Self::Read;
-        }
-        if table::changes(name) {
-            return Self::Change;
+        match table::effect(name) {
+            Some(Effect::Reads) => return Self::Read,
+            Some(Effect::Changes) => return Self::Change,
+            None => {}
         }
         match name {
             b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BLMPOP" | b"BZPOPMIN"

@@ -215,7 +215,7 @@ impl Session {
         self.to_server.clear();
         self.telling = None;
         self.moved = true;
-        self.sharing.parted();
+        self.sharing.lost();
         let begun = matches!(
             self.awaited.front(),
             Some(What::Confirmations { begun: true, .. })
@@ -280,7 +280,8 @@ impl Session {
             self.to_client
                 .extend_from_slice(b">2\r\n$10\r\ninvalidate\r\n_\r\n");
         }
-        self.tally.replayed += self.awaited.iter().filter(|it| is_sent(it)).count() as u64;
+        let again = self.awaited.iter().filter(|it| is_sent(it)).count();
+        self.tally.replayed += self.replayed(again) as u64;
         self.to_server.extend_from_slice(self.awaited.again());
         if self.sent.replies == Replies::Off {
             self.to_server

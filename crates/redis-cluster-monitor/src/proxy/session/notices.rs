@@ -1,5 +1,6 @@
-//! What a client that asked for it is told of maintenance, in the words that libraries know, so that
-//! they wait longer meanwhile: that a failover is under way, and that it is over.
+//! What a client that asked for it is told of maintenance, in the words that libraries know: that a
+//! failover is under way, and that it is over, so that they wait longer meanwhile; and that the proxy
+//! ends, so that they connect again in time.
 //!
 //! Decided here: who is told what. Always holds: only who speaks RESP3 and asked is told anything,
 //! between two frames, and the end of a failover only after its beginning.
@@ -18,7 +19,9 @@ use super::{Replies, Session, error_line};
 pub(super) struct Notices {
     /// They may be asked for.
     offered: bool,
-    asked: bool,
+    wish: Wish,
+    /// That it should move was told.
+    moving: bool,
     /// That a failover is under way was told, and that it is over was not.
     failing: bool,
     /// The number of the last one.
@@ -28,7 +31,7 @@ pub(super) struct Notices {
 impl Notices {
     /// Nobody asked for them any more.
     pub(super) const fn reset(&mut self) {
-        self.asked = false;
+        self.wish = Wish::Off;
         self.failing = false;
     }
 }
@@ -51,18 +54,18 @@ impl Session {
         if !self.awaited.is_empty() {
             return false;
         }
-        let wish = request::words(&input[shape.head..shape.len]).nth(2);
-        let wish = wish.unwrap_or_default();
-        let reply = if wish.eq_ignore_ascii_case(b"OFF") {
-            self.notices.reset();
-            "+OK\r\n".into()
-        } else if !wish.eq_ignore_ascii_case(b"ON") {
-            error_line("ERR CLIENT MAINT_NOTIFICATIONS takes ON or OFF")
-        } else if self.told.version == Version::Resp3 {
-            self.notices.asked = true;
-            "+OK\r\n".into()
-        } else {
-            error_line("ERR CLIENT MAINT_NOTIFICATIONS needs RESP3, see HELLO")
+        let wish = Wish::read(request::words(&input[shape.head..shape.len]).skip(2));
+        let reply = match wish {
+            Some(Wish::Off) => {
+                self.notices.reset();
+                "+OK\r\n".into()
+            }
+            Some(wish) if self.told.version == Version::Resp3 => {
+                self.notices.wish = wish;
+                "+OK\r\n".into()
+            }
+            Some(_) => error_line("ERR CLIENT MAINT_NOTIFICATIONS needs RESP3, see HELLO"),
+            None => error_line("ERR CLIENT MAINT_NOTIFICATIONS takes ON or OFF"),
         };
         request::skip(input, shape.len);
         self.give(reply);
@@ -72,10 +75,7 @@ impl Session {
     /// Tells the client whether a failover is under way, if it does not know. It waits for at most
     /// `within`.
     pub(in crate::proxy) fn tell_of_failover(&mut self, is_under_way: bool, within: Duration) {
-        let is_told = !self.notices.asked || self.notices.failing == is_under_way;
-        let is_between = self.passing.is_none_or(|passing| !passing.begun);
-        let hears = self.told.version == Version::Resp3 && self.sent.replies == Replies::On;
-        if is_told || !is_between || !hears {
+        if self.notices.failing == is_under_way || !self.hears_notices() || !self.is_between() {
             return;
         }
         self.notices.failing = is_under_way;
@@ -88,6 +88,59 @@ impl Session {
             format!(">2\r\n$11\r\nFAILED_OVER\r\n:{number}\r\n")
         };
         self.to_client.extend_from_slice(text.as_bytes());
+    }
+
+    /// Whether the client goes by itself when it is told of the proxy's end.
+    pub(in crate::proxy) fn moves(&self) -> bool {
+        self.notices.wish == Wish::On { moves: true } && self.hears_notices()
+    }
+
+    /// Tells the client, once, to connect again: it does so in the middle of the time that is left.
+    pub(in crate::proxy) fn tell_to_move(&mut self, within: Duration) {
+        if self.notices.moving || !self.moves() || !self.is_between() {
+            return;
+        }
+        self.notices.moving = true;
+        self.notices.number += 1;
+        let number = self.notices.number;
+        let seconds = within.as_secs().max(1);
+        let text = format!(">4\r\n$6\r\nMOVING\r\n:{number}\r\n:{seconds}\r\n_\r\n");
+        self.to_client.extend_from_slice(text.as_bytes());
+    }
+
+    fn hears_notices(&self) -> bool {
+        let speaks = self.told.version == Version::Resp3 && self.sent.replies == Replies::On;
+        self.notices.wish != Wish::Off && speaks
+    }
+
+    /// Whether no reply is half passed on.
+    fn is_between(&self) -> bool {
+        self.passing.is_none_or(|passing| !passing.begun)
+    }
+}
+
+/// What a client asks for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Wish {
+    #[default]
+    Off,
+    /// Who moves need not be told where to: it knows the address, and waits for a while.
+    On { moves: bool },
+}
+
+impl Wish {
+    /// Reads the words of a request; `None` if it makes no sense.
+    fn read<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+        let is = |word: &[u8], known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+        let first = words.next()?;
+        if is(first, "off") {
+            return Some(Self::Off);
+        }
+        is(first, "on").then(|| {
+            let asks_where = words.any(|word| is(word, "moving-endpoint-type"));
+            let moves = asks_where && words.next().is_some_and(|word| is(word, "none"));
+            Self::On { moves }
+        })
     }
 }
 
@@ -131,6 +184,37 @@ mod tests {
         let over = ">2\r\n$11\r\nFAILED_OVER\r\n:2\r\n";
         assert_eq!(told(&mut session, false), over);
         assert_eq!(told(&mut session, false), "");
+    }
+
+    #[test]
+    fn only_who_needs_no_address_is_told_to_move() {
+        for (words, is_told) in [
+            (ON, false),
+            ("CLIENT MAINT_NOTIFICATIONS ON", false),
+            ("CLIENT MAINT_NOTIFICATIONS ON none", false),
+            ("CLIENT MAINT_NOTIFICATIONS ON MOVING-ENDPOINT-TYPE", false),
+            (
+                "CLIENT MAINT_NOTIFICATIONS ON moving-endpoint-type none",
+                true,
+            ),
+            ("CLIENT MAINT_NOTIFICATIONS OFF", false),
+        ] {
+            let mut session = asking();
+            ask(&mut session, &[words]);
+            hear(&mut session, b"");
+            let told = |session: &mut Session| {
+                session.tell_to_move(Duration::from_secs(5));
+                hear(session, b"")
+            };
+            assert_eq!(session.moves(), is_told, "{words}");
+            let text = if is_told {
+                ">4\r\n$6\r\nMOVING\r\n:1\r\n:5\r\n_\r\n"
+            } else {
+                ""
+            };
+            assert_eq!(told(&mut session), text, "{words}");
+            assert_eq!(told(&mut session), "", "{words}");
+        }
     }
 
     #[test]

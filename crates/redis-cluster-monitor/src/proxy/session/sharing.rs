@@ -23,6 +23,8 @@ pub(super) struct Sharing {
     pub(super) ends_line: bool,
     /// Requests in what goes to the server.
     requests: usize,
+    /// Requests that are asked again only because their replies do not come over the line.
+    aside: usize,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +67,12 @@ impl Sharing {
         if self.written == Written::Here {
             self.written = Written::Elsewhere;
         }
+    }
+
+    /// The connection is gone, and not by our will.
+    pub(super) fn lost(&mut self) {
+        self.parted();
+        self.aside = 0;
     }
 
     /// A request is sent.
@@ -221,7 +229,14 @@ impl Session {
     pub(in crate::proxy) fn step_aside(&mut self) {
         self.sharing.way = Way::Own;
         self.sharing.parted();
-        self.telling = None;
+        if self.telling.take().is_some() {
+            self.sharing.aside = self.awaited.due();
+        }
+    }
+
+    /// How many of so many requests that are asked again are so because a primary was lost.
+    pub(super) const fn replayed(&mut self, again: usize) -> usize {
+        again.saturating_sub(std::mem::replace(&mut self.sharing.aside, 0))
     }
 
     /// Goes, as a server lets it go.

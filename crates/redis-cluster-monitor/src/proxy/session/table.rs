@@ -208,14 +208,59 @@ const CHANGES: &[&[u8]] = &[
     b"ZUNIONSTORE",
 ];
 
-/// Whether a command of this name, in capitals, only reads.
-pub(super) fn reads(name: &[u8]) -> bool {
-    READS.binary_search(&name).is_ok()
+/// What a command does that is known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Reads,
+    Changes,
 }
 
-/// Whether a command of this name, in capitals, changes data and nothing else.
-pub(super) fn changes(name: &[u8]) -> bool {
-    CHANGES.binary_search(&name).is_ok()
+type Slot = Option<(&'static [u8], Effect)>;
+
+/// A power of two, and more than twice the number of names, so that most are found at once.
+const SLOTS: usize = 512;
+
+/// Both tables by a hash of the name: looking a command up is a part of what each request costs.
+static INDEX: [Slot; SLOTS] = {
+    let mut index = [None; SLOTS];
+    insert(&mut index, READS, Effect::Reads);
+    insert(&mut index, CHANGES, Effect::Changes);
+    index
+};
+
+const fn insert(index: &mut [Slot; SLOTS], names: &[&'static [u8]], effect: Effect) {
+    let mut number = 0;
+    while number < names.len() {
+        let mut slot = hash(names[number]);
+        while index[slot].is_some() {
+            slot = (slot + 1) % SLOTS;
+        }
+        index[slot] = Some((names[number], effect));
+        number += 1;
+    }
+}
+
+/// FNV-1a, folded.
+const fn hash(name: &[u8]) -> usize {
+    let mut hash = 0x811c_9dc5_u32;
+    let mut at = 0;
+    while at < name.len() {
+        hash = (hash ^ name[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    (hash ^ (hash >> 16)) as usize % SLOTS
+}
+
+/// What a command of this name, in capitals, does.
+pub(super) fn effect(name: &[u8]) -> Option<Effect> {
+    let mut slot = hash(name);
+    while let Some((known, effect)) = INDEX[slot] {
+        if known == name {
+            return Some(effect);
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+    None
 }
 
 #[cfg(test)]

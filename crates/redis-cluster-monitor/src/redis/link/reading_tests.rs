@@ -16,7 +16,7 @@ fn reading() -> Reading {
             monitor: "m1".parse().unwrap(),
         },
         replication: None,
-        policy: Policy::default(),
+        policy: tokio::sync::watch::channel(Policy::default()).1,
     }))
 }
 

@@ -48,7 +48,6 @@ pub(super) struct Session {
     /// It was told that a request is unanswered, and it still is.
     is_mute: bool,
     pace: Pace,
-    probe_every: Duration,
     next_look: Instant,
     /// Until then the looks of a young suspicion follow each other closely.
     burst_until: Instant,
@@ -69,7 +68,6 @@ impl Session {
             connection,
             peer,
             reading: Reading::new(Arc::clone(&settings)),
-            probe_every: settings.policy.probe_every(),
             settings,
             teller,
             asked: VecDeque::with_capacity(Ask::IDENTITY.len() + Ask::CONDITION.len() + 3),
@@ -156,7 +154,7 @@ impl Session {
     }
 
     fn ask_condition(&mut self, now: Instant) {
-        if self.settings.policy.ack_replicas > 0 {
+        if self.settings.policy.borrow().ack_replicas > 0 {
             self.ask(Ask::ReplicationUser, now);
         }
         self.ask_all(&Ask::CONDITION, now);
@@ -180,11 +178,17 @@ impl Session {
         } else {
             Clock::next_multiple(now, look_every)
         };
-        self.next_probe = Clock::next_multiple(now, self.probe_every);
+        self.next_probe = Clock::next_multiple(now, self.probe_every());
+    }
+
+    fn probe_every(&self) -> Duration {
+        self.settings.policy.borrow().probe_every()
     }
 
     fn change_pace(&mut self, pace: Pace) {
         if self.pace == pace {
+            // The policy is another one.
+            self.next_probe = Clock::next_multiple(self.teller.now(), self.probe_every());
             return;
         }
         self.pace = pace;
@@ -237,7 +241,7 @@ impl Session {
             if may_ask {
                 self.ask(Ask::Ping, now);
             }
-            self.next_probe = Clock::next_multiple(now, self.probe_every);
+            self.next_probe = Clock::next_multiple(now, self.probe_every());
         }
         if self.next_condition <= now {
             if may_ask {

@@ -7,6 +7,7 @@ use rcm_resp::Frame;
 
 use super::{help, settings};
 use crate::sentinel::fields;
+use crate::sentinel::follow::Interest;
 use crate::sentinel::house::{Group, House, replicas};
 use crate::sentinel::reply::{NO_SUCH_GROUP, NOT_AN_INTEGER, error, number, text, word};
 use crate::sentinel::scripts::Script;
@@ -70,7 +71,10 @@ fn of_group(word: &str, name: &Bytes, rest: &[Bytes], house: &House) -> Reply {
         }
         "ckquorum" => check_quorum(group),
         "failover" => return Reply::Replace(group.name.clone()),
-        "rcm-follow" => return Reply::Follow(group.name.clone()),
+        "rcm-follow" => match Interest::read(rest) {
+            Some(interest) => return Reply::Follow(group.name.clone(), interest),
+            None => error("ERR a follower may only ask for SERVERS"),
+        },
         "remove" => error(settings::REMOVE),
         _ => settings::set(rest),
     };

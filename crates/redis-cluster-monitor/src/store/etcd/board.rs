@@ -15,6 +15,7 @@ use super::calls::LeaseId;
 use super::keys::{Key, Keys};
 use super::records::revision;
 use super::stubs::KeyValue;
+use crate::store::settings::{Kept, Shelf};
 use crate::store::{Fleet, MAX_OPINION_BYTES, Member, Opinions, Said};
 
 /// One group.
@@ -57,6 +58,7 @@ struct Content {
     groups: BTreeMap<GroupName, watch::Sender<GroupState>>,
     monitors: BTreeMap<MonitorId, (Registration, i64)>,
     alive: BTreeSet<MonitorId>,
+    settings: Shelf,
     fleet: watch::Sender<Fleet>,
 }
 
@@ -65,6 +67,11 @@ impl Board {
     pub(super) fn group(&self, group: &GroupName) -> watch::Receiver<GroupState> {
         let mut content = self.lock();
         content.groups.entry(group.clone()).or_default().subscribe()
+    }
+
+    /// The settings of a group, now and from now on.
+    pub(super) fn settings(&self, group: &GroupName) -> watch::Receiver<Kept> {
+        self.lock().settings.follow(group)
     }
 
     /// All monitors, now and from now on.
@@ -112,6 +119,7 @@ impl Board {
             .keys()
             .map(|name| (name.clone(), GroupState::default()))
             .collect();
+        let mut settings = BTreeMap::new();
         content.monitors.clear();
         content.alive.clear();
         for entry in all {
@@ -120,6 +128,7 @@ impl Board {
             };
             match key {
                 Key::Monitor(_) | Key::Alive(_) => content.learn(key, Some(entry)),
+                Key::Settings(group) => drop(settings.insert(group, Kept::parse(&entry.value))),
                 Key::Record(ref group) | Key::Leader(ref group) | Key::Opinion(ref group, _) => {
                     groups
                         .entry(group.clone())
@@ -132,6 +141,7 @@ impl Board {
             let told = content.groups.entry(name).or_default();
             tell(told, |known| *known = state);
         }
+        content.settings.replace(settings);
         content.tell_fleet();
     }
 
@@ -146,6 +156,10 @@ impl Board {
             Key::Monitor(_) | Key::Alive(_) => {
                 content.learn(key, entry);
                 content.tell_fleet();
+            }
+            Key::Settings(group) => {
+                let kept = entry.map(|entry| Kept::parse(&entry.value));
+                content.settings.put(&group, kept.unwrap_or_default());
             }
             Key::Record(ref group) | Key::Leader(ref group) | Key::Opinion(ref group, _) => {
                 let told = content.groups.entry(group.clone()).or_default();
@@ -178,7 +192,7 @@ impl Content {
             (Key::Monitor(id), None) => drop(self.monitors.remove(&id)),
             (Key::Alive(id), Some(_)) => drop(self.alive.insert(id)),
             (Key::Alive(id), None) => drop(self.alive.remove(&id)),
-            (Key::Record(_) | Key::Leader(_) | Key::Opinion(..), _) => {}
+            (Key::Record(_) | Key::Settings(_) | Key::Leader(_) | Key::Opinion(..), _) => {}
         }
     }
 
@@ -208,7 +222,7 @@ impl GroupState {
                 Some(text) => drop(self.opinions.insert(id, Said { text, heard_at })),
                 None => drop(self.opinions.remove(&id)),
             },
-            Key::Monitor(_) | Key::Alive(_) => {}
+            Key::Settings(_) | Key::Monitor(_) | Key::Alive(_) => {}
         }
     }
 }

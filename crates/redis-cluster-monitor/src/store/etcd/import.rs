@@ -1,9 +1,10 @@
-//! Brings the records of a deployment into a state folder, for one monitor that goes on alone.
+//! Brings the records and settings of a deployment into a state folder, for one monitor that goes on
+//! alone.
 //!
 //! Always holds: nothing is brought from under a monitor that runs, and no record of the folder is
 //! replaced by an older one. In etcd nothing is changed.
 
-use rcm_core::id::{Epoch, GroupName, MonitorId};
+use rcm_core::id::{Epoch, GroupName, MonitorId, Version};
 
 use super::keys::{Key, Keys};
 use super::transport::{Client, Fault, innermost};
@@ -12,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Etcd as Settings;
 use crate::store::Error as StoreError;
 use crate::store::file::File;
+use crate::store::settings::{Document, Kept};
 
 /// Why nothing was brought, or not everything.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,24 @@ pub enum ImportError {
         /// What happened.
         source: StoreError,
     },
+    /// Settings were not written.
+    #[error("the settings of {group}: {source}")]
+    Settings {
+        /// The group.
+        group: GroupName,
+        /// What happened.
+        source: StoreError,
+    },
+    /// They are there, and this program does not understand them.
+    #[error(
+        "the settings of {group} cannot be used: {why}; bring them with the program that wrote them"
+    )]
+    Foreign {
+        /// The group.
+        group: GroupName,
+        /// What is wrong with them.
+        why: String,
+    },
 }
 
 impl From<Fault> for ImportError {
@@ -73,12 +93,13 @@ pub async fn import(
         Client::new(settings, clock).map_err(|error| ImportError::Tls(innermost(&error)))?;
     let keys = Keys::below(&settings.prefix);
     let (entries, _) = mirror::read(&client, &keys).await?;
-    let (mut groups, mut alive) = (Vec::new(), Vec::new());
-    for key in entries.iter().filter_map(|entry| keys.parse(&entry.key)) {
-        match key {
-            Key::Record(group) => groups.push(group),
-            Key::Alive(monitor) => alive.push(monitor),
-            Key::Leader(_) | Key::Opinion(..) | Key::Monitor(_) => {}
+    let (mut groups, mut alive, mut shared) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in &entries {
+        match keys.parse(&entry.key) {
+            Some(Key::Record(group)) => groups.push(group),
+            Some(Key::Alive(monitor)) => alive.push(monitor),
+            Some(Key::Settings(group)) => shared.push((group, Kept::parse(&entry.value))),
+            Some(Key::Leader(_) | Key::Opinion(..) | Key::Monitor(_)) | None => {}
         }
     }
     if !alive.is_empty() {
@@ -86,6 +107,10 @@ pub async fn import(
     }
     if groups.is_empty() {
         return Err(ImportError::Nothing(settings.prefix.clone()));
+    }
+    // First: a record beside older settings would be watched by these.
+    for (group, kept) in shared {
+        bring_settings(folder, group, kept).await?;
     }
     let mut brought = Vec::new();
     for group in groups {
@@ -123,6 +148,23 @@ async fn bring(
         .await
         .map_err(failed)?;
     Ok(Some(epoch))
+}
+
+async fn bring_settings(folder: &File, group: GroupName, kept: Kept) -> Result<(), ImportError> {
+    let document = match kept {
+        Kept::Nothing => return Ok(()),
+        Kept::Document(document) => document,
+        Kept::Unusable(why) => return Err(ImportError::Foreign { group, why }),
+    };
+    let known = match folder.settings().get(&group) {
+        Kept::Unusable(why) => return Err(ImportError::Foreign { group, why }),
+        Kept::Nothing => Version::default(),
+        Kept::Document(known) => known.version,
+    };
+    let changed = folder
+        .change_settings(&group, Document::clone(&document), known)
+        .await;
+    changed.map_err(|source| ImportError::Settings { group, source })
 }
 
 fn list(monitors: &[MonitorId]) -> String {

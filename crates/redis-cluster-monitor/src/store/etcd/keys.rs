@@ -14,6 +14,8 @@ pub(super) struct Keys {
 pub(super) enum Key {
     /// A group's record.
     Record(GroupName),
+    /// The settings of a group that all monitors share.
+    Settings(GroupName),
     /// Who leads a group; it ends with the leader's lease.
     Leader(GroupName),
     /// What a monitor sees of a group; it ends with the monitor's lease.
@@ -53,6 +55,7 @@ impl Keys {
         let prefix = &self.prefix;
         match key {
             Key::Record(group) => format!("{prefix}groups/{group}/record"),
+            Key::Settings(group) => format!("{prefix}groups/{group}/settings"),
             Key::Leader(group) => format!("{prefix}groups/{group}/leader"),
             Key::Opinion(group, id) => format!("{prefix}groups/{group}/eyes/{id}"),
             Key::Monitor(id) => format!("{prefix}monitors/{id}"),
@@ -66,6 +69,7 @@ impl Keys {
         let parts: Vec<&str> = key.strip_prefix(&self.prefix)?.split('/').collect();
         match parts[..] {
             ["groups", group, "record"] => Some(Key::Record(group.parse().ok()?)),
+            ["groups", group, "settings"] => Some(Key::Settings(group.parse().ok()?)),
             ["groups", group, "leader"] => Some(Key::Leader(group.parse().ok()?)),
             ["groups", group, "eyes", id] => {
                 Some(Key::Opinion(group.parse().ok()?, id.parse().ok()?))
@@ -88,6 +92,7 @@ mod tests {
         let id: MonitorId = "m-1".parse().unwrap();
         for key in [
             Key::Record(group.clone()),
+            Key::Settings(group.clone()),
             Key::Leader(group.clone()),
             Key::Opinion(group, id.clone()),
             Key::Monitor(id.clone()),

@@ -7,12 +7,12 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::board::Board;
-use super::keys::Keys;
+use super::keys::{Key, Keys};
 use super::stubs::event::EventType;
 use super::stubs::{KeyValue, RangeRequest};
 use super::transport::{Client, Fault};
 use crate::clock::Clock;
-use crate::store::jitter;
+use crate::store::{MAX_OPINION_BYTES, MAX_SETTINGS_BYTES, jitter};
 
 /// How many keys are read at once.
 const PAGE: i64 = 64;
@@ -83,7 +83,7 @@ pub(super) async fn read(client: &Client, keys: &Keys) -> Result<(Vec<KeyValue>,
             page.revision = answer.header.unwrap_or_default().revision;
         }
         let last = answer.kvs.last().map(|entry| entry.key.clone());
-        all.extend(answer.kvs.into_iter().map(summary));
+        all.extend(answer.kvs.into_iter().map(|entry| summary(keys, entry)));
         match last.filter(|_| answer.more) {
             Some(mut after) => {
                 after.push(0);
@@ -95,9 +95,13 @@ pub(super) async fn read(client: &Client, keys: &Keys) -> Result<(Vec<KeyValue>,
 }
 
 /// The board needs no records.
-fn summary(mut entry: KeyValue) -> KeyValue {
-    if entry.value.len() > crate::store::MAX_OPINION_BYTES {
-        entry.value.truncate(crate::store::MAX_OPINION_BYTES + 1);
+fn summary(keys: &Keys, mut entry: KeyValue) -> KeyValue {
+    let most = match keys.parse(&entry.key) {
+        Some(Key::Settings(_)) => MAX_SETTINGS_BYTES,
+        _ => MAX_OPINION_BYTES,
+    };
+    if entry.value.len() > most {
+        entry.value.truncate(most + 1);
         entry.value.shrink_to_fit();
     }
     entry

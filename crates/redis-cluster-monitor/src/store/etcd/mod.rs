@@ -16,6 +16,7 @@ mod keys;
 mod mirror;
 mod records;
 mod session;
+mod settings;
 #[expect(
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
@@ -36,7 +37,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
+use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision, Version};
 use rcm_core::record::Record;
 use rcm_core::time::Instant;
 use tokio::sync::watch;
@@ -53,6 +54,7 @@ use self::session::{Holder, Session, Trouble};
 use self::transport::{Client, Fault};
 use self::voice::{Voice, Wanted, Words};
 use super::file::{self, File};
+use super::settings::{Document, Kept};
 use super::{Error, Fleet, MAX_OPINION_BYTES, Membership, jitter};
 use crate::clock::Clock;
 use crate::config::Etcd as Settings;
@@ -148,6 +150,9 @@ impl Etcd {
 
         let is_first = deployment == fresh;
         let board = Board::default();
+        learn(&client, &keys, &board, is_first.then_some(&folder))
+            .await
+            .map_err(|fault| OpenError::Unusable(fault.to_string()))?;
         let (publisher, sessions) = watch::channel(Some(session));
         let (wanted, heard) = watch::channel(Wanted::new());
         let voice = Voice {
@@ -264,6 +269,19 @@ impl Etcd {
         records::write(&self.0.client, &self.0.keys, group, record, expect, term).await
     }
 
+    pub(super) async fn settings(&self, group: &GroupName) -> Result<Kept, Error> {
+        settings::read(&self.0.client, &self.0.keys, group).await
+    }
+
+    pub(super) async fn change_settings(
+        &self,
+        group: &GroupName,
+        document: &Document,
+        expect: Version,
+    ) -> Result<(), Error> {
+        settings::change(&self.0.client, &self.0.keys, group, document, expect).await
+    }
+
     /// Writes what is written already: that this monitor is alive.
     pub(super) async fn probe(&self) -> Result<(), Error> {
         let session = *self.0.session.borrow();
@@ -314,6 +332,7 @@ impl Etcd {
             leader: who,
             stored: revision,
             opinions: heard,
+            settings: self.0.board.settings(group),
             resigned_until: resign,
         }
     }
@@ -354,6 +373,22 @@ impl Etcd {
             tracing::warn!("could not take leave of etcd within {LEAVE_WITHIN:?}");
         }
     }
+}
+
+/// What is stored is known before anything is decided by it. `folder` is that of whoever begins the
+/// deployment.
+async fn learn(
+    client: &Client,
+    keys: &Keys,
+    board: &Board,
+    folder: Option<&File>,
+) -> Result<(), Fault> {
+    if let Some(folder) = folder {
+        settings::bring_along(client, keys, folder.settings().all()).await?;
+    }
+    let (all, _) = mirror::read(client, keys).await?;
+    board.replace(keys, &all);
+    Ok(())
 }
 
 /// The name of the deployment, and the first session. `fresh` is the name of one that begins here.

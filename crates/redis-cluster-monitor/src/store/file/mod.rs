@@ -11,6 +11,7 @@ mod folder;
 mod format;
 mod journal;
 mod medium;
+mod settings;
 mod worker;
 
 use std::fmt::Write as _;
@@ -19,15 +20,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision};
+use rcm_core::id::{DeploymentId, GroupName, MonitorId, Revision, Version};
 use rcm_core::record::Record;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
 use self::folder::Folder;
 use self::journal::{Fault, Journal};
 use self::medium::Medium;
 use self::worker::Request;
 use super::Error;
+use super::settings::{Document, Kept, Shelf};
 
 /// The smallest size of a journal.
 const MIN_BYTES: usize = 1024 * 1024;
@@ -119,6 +122,7 @@ impl File {
         let journal = Journal::open(media, bytes, || names)
             .map_err(|fault| open_error(&folder, path, fault))?;
         let header = journal.header().clone();
+        let settings = settings::read(path)?;
         let (sender, receiver) = mpsc::unbounded_channel();
         let thread = thread::Builder::new()
             .name("store".to_owned())
@@ -130,6 +134,9 @@ impl File {
         Ok(Self(Arc::new(Shared {
             deployment: header.deployment,
             monitor: header.monitor,
+            path: path.to_owned(),
+            settings,
+            changing: Mutex::default(),
             sender: Some(sender),
             thread: Some(thread),
         })))
@@ -167,6 +174,35 @@ impl File {
         .await
     }
 
+    pub(super) fn settings(&self) -> &Shelf {
+        &self.0.settings
+    }
+
+    pub(super) async fn change_settings(
+        &self,
+        group: &GroupName,
+        document: Document,
+        expect: Version,
+    ) -> Result<(), Error> {
+        let json = document.to_json().map_err(Error::Failed)?;
+        let _only = self.0.changing.lock().await;
+        if self.0.settings.get(group).version() != Some(expect) {
+            return Err(Error::Conflict);
+        }
+        let (path, named) = (self.0.path.clone(), group.clone());
+        // It may take long on a slow disk.
+        let written = spawn_blocking(move || settings::write(&path, &named, &json)).await;
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(Error::Unknown(error.to_string())),
+            Err(error) => return Err(Error::Unknown(error.to_string())),
+        }
+        self.0
+            .settings
+            .put(group, Kept::Document(Arc::new(document)));
+        Ok(())
+    }
+
     pub(super) async fn probe(&self) -> Result<(), Error> {
         self.ask(|reply| Request::Probe { reply }).await
     }
@@ -196,6 +232,10 @@ const ENDED: &str = "the thread of the store has ended";
 struct Shared {
     deployment: DeploymentId,
     monitor: MonitorId,
+    path: PathBuf,
+    settings: Shelf,
+    /// Settings are changed one after the other.
+    changing: Mutex<()>,
     sender: Option<mpsc::UnboundedSender<Request>>,
     thread: Option<JoinHandle<()>>,
 }

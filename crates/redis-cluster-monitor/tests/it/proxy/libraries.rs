@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -10,10 +10,11 @@ use std::time::Duration;
 use rcm_core::rule::Stage;
 use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
 use redis_cluster_monitor::local::{Client, Library, Version, Writing, wait_for};
+use rustix::process::Signal;
 
 use super::Wire;
 use super::switch::Two;
-use crate::monitor::{Result, SOON, Watched, builder, check};
+use crate::monitor::{Monitor, Result, SOON, Watched, builder, check};
 
 const WRITE_EVERY: Duration = Duration::from_millis(10);
 /// Between two faults everything is in order.
@@ -32,6 +33,21 @@ struct Crowd {
     proxy: SocketAddr,
     writing: Vec<(Library, Writing)>,
     primary: usize,
+    /// The proxy, if it is a process of its own.
+    beside: Option<Monitor>,
+}
+
+/// A proxy of its own that has notices.
+fn notifying(watched: &Watched, address: &str) -> Result<Monitor> {
+    let sentinel = watched.monitor.sentinel()?.to_string();
+    let words = [
+        "--monitors",
+        &sentinel,
+        "--listen",
+        address,
+        "--notifications",
+    ];
+    Ok(watched.state.proxy(&words))
 }
 
 impl Crowd {
@@ -46,6 +62,32 @@ impl Crowd {
             proxy,
             writing,
             primary: 0,
+            beside: None,
+        };
+        crowd.writes_on()?;
+        Ok(crowd)
+    }
+
+    /// Those that ask for notices, behind a proxy of its own that has them.
+    fn notified() -> Result<Self> {
+        let options = ["--sentinel", "127.0.0.1:0"];
+        let watched = Watched::with(&builder(Version::System)?, &options)?;
+        let beside = notifying(&watched, "127.0.0.1:0")?;
+        let proxy = beside.proxy()?;
+        let start = |(library, program)| {
+            let writing = Writing::with(library, program, proxy, WRITE_EVERY)?;
+            Ok((library, writing))
+        };
+        let programs = [
+            (Library::NodeRedis, "node-redis/notified.mjs"),
+            (Library::RedisPy, "redis-py/moving.py"),
+        ];
+        let mut crowd = Self {
+            watched,
+            proxy,
+            writing: programs.map(start).into_iter().collect::<Result<_>>()?,
+            primary: 0,
+            beside: Some(beside),
         };
         crowd.writes_on()?;
         Ok(crowd)
@@ -121,6 +163,54 @@ fn libraries_write_on_through_ten_crashes() {
             let failed = writing.finish()?.failed();
             assert!(failed <= ROUNDS, "{}: {failed} failed", library.name());
         }
+        Ok(())
+    })());
+}
+
+#[test]
+fn libraries_with_notices_write_on_through_ten_switchovers_and_ten_crashes() {
+    check((|| {
+        let mut crowd = Crowd::notified()?;
+        for _ in 0..ROUNDS {
+            crowd.switch_over()?;
+            crowd.writes_on()?;
+        }
+        for _ in 0..ROUNDS {
+            crowd.crash()?;
+        }
+        for (library, writing) in crowd.writing {
+            // A switchover catches none, and a crash one at the most.
+            let failed = writing.finish()?.failed();
+            assert!(failed <= ROUNDS, "{}: {failed} failed", library.name());
+        }
+        Ok(())
+    })());
+}
+
+#[test]
+fn libraries_with_notices_move_to_the_next_proxy_without_an_error() {
+    check((|| {
+        let mut crowd = Crowd::notified()?;
+        let first = crowd.beside.take().expect("it was started");
+        let address = crowd.proxy.to_string();
+        first.signal(Signal::TERM);
+        wait_for(SOON, "the address", || {
+            TcpStream::connect(&address).is_err()
+        })?;
+        let next = notifying(&crowd.watched, &address)?;
+        next.proxy()?;
+        let (code, log) = first.ended();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(!log.contains("cut off"), "{log}");
+        crowd.writes_on()?;
+        let mut acknowledged = 0;
+        for (library, writing) in crowd.writing {
+            let account = writing.finish()?;
+            assert_eq!(account.failed(), 0, "{}", library.name());
+            acknowledged += account.writes.len();
+        }
+        let counter = crowd.watched.get(crowd.primary, "counter")?;
+        assert_eq!(counter, acknowledged.to_string());
         Ok(())
     })());
 }

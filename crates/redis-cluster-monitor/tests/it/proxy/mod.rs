@@ -2,6 +2,7 @@
 
 mod announced;
 mod beside;
+mod beside_doors;
 mod every_command;
 mod every_point;
 mod libraries;
@@ -26,7 +27,7 @@ use redis_cluster_monitor::config::Proxy as Settings;
 use redis_cluster_monitor::driver::Calm;
 use redis_cluster_monitor::local::Server;
 use redis_cluster_monitor::proxy::{Followed, Proxy};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::monitor::SOON;
 use crate::switchover::{Watched, address};
@@ -45,8 +46,8 @@ fn in_front_of(watched: &Watched, settings: &Settings) -> Proxy {
 struct Appointed {
     proxy: Proxy,
     status: watch::Sender<Arc<Status>>,
-    /// The questions of a switchover go to the proxy from here.
-    holders: mpsc::Sender<Calm>,
+    /// The questions of a switchover go to the threads of the proxy from here.
+    holders: Vec<mpsc::Sender<Calm>>,
 }
 
 impl Appointed {
@@ -59,13 +60,15 @@ impl Appointed {
             ..Status::unknown(name.clone())
         };
         let (status, published) = watch::channel(Arc::new(status));
-        let (holders, asked) = mpsc::channel(1);
-        let mut asked = Some(asked);
+        let mut holders = Vec::new();
         let followed = Followed {
             name,
             status: published,
-            // Only the first thread is asked.
-            join_holders: &mut || asked.take().unwrap_or_else(|| mpsc::channel(1).1),
+            join_holders: &mut || {
+                let (holder, asked) = mpsc::channel(1);
+                holders.push(holder);
+                asked
+            },
         };
         let proxy = Proxy::start(followed, loopback(), settings, Clock::start()).unwrap();
         Self {
@@ -85,10 +88,20 @@ impl Appointed {
 
     /// A plan is at this stage, and the proxy knows.
     fn plan(&self, stage: Stage) {
+        for reached in self.ask_to_hold(stage) {
+            reached.blocking_recv().unwrap();
+        }
+    }
+
+    /// The same, and gives where each thread answers when no reply is due.
+    fn ask_to_hold(&self, stage: Stage) -> Vec<oneshot::Receiver<()>> {
         self.publish(|status| status.stage = stage);
-        let (calm, reached) = Calm::ask();
-        self.holders.try_send(calm).unwrap();
-        reached.blocking_recv().unwrap();
+        let ask = |holder: &mpsc::Sender<Calm>| {
+            let (calm, reached) = Calm::ask();
+            holder.try_send(calm).unwrap();
+            reached
+        };
+        self.holders.iter().map(ask).collect()
     }
 
     /// Puts another primary into office, which ends every plan.

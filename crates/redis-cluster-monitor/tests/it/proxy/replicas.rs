@@ -1,7 +1,6 @@
 //! Readers and the replicas that they read from.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rcm_core::policy::Policy;
@@ -60,7 +59,7 @@ impl Readers {
 }
 
 /// The port of the node that answers.
-fn port(client: &mut Wire) -> u16 {
+pub(super) fn port(client: &mut Wire) -> u16 {
     let info = client.ask("INFO server");
     let port = info.lines().find_map(|line| line.strip_prefix("tcp_port:"));
     port.unwrap_or_else(|| panic!("{info}"))
@@ -183,11 +182,7 @@ fn the_program_opens_both_doors() {
         let doors = ["--proxy", "127.0.0.1:0", "--proxy-replicas", "127.0.0.1:0"];
         let state = State::new();
         let monitor = state.monitor(&[primary.address(), replica.address()], &doors);
-        let readers: SocketAddr = monitor.find("the address for readers", |line| {
-            let message = line["message"].as_str()?;
-            let address = message.strip_prefix("proxy to replicas: listening on ")?;
-            address.parse().ok()
-        })?;
+        let readers = monitor.proxy_to_replicas()?;
         let mut writer = Wire::connect(monitor.proxy()?);
         assert_eq!(writer.ask("SET key value"), "OK");
         let mut reader = Wire::connect(readers);

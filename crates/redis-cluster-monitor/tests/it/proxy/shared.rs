@@ -2,10 +2,11 @@
 
 use std::io::Read as _;
 
+use rcm_core::rule::Stage;
 use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
 use redis_cluster_monitor::local::{Server, Version, wait_for};
 
-use super::{Appointed, show, wire};
+use super::{Appointed, Wire, show, wire};
 use crate::monitor::{Result, SOON, builder, check};
 
 fn server() -> Result<Server> {
@@ -141,6 +142,136 @@ fn a_huge_value_goes_its_own_way() {
         }
         assert_eq!(show(&slow.frame()), "after");
         assert_eq!(appointed.proxy.counters().dropped.get(), 0);
+        assert_eq!(appointed.proxy.counters().replayed.get(), 0);
+        Ok(())
+    })());
+}
+
+#[test]
+fn who_leaves_too_much_unread_is_disconnected() {
+    check((|| {
+        const SIZE: usize = 64 << 20;
+        let server = server()?;
+        let appointed = Appointed::at(server.address(), &Settings::default());
+        let (mut deaf, mut other) = (appointed.client(), appointed.client());
+        // A script may have written something, so its reply comes over the line.
+        deaf.send(&format!("EVAL return('x'):rep({SIZE}) 0"));
+        let counters = appointed.proxy.counters();
+        wait_for(SOON, "the end of who does not read", || {
+            counters.dropped.get() == 1
+        })?;
+        assert_eq!(other.ask("INCR a"), "1");
+        assert_eq!(connections(&server)?, 1);
+        let mut got = 0;
+        let mut chunk = vec![0; 1 << 16];
+        while let Ok(count @ 1..) = deaf.stream.read(&mut chunk) {
+            got += count;
+        }
+        assert!(got < SIZE, "{got}");
+        Ok(())
+    })());
+}
+
+#[test]
+fn what_a_user_may_not_do_is_refused_over_a_line_too() {
+    check((|| {
+        let server = server()?;
+        let user = ["ACL", "SETUSER", "anna", "on", ">anna", "~anna:*", "+get"];
+        server.text(&user)?;
+        let appointed = Appointed::at(server.address(), &Settings::default());
+        let mut anna = appointed.client();
+        assert_eq!(anna.ask("AUTH anna anna"), "OK");
+        let is_refused = |reply: String| reply.starts_with("-NOPERM ");
+        // Not even a sign of life may be asked for.
+        assert!(is_refused(anna.ask("PING")));
+        assert_eq!(anna.ask("GET anna:k"), "nil");
+        assert!(is_refused(anna.ask("SET anna:k 1")));
+        server.text(&["ACL", "SETUSER", "anna", "-get"])?;
+        assert!(is_refused(anna.ask("GET anna:k")));
+        server.text(&["ACL", "SETUSER", "anna", "+get"])?;
+        assert_eq!(anna.ask("GET anna:k"), "nil");
+        Ok(())
+    })());
+}
+
+#[test]
+fn who_is_not_let_in_any_more_is_disconnected() {
+    check((|| {
+        let server = server()?;
+        let appointed = Appointed::at(server.address(), &Settings::default());
+        let (mut anna, mut anybody) = (appointed.client(), appointed.client());
+        server.text(&["ACL", "SETUSER", "anna", "on", ">old", "~*", "+@all"])?;
+        assert_eq!(anna.ask("AUTH anna old"), "OK");
+        assert_eq!(anna.ask("GET a"), "nil");
+        assert_eq!(anybody.ask("GET a"), "nil");
+        server.text(&["ACL", "SETUSER", "anna", "resetpass", ">new"])?;
+        // Who is in stays in until its connection is lost.
+        assert_eq!(anna.ask("GET a"), "nil");
+        server.text(&["CLIENT", "KILL", "USER", "anna"])?;
+        anna.send("GET a");
+        assert!(anna.try_frame().is_none());
+        assert_eq!(anybody.ask("GET a"), "nil");
+        let mut anna = appointed.client();
+        assert!(anna.ask("AUTH anna old").starts_with("-WRONGPASS "));
+        assert_eq!(anna.ask("AUTH anna new"), "OK");
+        assert_eq!(anna.ask("GET a"), "nil");
+        Ok(())
+    })());
+}
+
+#[test]
+fn a_password_that_is_asked_for_is_asked_of_clients() {
+    check((|| {
+        let server = server()?;
+        let appointed = Appointed::at(server.address(), &Settings::default());
+        let mut client = appointed.client();
+        assert_eq!(client.ask("SET a 1"), "OK");
+        let mut operator = Wire::connect(server.address());
+        assert_eq!(operator.ask("CONFIG SET requirepass secret"), "OK");
+        let killed = operator.ask("CLIENT KILL TYPE normal SKIPME yes");
+        assert_ne!(killed, "0");
+        let refused = client.ask("GET a");
+        assert!(refused.starts_with("-NOAUTH "), "{refused}");
+        assert_eq!(client.ask("AUTH secret"), "OK");
+        assert_eq!(client.ask("GET a"), "1");
+        assert_eq!(appointed.proxy.counters().dropped.get(), 0);
+        Ok(())
+    })());
+}
+
+#[test]
+fn every_thread_is_waited_for() {
+    check((|| {
+        let mut server = server()?;
+        let settings = Settings {
+            threads: 2,
+            ..Settings::default()
+        };
+        let appointed = Appointed::at(server.address(), &settings);
+        let mut client = appointed.client();
+        assert_eq!(client.ask("INCR a"), "1");
+        // The system chooses the thread.
+        let mut others = Vec::new();
+        wait_for(SOON, "a client on the other thread", || {
+            let mut other = appointed.client();
+            other.ask("GET a");
+            others.push(other);
+            connections(&server).is_ok_and(|count| count == 2)
+        })?;
+        server.pause()?;
+        client.send("INCR a");
+        let counters = appointed.proxy.counters();
+        let sent = 2 + others.len() as u64;
+        wait_for(SOON, "the request", || counters.requests.get() == sent)?;
+        let mut answers = appointed.ask_to_hold(Stage::Pausing);
+        wait_for(SOON, "the thread that is calm", || {
+            answers.retain_mut(|answer| answer.try_recv().is_err());
+            answers.len() < 2
+        })?;
+        let last = answers.pop().expect("a reply is due");
+        server.resume()?;
+        assert_eq!(show(&client.frame()), "2");
+        last.blocking_recv().unwrap();
         Ok(())
     })());
 }

@@ -10,9 +10,7 @@ use rcm_core::event::Kind;
 use rcm_core::policy::Policy;
 use rcm_core::rule::Stage;
 use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
-use redis_cluster_monitor::driver::Calm;
 use redis_cluster_monitor::local::{Client, Reply, Server, Version, wait_for};
-
 use redis_cluster_monitor::proxy::Proxy;
 
 use super::{Appointed, Wire, in_front_of};
@@ -499,10 +497,7 @@ fn writes_are_paused_when_nothing_is_on_its_way() {
         let counters = two.appointed.proxy.counters();
         wait_for(SOON, "the request", || counters.requests.get() == 2)?;
         let mut other = two.appointed.client();
-        two.appointed
-            .publish(|status| status.stage = Stage::Pausing);
-        let (calm, mut reached) = Calm::ask();
-        two.appointed.holders.try_send(calm).unwrap();
+        let mut reached = two.appointed.ask_to_hold(Stage::Pausing).remove(0);
         // It needs a connection of its own, and so waits even before the stage is known.
         other.send("CONFIG RESETSTAT");
         two.held(1)?;

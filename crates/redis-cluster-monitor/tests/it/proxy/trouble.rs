@@ -266,7 +266,7 @@ fn sockets() -> Vec<Socket> {
 
 /// Whether exactly these bytes were sent to this port on a connection and its owner has not taken
 /// them: the monitor asks the same server, and other things.
-fn waits_to_be_read(port: u16, bytes: &[u8]) -> bool {
+pub(super) fn waits_to_be_read(port: u16, bytes: &[u8]) -> bool {
     let is_to = |it: &Socket| it.ports[0] == port && it.is_established;
     let is_there = |it: &Socket| it.unread == bytes.len() as u64;
     sockets().iter().any(|it| is_to(it) && is_there(it))

@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 use redis_cluster_monitor::local::{Etcd, Group, Version, wait_for};
 
 use super::{Several, Watching};
+use crate::http::get;
 use crate::monitor::{Result, SOON, State, builder, check};
+use crate::settings::{SETTINGS, done};
 
 #[test]
 fn from_one_monitor_to_several_the_epochs_go_on() {
@@ -35,15 +37,16 @@ fn wait_until_in_epoch(watching: &Watching, epoch: &str) -> Result {
 }
 
 #[test]
-fn from_several_monitors_back_to_one_the_epochs_go_on() {
-    check(epochs_go_on_alone());
+fn from_several_monitors_back_to_one_epochs_and_settings_go_on() {
+    check(everything_goes_on_alone());
 }
 
-fn epochs_go_on_alone() -> Result {
+fn everything_goes_on_alone() -> Result {
     let mut several = Several::start(2, 1)?;
     several.kill_node(0);
     let heir = several.heir()?;
     several.wait_until_agreed(&[0, 1], heir, "2")?;
+    done(several.monitors[0].http, &["edit", "hang_after=3s"]);
     let store = several.etcd.store();
     let one_that_stays = State::new();
     let import = |state: &State| {
@@ -67,6 +70,8 @@ fn epochs_go_on_alone() -> Result {
     let nodes = several.group.addresses();
     let alone = Watching::start(one_that_stays, &nodes, "file")?;
     wait_until_in_epoch(&alone, "2")?;
+    let settings = get(alone.http, SETTINGS).body;
+    assert_eq!(settings["settings"]["hang_after"], "3s", "{settings}");
     several.group.nodes_mut()[0].restart()?;
     alone
         .monitor
