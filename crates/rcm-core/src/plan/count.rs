@@ -85,6 +85,14 @@ pub(super) fn count(
     let silent = hands
         .values()
         .filter(|hand| hand.report().is_none() && Some(hand.node()) != lost);
+    let may_be_ahead = |hand: &Hand| world.view.get(hand.node()).as_ref().is_some_and(ahead);
+    // The read ends by itself, and at its deadline at the latest.
+    if silent
+        .clone()
+        .any(|hand| hand.awaits_store() && may_be_ahead(hand))
+    {
+        return Count::Waiting(world.now + Policy::SEAL_WITHIN);
+    }
     let missing: Vec<Address> = silent
         .filter_map(|hand| world.view.get(hand.node()))
         .filter(ahead)

@@ -164,6 +164,12 @@ impl Hand {
         matches!(self.state, State::Sealing { .. } | State::Unknown)
     }
 
+    /// Whether the node has answered, and only the record is read before it is sealed: how long that
+    /// takes is the store's, and says nothing about the node.
+    pub(super) const fn awaits_store(&self) -> bool {
+        matches!(self.state, State::Gripping(Grip::Confirming(_)))
+    }
+
     /// Until when the count waits for this node.
     pub(super) fn waited_for_until(&self) -> Option<Instant> {
         let drained = if self.drain {
