@@ -42,7 +42,8 @@ pub(crate) struct Monitor {
     pub(crate) pace: Pace,
     pub(crate) policy: Policy,
     pub(crate) probe_every: Time,
-    /// It is not scheduled until then.
+    /// It is not scheduled between these.
+    paused_since: Time,
     pub(crate) paused_until: Time,
     late_by: Option<Duration>,
     /// The engine was told that it holds the lease, and not that it lost it.
@@ -81,6 +82,7 @@ impl Monitor {
             pace: Pace::Calm,
             probe_every: crate::link::probe_every(&policy),
             policy,
+            paused_since: 0,
             paused_until: 0,
             late_by: None,
             leads: false,
@@ -155,9 +157,15 @@ impl World {
         if self.monitors[who].engine.is_none() {
             return;
         }
-        self.monitors[who].paused_until = self.now + time;
-        if time >= NOTICED {
-            self.monitors[who].late_by = Some(Duration::from_micros(time));
+        let now = self.now;
+        let monitor = &mut self.monitors[who];
+        if monitor.paused_until <= now {
+            monitor.paused_since = now;
+        }
+        monitor.paused_until = monitor.paused_until.max(now + time);
+        let late_by = monitor.paused_until - monitor.paused_since;
+        if late_by >= NOTICED {
+            monitor.late_by = Some(Duration::from_micros(late_by));
         }
     }
 

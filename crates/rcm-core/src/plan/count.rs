@@ -33,13 +33,39 @@ pub(super) enum Count {
     Blocked(Shortage),
 }
 
-/// Until when those who answered shortly before the claim are waited for.
+/// Until when those who are heard are waited for.
 pub(super) fn awaited(hands: &BTreeMap<NodeId, Hand>, world: World<'_>) -> Option<Instant> {
-    let expected = hands.values().filter(|hand| hand.expected);
-    expected
+    let awaited = hands.values().filter(|hand| hand.is_awaited(world));
+    awaited
         .filter_map(Hand::waited_for_until)
         .filter(|&at| at > world.now)
         .min()
+}
+
+/// Until when those who answer, and may hold more than the best, are waited for because the store is
+/// slow. Its answer comes at the deadline of the read at the latest.
+pub(super) fn awaited_of_store(
+    hands: &BTreeMap<NodeId, Hand>,
+    record: &Record,
+    best: Candidate,
+    world: World<'_>,
+) -> Option<Instant> {
+    let mut confirming = hands.values().filter(|hand| hand.awaits_store());
+    let may_be_ahead = |hand: &Hand| {
+        let node = world.view.get(hand.node());
+        node.is_some_and(|node| may_be_ahead(node, best, record))
+    };
+    confirming
+        .any(may_be_ahead)
+        .then(|| world.now + Policy::SEAL_WITHIN)
+}
+
+/// Whether a node was seen, or recorded, further ahead than the best.
+fn may_be_ahead(node: &Node, best: Candidate, record: &Record) -> bool {
+    let position = node.replication().map(Position::from);
+    let seen = position.and_then(|position| record.chain.common_prefix(&position));
+    let recorded = record.member_at(&node.address).map(|member| member.offset);
+    seen.max(recorded) > Some(best.prefix())
 }
 
 /// Counts and ranks the nodes in the hands of a failover that began sealing at `since`.
@@ -76,26 +102,15 @@ pub(super) fn count(
     {
         return Count::Waiting(patience_ends);
     }
-    let ahead = |node: &&Node| {
-        let position = node.replication().map(Position::from);
-        let seen = position.and_then(|position| record.chain.common_prefix(&position));
-        let recorded = record.member_at(&node.address).map(|member| member.offset);
-        seen.max(recorded) > Some(best.prefix())
-    };
+    if let Some(until) = awaited_of_store(hands, record, best, world) {
+        return Count::Waiting(until);
+    }
     let silent = hands
         .values()
         .filter(|hand| hand.report().is_none() && Some(hand.node()) != lost);
-    let may_be_ahead = |hand: &Hand| world.view.get(hand.node()).as_ref().is_some_and(ahead);
-    // The read ends by itself, and at its deadline at the latest.
-    if silent
-        .clone()
-        .any(|hand| hand.awaits_store() && may_be_ahead(hand))
-    {
-        return Count::Waiting(world.now + Policy::SEAL_WITHIN);
-    }
     let missing: Vec<Address> = silent
         .filter_map(|hand| world.view.get(hand.node()))
-        .filter(ahead)
+        .filter(|node| may_be_ahead(node, best, record))
         .map(|node| node.address.clone())
         .collect();
     let patience_ends = since + Policy::WAIT_FOR_BEST;

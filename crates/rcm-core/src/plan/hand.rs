@@ -23,18 +23,18 @@ use crate::view::Node;
 pub(super) struct Hand {
     target: Target,
     state: State,
+    /// Since when only the node itself is waited for.
     began: Instant,
     /// Its clients are disconnected with the seal.
     evict: bool,
     /// Its gates are shut with the seal.
     shut: bool,
-    /// Whether it is given time to apply what it has received.
-    drain: bool,
+    /// It is given time to apply what it has received; since then nothing more was sent to it.
+    drain: Option<Instant>,
     /// How far it had come when it was asked last; asked twice without progress, it is done.
     drained_to: Option<Offset>,
-    /// It was heard shortly before the claim, and nothing speaks against it since: the count waits for
-    /// it.
-    pub(super) expected: bool,
+    /// Nothing spoke against it when it was taken in hand.
+    expected: bool,
     /// Where it stood while it was loading a whole data set.
     was_loading: Option<Position>,
     /// A seal was sent and not answered: it may be executed at any time.
@@ -74,7 +74,7 @@ impl Hand {
         node: NodeId,
         epoch: crate::id::Epoch,
         leased: Held,
-        (lost, drain): (Option<NodeId>, bool),
+        (lost, quiet_since): (Option<NodeId>, Option<Instant>),
         world: World<'_>,
         out: &mut Outbox,
     ) -> Self {
@@ -94,11 +94,11 @@ impl Hand {
             evict: is_lost || following.is_none(),
             shut: false,
             // It may still hold what an earlier primary sent.
-            drain: drain
-                && !world.lacks(Mutant::NoDrain)
-                && following.is_some_and(|following| !following.primary.is_tombstone()),
-            // Who is heard again, and has not said yet where it stands, may hold the most.
-            expected: known.is_some_and(|node| node.trouble.is_none() && node.refuses_us.is_none()),
+            drain: quiet_since.filter(|_| {
+                !world.lacks(Mutant::NoDrain)
+                    && following.is_some_and(|following| !following.primary.is_tombstone())
+            }),
+            expected: is_heard(node, world),
             was_loading: known
                 .and_then(|node| node.replication())
                 .filter(|replication| replication.loading)
@@ -170,9 +170,14 @@ impl Hand {
         matches!(self.state, State::Gripping(Grip::Confirming(_)))
     }
 
+    /// Whether the count waits for this node: it was heard when it was taken in hand, or is heard by now.
+    pub(super) fn is_awaited(&self, world: World<'_>) -> bool {
+        self.expected || is_heard(self.target.node, world)
+    }
+
     /// Until when the count waits for this node.
     pub(super) fn waited_for_until(&self) -> Option<Instant> {
-        let drained = if self.drain {
+        let drained = if self.drain.is_some() {
             Policy::DRAIN_WITHIN
         } else {
             Duration::ZERO
@@ -239,12 +244,14 @@ impl Hand {
     ) -> Result<(), Superseded> {
         match (&self.state, outcome) {
             (State::Gripping(grip), outcome) => {
+                let awaited_store = self.awaits_store();
                 let grip = grip.step(self.target, &outcome, world, out)?;
                 self.state = State::Gripping(grip);
+                if awaited_store {
+                    self.began = world.now;
+                }
                 match grip {
-                    Grip::Firm if self.drain && !self.has_read_to_the_end(world) => {
-                        self.inspect(world, out);
-                    }
+                    Grip::Firm if self.may_have_more_to_read(world) => self.inspect(world, out),
                     Grip::Firm => self.seal(world, out),
                     Grip::Slipped => self.state = State::Unreached { since: world.now },
                     Grip::Opening(_) | Grip::Confirming(_) | Grip::Fencing(_) => {}
@@ -327,13 +334,25 @@ impl Hand {
         world.now >= self.began + Policy::DRAIN_WITHIN
     }
 
-    /// A replica that reports its link down has read what the primary sent to the last byte.
-    fn has_read_to_the_end(&self, world: World<'_>) -> bool {
-        world.view.get(self.target.node).is_some_and(|node| {
-            // A link that was down before the crash had nothing under way.
-            node.replication().is_some_and(|seen| !seen.link_up())
-        })
+    /// A replica that reports its link down has read what the primary sent to the last byte. That says
+    /// nothing if it is older than the primary's silence, or if all the data are still being read: the
+    /// link may have come up since.
+    fn may_have_more_to_read(&self, world: World<'_>) -> bool {
+        let node = world.view.get(self.target.node);
+        let look = node.and_then(|node| node.look.as_ref());
+        let syncing = node.and_then(Node::following).is_some_and(|it| it.syncing);
+        let Some(quiet_since) = self.drain else {
+            return false;
+        };
+        syncing || look.is_none_or(|look| look.replication.link_up() || look.asked_at < quiet_since)
     }
+}
+
+/// Whether nothing speaks against a node. One that is heard again, and has not said yet where it
+/// stands, may hold the most.
+fn is_heard(node: NodeId, world: World<'_>) -> bool {
+    let node = world.view.get(node);
+    node.is_some_and(|node| node.trouble.is_none() && node.refuses_us.is_none())
 }
 
 /// Whether another process than the sealed one answered a look that was asked after the seal was sent.

@@ -12,7 +12,7 @@ use crate::candidate::{Contender, Ranking, Refusal, rank};
 use crate::id::{Address, NodeId};
 use crate::mutant::Mutant;
 use crate::plan::World;
-use crate::plan::count::{Count, awaited, contender};
+use crate::plan::count::{Count, awaited, awaited_of_store, contender};
 use crate::plan::hand::Hand;
 use crate::policy::Policy;
 use crate::quorum::Quorum;
@@ -50,6 +50,10 @@ pub(super) fn count(
     let voters = ranking.candidates.len();
     let needed = needed(record, world);
     if needed.is_some_and(|needed| voters >= needed) {
+        let slow = |best| awaited_of_store(hands, record, best, world);
+        if let Some(until) = ranking.best().and_then(slow) {
+            return Count::Waiting(until);
+        }
         return Count::Ready(ranking, Vec::new());
     }
     if since + Policy::SEAL_WITHIN > world.now {

@@ -1,6 +1,6 @@
 //! A1: the node that is promoted holds the longest part of the committed history among the nodes
 //! that were sealed, and every node that was counted is really sealed. A member that answered when the
-//! epoch was claimed, and still does, is waited for.
+//! epoch was claimed, or is heard again before the choice, and lives, is waited for.
 //!
 //! Nodes that may not be promoted do not count: priority zero, processes that lost data or the name
 //! of their lineage, and those that load.
@@ -40,15 +40,19 @@ pub(super) fn check(world: &mut World, who: Who, chosen: &Address, rule: Option<
 
 /// Who was not waited for.
 fn check_awaited(world: &mut World, who: Who, sealed: &BTreeSet<RunId>) -> Finding {
+    let heard = world.heard_by(who);
     let own = world.truth.of(who);
-    let (claimed, expected) = (own.claimed, own.expected.clone());
+    let claimed = own.claimed;
+    let mut awaited = own.expected.clone();
+    awaited.extend(heard);
+    awaited.retain(|run_id| !sealed.contains(run_id) && !own.refused.contains(run_id));
     let within = Time::try_from(Policy::SEAL_WITHIN.as_micros()).unwrap_or(Time::MAX);
     // By the monitor's own clock, which may be a little fast.
     let within = within - within / 20;
     if claimed.is_none_or(|(_, at)| world.now > at + within) {
         return Ok(());
     }
-    for &run_id in expected.difference(sealed) {
+    for run_id in awaited {
         let Some(node) = world.living(run_id) else {
             continue;
         };

@@ -215,6 +215,11 @@ impl World {
                 self.truth.write_ordered(who, record, heard, self.now);
                 a8_restarted::check(self, who, record)
             }
+            (Deed::Open { .. } | Deed::Read, _) => {
+                let heard = self.heard_by(who);
+                self.truth.taken_in_hand(who, &heard);
+                Ok(())
+            }
             (Deed::Promote { .. }, Some(node)) => {
                 let process = self.servers[node].process;
                 self.truth.of(who).promoted = Some((node, process));
@@ -222,7 +227,8 @@ impl World {
                     .and_then(|()| i4_voters::check(self, who, action.epoch))
             }
             (Deed::Seal { .. }, Some(node)) => {
-                self.truth.seal_ordered(who, action.id);
+                let sealed = self.servers[node].run_id();
+                self.truth.seal_ordered(who, action.id, sealed);
                 self.truth.of(who).orphan.take_if(|orphan| *orphan == node);
                 drained::check(self, who, node)
                     .and_then(|()| i12_no_false_alarm::check_handover(self, node))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rcm_core::action::{Done, Outcome};
+use rcm_core::action::{Done, Failed, Outcome};
 use rcm_core::engine::Input;
 use rcm_core::id::{ActionId, Address, Epoch, Offset, ReplicationId, RunId};
 use rcm_core::lineage::{Chain, Position};
@@ -48,11 +48,13 @@ pub(crate) struct Truth {
 pub(crate) struct Own {
     /// The seals that were ordered since the last claim. An older one says nothing: somebody else may
     /// have ruled in between, and opened or attached that node.
-    seals: BTreeSet<ActionId>,
+    seals: BTreeMap<ActionId, RunId>,
     /// Who answered to one of them.
     pub(super) sealed: BTreeSet<RunId>,
     pub(super) claimed: Option<(Epoch, Time)>,
-    /// Who answered when that was claimed.
+    /// Who refused one of them: it loads.
+    pub(super) refused: BTreeSet<RunId>,
+    /// Who was heard when that was claimed, and still when it was taken in hand.
     pub(super) expected: BTreeSet<RunId>,
     /// A restarted primary is about to stay, and somebody who is never promoted holds more.
     pub(super) outranked_by: Option<usize>,
@@ -77,6 +79,7 @@ impl Own {
     fn forget_seals(&mut self) {
         self.seals.clear();
         self.sealed.clear();
+        self.refused.clear();
     }
 }
 
@@ -182,18 +185,28 @@ impl Truth {
 
     pub(crate) fn before_input(&mut self, who: Who, input: &Input) {
         let own = self.of(who);
-        if let Input::Outcome {
-            id,
-            outcome: Outcome::Done(Done::Sealed(report)),
-        } = input
-            && own.seals.contains(id)
-        {
-            own.sealed.insert(report.run_id);
+        let Input::Outcome { id, outcome } = input else {
+            return;
+        };
+        let Some(sealed) = own.seals.get(id) else {
+            return;
+        };
+        match outcome {
+            Outcome::Done(Done::Sealed(report)) => _ = own.sealed.insert(report.run_id),
+            Outcome::Failed(Failed::Refused(_)) => _ = own.refused.insert(*sealed),
+            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown => {}
         }
     }
 
-    pub(super) fn seal_ordered(&mut self, who: Who, id: ActionId) {
-        self.of(who).seals.insert(id);
+    pub(super) fn taken_in_hand(&mut self, who: Who, heard: &BTreeSet<RunId>) {
+        let own = self.of(who);
+        if own.seals.is_empty() {
+            own.expected.retain(|run_id| heard.contains(run_id));
+        }
+    }
+
+    pub(super) fn seal_ordered(&mut self, who: Who, id: ActionId, node: RunId) {
+        self.of(who).seals.insert(id, node);
     }
 }
 

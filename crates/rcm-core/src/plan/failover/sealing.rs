@@ -18,7 +18,8 @@ impl Failover {
     pub(super) fn seal_all(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
         let epoch = self.stored.record.epoch;
         // What a crashed primary sent is all there; what a living one sends has no end.
-        let drain = self.cause == Verdict::PrimaryCrashed;
+        let crashed = self.cause == Verdict::PrimaryCrashed;
+        let quiet_since = crashed.then_some(self.evidence_at);
         let (leased, lost) = (self.leased, self.lost());
         let strict = self.stored.record.is_strict();
         self.held.clear();
@@ -27,7 +28,7 @@ impl Failover {
             .nodes()
             .filter(|node| self.may_seal(node, world))
             .map(|node| {
-                let hand = Hand::begin(node.id, epoch, leased, (lost, drain), world, out);
+                let hand = Hand::begin(node.id, epoch, leased, (lost, quiet_since), world, out);
                 (node.id, if strict { hand.strictly() } else { hand })
             })
             .collect();
