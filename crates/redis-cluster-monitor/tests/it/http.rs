@@ -63,7 +63,8 @@ fn switch_over(address: SocketAddr, body: &str) -> Answer {
     send(address, "POST", path, "host: 127.0.0.1\r\n", body)
 }
 
-fn watched(options: &[&str]) -> Result<(Watched, SocketAddr)> {
+/// A watched group with an open door.
+pub(crate) fn watched(options: &[&str]) -> Result<(Watched, SocketAddr)> {
     let options = [&["--http", "127.0.0.1:0"], options].concat();
     let watched = Watched::with(&builder(Version::System)?, &options)?;
     let http = watched.monitor.http()?;
