@@ -282,8 +282,8 @@ fn refused() -> Result {
         ),
         (
             with("forgotten", json!(["10.0.0.9:6379"])),
-            422,
-            "bad-settings",
+            404,
+            "unknown-node",
         ),
     ] {
         let answer = put(http, 0, &settings);
@@ -307,6 +307,13 @@ fn refused() -> Result {
     let (code, _, stderr) = told(&output);
     assert_eq!(code, Some(5), "{stderr}");
     assert!(stderr.contains("switch over first"), "{stderr}");
+    let output = command(http, &["forget", "10.0.0.9:6379"]);
+    let (code, _, stderr) = told(&output);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(
+        stderr.starts_with("error: no node of mymaster listens at 10.0.0.9:6379; its nodes are: "),
+        "{stderr}"
+    );
     let output = command(http, &["edit", "hang_after"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(get(http, SETTINGS).body["version"], 0);
