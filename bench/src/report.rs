@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::raw::{Figure, Line};
+use crate::raw::{Figure, Line, Machine};
 use crate::sample::Sample;
 
 const HEADER: [&str; 8] = [
@@ -213,12 +213,6 @@ pub(crate) fn machine(lines: &[Line]) -> String {
     };
     let machine = &last.machine;
     let sources = lines.iter().map(|line| line.versions.source.as_str());
-    let named = lines.iter().filter_map(|line| {
-        let name = line.contender.split(':').next()?;
-        let version = line.versions.contender.as_str();
-        (!version.is_empty()).then(|| format!("{name} is {version}"))
-    });
-    let named: Vec<_> = named.collect();
     format!(
         "\n{}, {} CPUs ({}), {} MB, kernel {}; source {}; {}; {}\n",
         machine.system,
@@ -227,9 +221,29 @@ pub(crate) fn machine(lines: &[Line]) -> String {
         machine.memory_mb,
         last.versions.kernel,
         in_order(sources).join(", "),
-        in_order(named.iter().map(String::as_str)).join(", "),
+        programs(lines),
         last.time,
     )
+}
+
+/// The same for who only wants to know about how old and how large all of it is.
+pub(crate) fn machine_in_short(lines: &[Line]) -> String {
+    let Some(last) = lines.last() else {
+        return machine(lines);
+    };
+    let Machine { cpus, cpu, .. } = &last.machine;
+    let day = last.time.split('T').next().unwrap_or_default();
+    format!("\n{day}, {cpus} CPUs ({cpu}): {}\n", programs(lines))
+}
+
+/// Every program that took part, each once.
+fn programs(lines: &[Line]) -> String {
+    let programs = lines.iter().flat_map(|line| {
+        let contender = line.versions.contender.split(" with ");
+        contender.chain([line.versions.server.as_str()])
+    });
+    let programs = in_order(programs.filter(|its| !its.is_empty()));
+    programs.join(", ")
 }
 
 /// Without repetitions, as they came first.

@@ -25,8 +25,13 @@ const PICTURES: &str = "docs/benchmarks";
 const BEGINNING: &str = "\
 # Benchmarks
 
-Written by `bench` from [the lines of one run](../bench/results/published.jsonl); nothing here is written by hand.
+Written by `bench` from [the lines of its runs](../bench/results/published.jsonl); nothing here is written by hand.
 What is done, what is measured and how is said in [bench](../bench/README.md).
+";
+
+/// What may be compared with what. Lines do not tell how many runs they come from.
+const SIDE_BY_SIDE: &str = "\
+All contenders of a scenario took turns in one run on one machine; scenarios were run one after the other.
 ";
 
 const END: &str = "
@@ -41,7 +46,7 @@ cargo run --release --manifest-path bench/Cargo.toml -- page FILE           # th
 
 Sentinel is what the machine's packages bring; HAProxy comes from the package `haproxy`, Valkey 9 from `make servers`.
 Cutting off a host needs root.
-Every contender runs on the same machine in the same run; they take turns, and get a fresh group each time.
+Every contender gets a fresh group for every repetition.
 
 ## What it does not show
 
@@ -86,7 +91,7 @@ fn put(path: &Path, text: &str) -> anyhow::Result<()> {
 /// docs/benchmarks.md.
 fn page(lines: &[Line]) -> String {
     let mut text = format!(
-        "{BEGINNING}{}\n{}",
+        "{BEGINNING}{SIDE_BY_SIDE}{}\n{}",
         report::machine(lines),
         claims::table(lines)
     );
@@ -104,9 +109,15 @@ fn page(lines: &[Line]) -> String {
 /// What stands in README: the claims, and where they hold.
 fn summary(lines: &[Line]) -> String {
     format!(
-        "What a client feels, side by side in one run on one machine, a writer at 1,000 writes a second:\n\n{}{}\nOurs is one process that decides alone, and three that agree in an etcd where a row says so; Sentinel is always three.\n[docs/benchmarks.md](docs/benchmarks.md) has every figure with its spread, and `make bench` repeats them.\n",
+        "\
+What a client feels, measured side by side with a writer at 1,000 writes a second.
+{SIDE_BY_SIDE}
+{}{}
+Ours is one process that decides alone, and three that agree in an etcd where a row says so; Sentinel is always three.
+[docs/benchmarks.md](docs/benchmarks.md) has every figure with its spread, and `make bench` repeats them.
+",
         claims::first_rows(lines),
-        report::machine(lines)
+        report::machine_in_short(lines)
     )
 }
 

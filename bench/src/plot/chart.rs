@@ -1,7 +1,7 @@
 //! Curves over an axis of decades, with a list of who is who.
 
+use super::Pen;
 use super::axis::{Decades, time};
-use super::colour;
 use super::svg::{Anchor, Svg};
 
 const WIDTH: f64 = 860.0;
@@ -43,13 +43,14 @@ pub(super) fn chart(title: &str, caption: &str, curves: &[Curve]) -> String {
         let points: Vec<_> = points
             .map(|(time, share)| (across.place(*time), up(*share)))
             .collect();
-        svg.curve(&points, colour(number));
+        let pen = Pen::of(number);
+        svg.curve(&points, pen);
         for at in points.iter().filter(|_| curve.has_marks) {
-            svg.dot(*at, colour(number));
+            svg.dot(*at, pen.colour);
         }
         let row = f64::from(u32::try_from(number).unwrap_or(u32::MAX));
         let y = LIST + row * LEADING;
-        svg.bar((LEFT, y - 9.0), (22.0, 4.0), colour(number));
+        svg.curve(&[(LEFT, y - 7.0), (LEFT + 22.0, y - 7.0)], pen);
         svg.text((LEFT + 30.0, y - 3.0), Anchor::Start, &curve.name);
     }
     svg.finish()

@@ -6,7 +6,10 @@ use crate::sample::Sample;
 /// A curve per contender; further left is better, and a long tail to the right is not.
 pub(crate) fn distribution(title: &str, samples: &[(&str, Sample)]) -> String {
     let curves = samples.iter().map(|(name, sample)| Curve {
-        name: format!("{name} ({} runs)", sample.count()),
+        name: match sample.count() {
+            1 => format!("{name} (1 run)"),
+            runs => format!("{name} ({runs} runs)"),
+        },
         points: steps(sample.values()),
         has_marks: false,
     });

@@ -19,7 +19,39 @@ const COLOURS: [&str; 10] = [
     "#882255", "#44aa99",
 ];
 
-/// The colour of the series with this number.
+/// The colour of the series with this number; as many as there are look different.
 fn colour(number: usize) -> &'static str {
     COLOURS[number % COLOURS.len()]
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pen {
+    colour: &'static str,
+    /// How long its dashes are; a curve without them is drawn through.
+    dash: Option<usize>,
+}
+
+impl Pen {
+    /// No two numbers have the same: where colours begin again they are dashed, longer each time.
+    fn of(number: usize) -> Self {
+        let rounds = number / COLOURS.len();
+        Self {
+            colour: colour(number),
+            dash: (rounds > 0).then_some(5 * rounds),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_curve_has_a_pen_of_its_own() {
+        let pens: Vec<_> = (0..4 * COLOURS.len()).map(Pen::of).collect();
+        for (number, pen) in pens.iter().enumerate() {
+            assert!(!pens[..number].contains(pen), "{number} has {pen:?} again");
+        }
+    }
 }

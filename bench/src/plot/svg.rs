@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::Pen;
+
 const GREY: &str = "#999";
 const LIGHT: &str = "#e4e4e4";
 
@@ -47,14 +49,17 @@ impl Svg {
         ));
     }
 
-    pub(super) fn curve(&mut self, points: &[(f64, f64)], colour: &str) {
+    pub(super) fn curve(&mut self, points: &[(f64, f64)], pen: Pen) {
         let points: Vec<_> = points
             .iter()
             .map(|(x, y)| format!("{x:.1},{y:.1}"))
             .collect();
         let points = points.join(" ");
+        let Pen { colour, dash } = pen;
+        let dash = dash.map(|dash| format!(" stroke-dasharray=\"{dash} 3\""));
+        let dash = dash.unwrap_or_default();
         self.add(format_args!(
-            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>"
+            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"{dash}/>"
         ));
     }
 

@@ -3,12 +3,13 @@
 //! A module imports only from its right in this list, and a test holds it to that:
 //!
 //! ```text
-//! cli http proxy sentinel hooks driver redis store config telemetry local clock
+//! cli http proxy sentinel hooks driver redis store config telemetry local door clock
 //! ```
 
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod door;
 pub mod driver;
 pub mod hooks;
 pub mod http;
@@ -16,5 +17,7 @@ pub mod local;
 pub mod proxy;
 pub mod redis;
 pub mod sentinel;
+#[cfg(test)]
+mod statuses;
 pub mod store;
 pub mod telemetry;

@@ -112,23 +112,10 @@ mod tests {
     use rcm_core::observation::Failure;
 
     use super::*;
+    use crate::statuses;
 
     fn node(port: u16, role: NodeRole) -> NodeStatus {
-        NodeStatus {
-            address: Address::new("10.0.0.1", port),
-            ip: None,
-            listed: true,
-            run_id: None,
-            version: None,
-            role,
-            reports: None,
-            failure: None,
-            failing_since: None,
-            down: false,
-            offset: None,
-            lag: None,
-            acknowledges: false,
-        }
+        statuses::node(Address::new("10.0.0.1", port), role)
     }
 
     fn standings(change: impl FnOnce(&mut Status)) -> Vec<Standing> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use rcm_core::id::{Address, GroupName, Version};
 use rcm_core::request::Refusal;
+use rcm_core::status::Status;
 use serde_json::{Value, json};
 
 use super::Group;
@@ -57,13 +58,11 @@ pub(super) enum Fault {
     StoreFailed(String),
     #[error("it is not known whether the settings were stored: {0}; read them again")]
     OutcomeUnknown(String),
-    #[error("{text}{}", nodes_of(.refusal, .nodes))]
+    #[error("{text}")]
     Refused {
         refusal: Refusal,
         /// The same as a sentence.
         text: String,
-        /// Those of the group.
-        nodes: Vec<Address>,
     },
     /// The primary goes on.
     #[error("{0}")]
@@ -86,17 +85,21 @@ pub(super) enum Fault {
 impl Fault {
     /// The driver refuses it.
     pub(super) fn refused(refusal: Refusal, group: &Group) -> Self {
-        let nodes = group
-            .snapshot()
-            .nodes
-            .iter()
-            .map(|node| node.address.clone())
-            .collect();
+        if let Refusal::UnknownNode { node } = refusal {
+            return Self::unknown_node(node, &group.snapshot());
+        }
         let text = group.company.explain(&refusal);
+        Self::Refused { refusal, text }
+    }
+
+    /// Who asks for a node that is not there wants to know which ones are.
+    pub(super) fn unknown_node(node: Address, status: &Status) -> Self {
+        let group = &status.group;
+        let nodes: Vec<_> = status.nodes.iter().map(|node| &node.address).collect();
+        let nodes = listed(&nodes);
         Self::Refused {
-            refusal,
-            text,
-            nodes,
+            text: format!("no node of {group} listens at {node}; its nodes are: {nodes}"),
+            refusal: Refusal::UnknownNode { node },
         }
     }
 
@@ -192,15 +195,6 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
     }
 }
 
-/// Who asks for a node that is not there wants to know which ones are.
-fn nodes_of(refusal: &Refusal, nodes: &[Address]) -> String {
-    if matches!(refusal, Refusal::UnknownNode { .. }) {
-        format!("; its nodes are: {}", listed(nodes))
-    } else {
-        String::new()
-    }
-}
-
 fn listed(names: &[impl ToString]) -> String {
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
     names.join(", ")
@@ -240,7 +234,6 @@ mod tests {
         let refused = refusals.map(|refusal| Fault::Refused {
             text: refusal.to_string(),
             refusal,
-            nodes: vec![Address::new("10.0.0.1", 6379)],
         });
         let others = [
             Fault::NotFound { path: text() },
@@ -302,10 +295,6 @@ mod tests {
         let unfit = body("not-a-candidate");
         assert_eq!(unfit["node"], "10.0.0.9:6379");
         assert_eq!(unfit["why"], "lagging");
-        let unknown = body("unknown-node");
-        let message =
-            "no node of this group listens at 10.0.0.9:6379; its nodes are: 10.0.0.1:6379";
-        assert_eq!(unknown["message"], message);
         assert_eq!(body("unknown-group")["groups"], json!([]));
     }
 }

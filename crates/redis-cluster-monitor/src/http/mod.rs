@@ -20,14 +20,14 @@ mod view;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread;
 
 use rcm_core::id::GroupName;
 use rcm_core::status::Status;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 pub use self::beside::Beside;
 use crate::clock::Clock;
+use crate::door;
 use crate::driver::{Company, Handle, InForce, Keeper, Requests};
 use crate::proxy::Counters;
 
@@ -35,8 +35,7 @@ use crate::proxy::Counters;
 #[derive(Debug)]
 pub struct Door {
     address: SocketAddr,
-    close: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    _thread: door::Thread,
 }
 
 /// A group as the door knows it.
@@ -138,46 +137,21 @@ impl Door {
             is_local: address.ip().is_loopback(),
             clock,
         });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(OpenError::Thread)?;
-        let (close, closed) = oneshot::channel();
-        let serve = move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    ended = accept::serve(listener, house) => if let Err(error) = ended {
-                        tracing::error!("HTTP is served no longer: {error}");
-                    },
-                    // Also when the sender is gone.
-                    _ = closed => {}
-                }
-            });
+        let serve = async {
+            if let Err(error) = accept::serve(listener, house).await {
+                tracing::error!("HTTP is served no longer: {error}");
+            }
         };
-        let thread = thread::Builder::new()
-            .name("http".to_owned())
-            .spawn(serve)
-            .map_err(OpenError::Thread)?;
+        let thread = door::Thread::start("http", serve).map_err(OpenError::Thread)?;
         Ok(Self {
             address,
-            close: Some(close),
-            thread: Some(thread),
+            _thread: thread,
         })
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
-    }
-}
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        drop(self.close.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in it was told when it happened.
-            thread.join().ok();
-        }
     }
 }
 

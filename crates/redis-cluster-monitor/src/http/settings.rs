@@ -11,7 +11,7 @@ use rcm_core::id::{Address, GroupName, Version};
 use rcm_core::policy::Nodes;
 use rcm_core::request::Refusal;
 use rcm_core::settings::Settings;
-use rcm_core::status::NodeStatus;
+use rcm_core::status::{NodeStatus, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::lookup_host;
@@ -222,29 +222,12 @@ async fn check_nodes(
     };
     let status = group.snapshot();
     let leaving = new(next.nodes.forgotten(), before.nodes.forgotten());
-    let in_office = status.primary_node();
-    if !leaving.is_empty() && in_office.is_none() {
+    if !leaving.is_empty() && status.primary_node().is_none() {
         let refusal = Refusal::NotReady;
         return Err(Fault::refused(refusal, group));
     }
-    let is_primary = |address: &&Address| {
-        in_office.is_some_and(|node| node.address == **address || node.endpoint() == **address)
-    };
-    if let Some(node) = leaving.iter().find(is_primary) {
-        return Err(Fault::IsPrimary { node: node.clone() });
-    }
+    check_leaving(leaving, before.nodes.addresses(), &status)?;
     let mut mistakes = Vec::new();
-    for node in leaving {
-        let is_ours = status
-            .nodes
-            .iter()
-            .any(|it| it.address == node || it.endpoint() == node);
-        if !is_ours && !before.nodes.addresses().contains(&node) {
-            mistakes.push(format!(
-                "forgotten: no node of this group listens at {node}"
-            ));
-        }
-    }
     for node in new(next.nodes.addresses(), before.nodes.addresses()) {
         let others = house.groups.iter().filter(|it| it.name != group.name);
         let owner = others.filter(|it| {
@@ -271,6 +254,25 @@ async fn check_nodes(
     }
 }
 
+/// Whether these nodes may be forgotten, of those that are listed or that the monitor has met.
+fn check_leaving(leaving: Vec<Address>, listed: &[Address], status: &Status) -> Result<(), Fault> {
+    let listens_at = |node: &NodeStatus, address: &Address| {
+        node.address == *address || node.endpoint() == *address
+    };
+    for address in leaving {
+        let in_office = status.primary_node();
+        if in_office.is_some_and(|node| listens_at(node, &address)) {
+            return Err(Fault::IsPrimary { node: address });
+        }
+        let mut nodes = status.nodes.iter();
+        let is_met = nodes.any(|node| listens_at(node, &address));
+        if !is_met && !listed.contains(&address) {
+            return Err(Fault::unknown_node(address, status));
+        }
+    }
+    Ok(())
+}
+
 /// Why a name means nothing, if it does not.
 async fn unresolved(node: &Address) -> Option<String> {
     if node.ip().is_some() {
@@ -283,5 +285,41 @@ async fn unresolved(node: &Address) -> Option<String> {
             .then(|| "it has no address".to_owned()),
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("the name server does not answer".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcm_core::status::NodeRole;
+
+    use super::*;
+    use crate::statuses;
+
+    #[test]
+    fn only_a_node_of_the_group_that_is_not_its_primary_can_be_forgotten() {
+        let address = |host| Address::new(host, 6379);
+        let named = NodeStatus {
+            ip: "10.0.0.2".parse().ok(),
+            ..statuses::node(address("cache-2"), NodeRole::Replica)
+        };
+        let status = Status {
+            primary: Some(address("10.0.0.1")),
+            nodes: vec![
+                statuses::node(address("10.0.0.1"), NodeRole::Primary),
+                named,
+            ],
+            ..Status::unknown("shop".parse().unwrap())
+        };
+        let forget = |host| check_leaving(vec![address(host)], &[address("10.0.0.3")], &status);
+        // By its name, by its address, and before it was ever met.
+        for host in ["cache-2", "10.0.0.2", "10.0.0.3"] {
+            forget(host).expect(host);
+        }
+        assert_eq!(forget("10.0.0.1").unwrap_err().code(), "is-primary");
+        let unknown = forget("10.0.0.9").unwrap_err();
+        assert_eq!(unknown.code(), "unknown-node");
+        let said = "no node of shop listens at 10.0.0.9:6379; its nodes are: 10.0.0.1:6379, \
+                    cache-2:6379";
+        assert_eq!(unknown.to_string(), said);
     }
 }

@@ -9,6 +9,8 @@
 //! it.
 
 mod accept;
+#[cfg(test)]
+mod alone;
 mod client;
 mod counters;
 mod header;

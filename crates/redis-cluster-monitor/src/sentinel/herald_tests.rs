@@ -1,4 +1,5 @@
 use super::*;
+use crate::statuses;
 use rcm_core::id::{Epoch, Offset};
 use rcm_core::status::NodeRole;
 use rcm_core::time::Instant;
@@ -11,19 +12,9 @@ fn address(port: u16) -> Address {
 
 fn node(port: u16, role: NodeRole, down: bool) -> NodeStatus {
     NodeStatus {
-        acknowledges: false,
-        address: address(port),
-        ip: None,
-        listed: true,
         run_id: Some(RunId::from_number(port.into())),
-        version: None,
-        role,
-        reports: None,
-        failure: None,
-        failing_since: None,
         down,
-        offset: None,
-        lag: None,
+        ..statuses::node(address(port), role)
     }
 }
 

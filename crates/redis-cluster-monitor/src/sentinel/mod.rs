@@ -29,13 +29,12 @@ mod talk;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use rcm_core::event::Event;
 use rcm_core::id::MonitorId;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 pub use self::follow::{Interest, Told};
@@ -47,6 +46,7 @@ pub use self::scripts::{Script, Scripts, State as ScriptState};
 pub use self::session::{Session, Step};
 use crate::clock::Clock;
 use crate::config::Sentinel;
+use crate::door;
 use crate::driver::Handle;
 use crate::hooks::{self, Notice};
 
@@ -63,8 +63,7 @@ const PASSWORD_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Door {
     address: SocketAddr,
-    close: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    _thread: door::Thread,
 }
 
 /// A group that is served: what a connection asks about, and what happens.
@@ -114,44 +113,17 @@ impl Door {
             .map(|served| (served.group.clone(), (served.group, served.events)))
             .unzip();
         let house = Arc::new(House::new(groups, settings, scripts, monitor, clock));
-        let (close, closed) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(OpenError::Thread)?;
-        let serve = move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve(socket, house, events, results) => {}
-                    // Also when the sender is gone.
-                    _ = closed => {}
-                }
-            });
-        };
-        let thread = thread::Builder::new()
-            .name("sentinel-api".to_owned())
-            .spawn(serve)
-            .map_err(OpenError::Thread)?;
+        let serve = serve(socket, house, events, results);
+        let thread = door::Thread::start("sentinel-api", serve).map_err(OpenError::Thread)?;
         Ok(Self {
             address,
-            close: Some(close),
-            thread: Some(thread),
+            _thread: thread,
         })
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
-    }
-}
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        drop(self.close.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in it was told when it happened.
-            thread.join().ok();
-        }
     }
 }
 

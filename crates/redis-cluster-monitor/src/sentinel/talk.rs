@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Access, Secret, Sentinel};
 use crate::driver::{Company, Holders, Requests};
 use crate::redis::Memory;
+use crate::statuses;
 
 pub(super) fn node(port: u16, upstream: Option<u16>) -> NodeStatus {
     let follows = |port| Upstream {
@@ -23,23 +24,17 @@ pub(super) fn node(port: u16, upstream: Option<u16>) -> NodeStatus {
         down_since: None,
         priority: 90,
     };
+    let role = upstream.map_or(NodeRole::Primary, |_| NodeRole::Replica);
     NodeStatus {
-        acknowledges: false,
-        address: Address::new("node.example.net", port),
         ip: "10.0.0.1".parse().ok(),
-        listed: true,
         run_id: Some(RunId::from_number(port.into())),
-        version: None,
-        role: upstream.map_or(NodeRole::Primary, |_| NodeRole::Replica),
         reports: Some(Reported {
             following: upstream.map(follows),
             since: None,
         }),
-        failure: None,
-        failing_since: None,
-        down: false,
         offset: Some(Offset(7)),
         lag: Some(0),
+        ..statuses::node(Address::new("node.example.net", port), role)
     }
 }
 

@@ -53,25 +53,16 @@ pub fn text(status: &Status, clients: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statuses;
     use rcm_core::id::Address;
     use rcm_core::observation::Failure;
     use rcm_core::status::NodeStatus;
 
     fn node(port: u16, role: NodeRole, failure: Option<Failure>) -> NodeStatus {
         NodeStatus {
-            address: Address::new("127.0.0.1", port),
-            ip: None,
-            listed: true,
-            run_id: None,
-            version: None,
-            role,
-            reports: None,
             failure,
-            failing_since: None,
             down: failure.is_some(),
-            offset: None,
-            lag: None,
-            acknowledges: false,
+            ..statuses::node(Address::new("127.0.0.1", port), role)
         }
     }
 

@@ -134,7 +134,9 @@ fn roles_survive_a_power_cycle_of_all_nodes_after_a_failover() {
     check((|| {
         let settings = builder(Version::System)?
             .with_config_file()
-            .set("appendonly", &["yes"]);
+            .set("appendonly", &["yes"])
+            // Otherwise a slow disk keeps the last two seconds in the process, which is killed.
+            .set("appendfsync", &["always"]);
         let mut watched = Watched::with(&settings, &[])?;
         watched.node(0).kill();
         let heir = watched.wait_for_heir(0)?;

@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 use redis_cluster_monitor::local::{Etcd, Group, Server, Version, wait_for};
 use serde_json::{Value, json};
 
-use crate::http::{get, send, told};
-use crate::monitor::{Monitor, Result, SOON, State, builder, check};
+use crate::http::{get, send, told, watched};
+use crate::monitor::{Monitor, Result, SOON, State, Watched, builder, check};
 
 pub(crate) const SETTINGS: &str = "/v1/groups/mymaster/settings";
 
@@ -211,12 +211,12 @@ fn one_monitor_keeps_its_settings_over_a_restart_and_says_that_they_rule() {
 }
 
 fn kept_over_a_restart() -> Result {
-    let group = Group::start(&builder(Version::System)?, 2)?;
-    let state = State::new();
-    let options = ["--http", "127.0.0.1:0"];
-    let monitor = state.monitor(&group.addresses(), &options);
-    monitor.wait_for("primary-adopted")?;
-    let http = monitor.http()?;
+    let (watched, http) = watched(&[])?;
+    let Watched {
+        group,
+        state,
+        monitor,
+    } = watched;
     let said = done(http, &["edit", "hang_after=2s", "persist_roles=false"]);
     let told = "hang_after is 2s, was by the node\npersist_roles is false, was true\n\
                 settings version 1.\n";
@@ -230,7 +230,7 @@ fn kept_over_a_restart() -> Result {
     wait_for(SOON, "two nodes", || nodes(http).len() == 2)?;
     monitor.terminate();
 
-    let monitor = state.monitor(&group.addresses(), &options);
+    let monitor = state.monitor(&group.addresses(), &["--http", "127.0.0.1:0"]);
     let http = monitor.http()?;
     monitor.find("the warning", |line| {
         let text = line["message"].as_str()?;
@@ -249,19 +249,15 @@ fn settings_that_make_no_sense_are_refused_with_every_mistake() {
 }
 
 fn refused() -> Result {
-    let group = Group::start(&builder(Version::System)?, 1)?;
-    let state = State::new();
-    let monitor = state.monitor(&group.addresses(), &["--http", "127.0.0.1:0"]);
-    monitor.wait_for("primary-adopted")?;
-    let http = monitor.http()?;
+    let (watched, http) = watched(&[])?;
     let settings = get(http, SETTINGS).body["settings"].clone();
     let with = |key: &str, value: Value| {
         let mut settings = settings.clone();
         settings[key] = value;
         settings
     };
-    let primary = group.addresses()[0].to_string();
-    let replica = group.addresses()[1].to_string();
+    let [primary, replica] =
+        [0, 1].map(|number: usize| watched.group.addresses()[number].to_string());
     let mut wrong = with("hang_after", json!("5"));
     wrong["hang_aftr"] = json!("1s");
     wrong["quorum"] = json!(0);
@@ -286,8 +282,8 @@ fn refused() -> Result {
         ),
         (
             with("forgotten", json!(["10.0.0.9:6379"])),
-            422,
-            "bad-settings",
+            404,
+            "unknown-node",
         ),
     ] {
         let answer = put(http, 0, &settings);
@@ -311,6 +307,13 @@ fn refused() -> Result {
     let (code, _, stderr) = told(&output);
     assert_eq!(code, Some(5), "{stderr}");
     assert!(stderr.contains("switch over first"), "{stderr}");
+    let output = command(http, &["forget", "10.0.0.9:6379"]);
+    let (code, _, stderr) = told(&output);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(
+        stderr.starts_with("error: no node of mymaster listens at 10.0.0.9:6379; its nodes are: "),
+        "{stderr}"
+    );
     let output = command(http, &["edit", "hang_after"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(get(http, SETTINGS).body["version"], 0);
@@ -323,11 +326,7 @@ fn what_was_edited_in_an_editor_is_stored_when_the_operator_says_so() {
 }
 
 fn edited_in_an_editor() -> Result {
-    let group = Group::start(&builder(Version::System)?, 1)?;
-    let state = State::new();
-    let monitor = state.monitor(&group.addresses(), &["--http", "127.0.0.1:0"]);
-    monitor.wait_for("primary-adopted")?;
-    let http = monitor.http()?;
+    let (_watched, http) = watched(&[])?;
     let edit = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_redis-cluster-monitor"));
         command

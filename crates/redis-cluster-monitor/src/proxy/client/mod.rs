@@ -1,6 +1,8 @@
 //! One client's sockets: bytes between them and its session, and the times that matter.
 
 mod shared;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 use std::cell::RefCell;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use redis_cluster_monitor::local::{Version, wait_for};
 
 use super::Wire;
-use super::switch::Counting;
+use super::counting::Counting;
 use crate::door::Caller;
 use crate::monitor::{Monitor, Result, SOON, State, Watched, builder, check};
 

@@ -7,7 +7,7 @@ use rcm_core::rule::Stage;
 use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
 use redis_cluster_monitor::local::{Server, wait_for};
 
-use super::switch::Two;
+use super::two::Two;
 use super::{Wire, show, wire};
 use crate::monitor::{Result, SOON, check};
 

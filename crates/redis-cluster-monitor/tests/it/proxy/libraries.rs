@@ -13,7 +13,7 @@ use redis_cluster_monitor::local::{Client, Library, Version, Writing, wait_for};
 use rustix::process::Signal;
 
 use super::Wire;
-use super::switch::Two;
+use super::two::Two;
 use crate::monitor::{Monitor, Result, SOON, Watched, builder, check};
 
 const WRITE_EVERY: Duration = Duration::from_millis(10);

@@ -3,14 +3,18 @@
 mod announced;
 mod beside;
 mod beside_doors;
+mod carried;
+pub(crate) mod counting;
 mod every_command;
 mod every_point;
+mod held;
 mod libraries;
 mod replicas;
 mod shared;
-pub(crate) mod switch;
+mod switch;
 mod transparent;
 mod trouble;
+mod two;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

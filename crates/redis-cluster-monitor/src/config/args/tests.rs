@@ -2,6 +2,13 @@ use super::*;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rcm_core::id::Address;
+
+use crate::config::Config;
+use crate::telemetry::{LogFormat, LogLevel};
 
 /// Parses a command line in an environment, as far as the configuration.
 fn config(line: &str, env: &[(&str, &str)]) -> Result<Config, String> {

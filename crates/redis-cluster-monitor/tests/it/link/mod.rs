@@ -1,0 +1,4 @@
+//! What a link tells about real servers.
+
+mod failures;
+mod looks;
