@@ -213,6 +213,13 @@ impl Record {
         known || (self.member_at(&node.address).is_some() && !self.is_elsewhere(node))
     }
 
+    /// How much of the history a node was seen to hold, or was recorded with.
+    pub fn furthest(&self, node: &Node) -> Option<Offset> {
+        let position = node.replication().map(Position::from);
+        let seen = position.and_then(|position| self.chain.common_prefix(&position));
+        seen.max(self.member_at(&node.address).map(|member| member.offset))
+    }
+
     /// Whether a process that answers at a member's address belongs to another group, which has got
     /// that address: its data does not descend from this group's, and it receives the data of a node
     /// that is no member, or feeds such nodes and no others.

@@ -73,6 +73,9 @@ impl Engine {
     }
 
     fn tick(&mut self, mut plan: Plan) {
+        if self.has_been_outranked(&plan) {
+            return self.judge();
+        }
         let (world, out) = self.split();
         match &mut plan {
             Plan::Failover(failover) => {

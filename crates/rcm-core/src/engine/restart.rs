@@ -1,8 +1,9 @@
 //! A primary that restarted has lost its process, and perhaps its data: the best replica wins,
 //! unless the restarted node shows that it holds all that every replica holds.
 
-use super::Engine;
 use super::belonging::receives;
+use super::{Engine, Plan};
+use crate::event::Adoption;
 use crate::id::Offset;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
@@ -81,10 +82,39 @@ impl Engine {
         if best.is_some() {
             return Ruling::Keep;
         }
-        if followers > 0 {
-            return self.untraced(node);
+        if followers == 0 {
+            return self.alone(node);
         }
-        self.alone(node)
+        if self.may_be_outranked(prefix(node)) {
+            return Ruling::Wait;
+        }
+        self.untraced(node)
+    }
+
+    /// Whether a member that does not answer may hold more, and still has time to say so.
+    fn may_be_outranked(&self, held: Option<Offset>) -> bool {
+        let record = self.record();
+        let outranks =
+            |node: &Node| record.is_some_and(|it| it.includes(node) && it.furthest(node) > held);
+        let primary = self.primary_node().map(|node| node.id);
+        let away = |node: &&Node| !node.answers() && Some(node.id) != primary;
+        !self.waited_for_the_others() && self.view.nodes().filter(away).any(outranks)
+    }
+
+    /// Whether those that do not answer have had their time since the primary restarted.
+    fn waited_for_the_others(&self) -> bool {
+        self.disputed_since
+            .is_some_and(|since| self.now >= since + Policy::COLD_START_AFTER)
+    }
+
+    /// Whether somebody who holds more has come, while the store refuses to write that a restarted
+    /// primary stays.
+    pub(super) fn has_been_outranked(&self, plan: &Plan) -> bool {
+        let Plan::Adoption { writing, how, .. } = plan else {
+            return false;
+        };
+        let restarted = matches!(how, Adoption::Restarted | Adoption::RestartedWithoutLineage);
+        restarted && writing.is_pausing() && self.rule_on_restart() == Ruling::Replace
     }
 
     /// Everybody follows it already: its data is all there is.
@@ -108,10 +138,7 @@ impl Engine {
     fn alone(&self, node: &Node) -> Ruling {
         let known = self.record().map_or(0, |record| record.members.len());
         let has_data = node.condition.is_some_and(|condition| !condition.empty);
-        let waited = self
-            .disputed_since
-            .is_some_and(|since| self.now >= since + Policy::COLD_START_AFTER);
-        if known <= 1 || (waited && has_data) {
+        if known <= 1 || (self.waited_for_the_others() && has_data) {
             self.untraced(node)
         } else {
             Ruling::Wait

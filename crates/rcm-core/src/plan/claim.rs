@@ -86,6 +86,11 @@ impl Writing {
         }
     }
 
+    /// Whether the store failed, and is tried again later.
+    pub(crate) const fn is_pausing(&self) -> bool {
+        matches!(self.state, State::Pausing { .. })
+    }
+
     pub(crate) fn tick(&mut self, world: World<'_>, out: &mut Outbox) {
         if let State::Pausing { until } = self.state
             && until <= world.now

@@ -53,19 +53,11 @@ pub(super) fn awaited_of_store(
     let mut confirming = hands.values().filter(|hand| hand.awaits_store());
     let may_be_ahead = |hand: &Hand| {
         let node = world.view.get(hand.node());
-        node.is_some_and(|node| may_be_ahead(node, best, record))
+        node.is_some_and(|node| record.furthest(node) > Some(best.prefix()))
     };
     confirming
         .any(may_be_ahead)
         .then(|| world.now + Policy::SEAL_WITHIN)
-}
-
-/// Whether a node was seen, or recorded, further ahead than the best.
-fn may_be_ahead(node: &Node, best: Candidate, record: &Record) -> bool {
-    let position = node.replication().map(Position::from);
-    let seen = position.and_then(|position| record.chain.common_prefix(&position));
-    let recorded = record.member_at(&node.address).map(|member| member.offset);
-    seen.max(recorded) > Some(best.prefix())
 }
 
 /// Counts and ranks the nodes in the hands of a failover that began sealing at `since`.
@@ -110,7 +102,7 @@ pub(super) fn count(
         .filter(|hand| hand.report().is_none() && Some(hand.node()) != lost);
     let missing: Vec<Address> = silent
         .filter_map(|hand| world.view.get(hand.node()))
-        .filter(|node| may_be_ahead(node, best, record))
+        .filter(|node| record.furthest(node) > Some(best.prefix()))
         .map(|node| node.address.clone())
         .collect();
     let patience_ends = since + Policy::WAIT_FOR_BEST;
