@@ -7,10 +7,10 @@ mod codes;
 mod detail;
 mod severity;
 mod text;
+mod words;
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use serde::Serialize;
@@ -20,7 +20,7 @@ use crate::observation::Failure;
 use crate::opinion::Class;
 use crate::rule::{Rule, Stage};
 use crate::settings::Change;
-use crate::time::{Human, Instant};
+use crate::time::Instant;
 use crate::verdict::{Tally, Verdict};
 
 pub use codes::CODES;
