@@ -12,11 +12,16 @@ mod absorb;
 mod adopt;
 mod belonging;
 mod decide;
+mod dispute;
 mod duties;
 mod eyes;
+mod hold_off;
+mod input;
+mod judge;
 mod leading;
 mod outcome;
 mod publish;
+mod replace;
 mod request;
 mod resign;
 mod restart;
@@ -30,69 +35,24 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::eyes::Eyes;
+use self::hold_off::HoldOff;
 use self::strict::Yardstick;
 use crate::action::{Action, Outcome, Pace};
 use crate::event::{Adoption, Event, Halt};
-use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision, Version};
+use crate::id::{ActionId, Epoch, GroupName, MonitorId, NodeId, Revision};
 use crate::lease::Lease;
 use crate::mutant::Defect;
-use crate::observation::Observation;
-use crate::opinion::Peer;
 use crate::plan::{Duty, Failover, Outbox, Stored, World, Writing};
 use crate::policy::{Nodes, Policy};
 use crate::record::Record;
 use crate::rng::Rng;
 use crate::rule::Rule;
-use crate::settings::Settings;
 use crate::status::Status;
 use crate::time::Instant;
 use crate::verdict::{Verdict, Warning};
 use crate::view::View;
 
-/// Something that the engine is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Time has passed.
-    Tick,
-    /// A look at a node brought something.
-    Observation(Observation),
-    /// An action came to something.
-    Outcome {
-        /// The action.
-        id: ActionId,
-        /// What it came to.
-        outcome: Outcome,
-    },
-    /// Whether this monitor may act. A lease that is granted is told again with every renewal.
-    Lease(Lease),
-    /// The record was written, by anybody: a watch of the store tells, sooner or later, and what it
-    /// tells last is what is stored. A store that nobody else writes to need not tell.
-    Stored {
-        /// What was written has this revision.
-        revision: Revision,
-    },
-    /// Whether the store can be written.
-    Store {
-        /// What is the matter with it.
-        trouble: Option<String>,
-    },
-    /// Who is registered with the store besides this monitor, who of them lives, and what each said
-    /// last: all of them, whenever something of that has changed. A store of one monitor need not
-    /// tell; where several can register nothing is begun before this was told.
-    Monitors(Vec<Peer>),
-    /// What the operators have agreed on is something else from now on.
-    Settings {
-        /// Its version.
-        version: Version,
-        /// All of it.
-        settings: Box<Settings>,
-    },
-    /// The monitor's own scheduling was late, so nothing could be heard for this long.
-    Late {
-        /// For how long.
-        by: Duration,
-    },
-}
+pub use input::Input;
 
 /// Who the engine works for.
 #[derive(Clone, Debug)]
@@ -211,37 +171,6 @@ enum Plan {
 struct Since {
     at: Instant,
     planned: bool,
-}
-
-/// Pauses between failovers on undecidable evidence, so that a group whose nodes hang in turn does
-/// not flap. A provable crash never waits.
-#[derive(Clone, Copy, Debug, Default)]
-struct HoldOff {
-    count: u32,
-    last: Option<Instant>,
-}
-
-impl HoldOff {
-    fn until(&self, now: Instant) -> Option<Instant> {
-        let last = self.last?;
-        if now.since(last) >= Policy::HOLD_OFF_FORGET {
-            return None;
-        }
-        let doubled = Policy::HOLD_OFF * 2_u32.saturating_pow(self.count.saturating_sub(1).min(8));
-        Some(last + doubled.min(Policy::HOLD_OFF_MAX)).filter(|&until| until > now)
-    }
-
-    fn note(&mut self, now: Instant) {
-        let fresh = self
-            .last
-            .is_none_or(|last| now.since(last) >= Policy::HOLD_OFF_FORGET);
-        self.count = if fresh {
-            1
-        } else {
-            self.count.saturating_add(1)
-        };
-        self.last = Some(now);
-    }
 }
 
 /// The engine wants to see the time at least this often.

@@ -1,6 +1,21 @@
 //! How much an operator should care about each event.
 
-use super::{Adoption, Kind, Severity, Verdict};
+use serde::Serialize;
+
+use super::{Adoption, Kind};
+use crate::verdict::Verdict;
+
+/// How much an operator should care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Everyday life.
+    Info,
+    /// Needs a look.
+    Warning,
+    /// Needs an operator.
+    Error,
+}
 
 impl Kind {
     /// How much an operator should care.

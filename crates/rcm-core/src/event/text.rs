@@ -1,7 +1,12 @@
 //! The one line of text of each event.
 
-use super::{Adoption, Class, Halt, Human, Kind, Obstacle, Refused, Setback, Tally, Verdict, fmt};
+use core::fmt;
+
+use super::words::{After, Count, Voices, remedy, write_refused};
+use super::{Halt, Kind};
+use crate::opinion::Class;
 use crate::settings::Changes;
+use crate::time::Human;
 
 impl fmt::Display for Kind {
     #[expect(
@@ -84,20 +89,7 @@ impl fmt::Display for Kind {
                     Some(to) => write!(f, "would fail over from {primary} to {to} ({verdict})")?,
                     None => write!(f, "would fail over from {primary} ({verdict})")?,
                 }
-                f.write_str(match obstacle {
-                    Obstacle::Observing => ", but only observes",
-                    Obstacle::RivalController => {
-                        ", but another decider acts on this group: stop it, or let it do its work"
-                    }
-                    Obstacle::NoLease => ", but does not hold the lease",
-                    Obstacle::HoldOff => {
-                        ", but did so shortly before on evidence like this: waiting"
-                    }
-                    Obstacle::MonitorsWithoutQuorum => {
-                        ", but too few monitors live to agree on that: start the others"
-                    }
-                    Obstacle::NotAgreed => ", but too few monitors agree on that",
-                })
+                write!(f, ", but {}", obstacle.in_words())
             }
             Self::WitnessAsked { node } => {
                 write!(
@@ -269,21 +261,7 @@ impl fmt::Display for Kind {
             } => write!(
                 f,
                 "{primary} is the agreed primary, epoch {epoch}: {}",
-                match how {
-                    Adoption::Found => "it is the only primary",
-                    Adoption::NamedByReplicas => "it does not answer, but its replicas name it",
-                    Adoption::OnlyOneWithData => "it is the only primary that holds data",
-                    Adoption::FirstOfEmpty => "all nodes are empty, and it is listed first",
-                    Adoption::MostAdvanced => "all nodes are sealed, and it holds the most",
-                    Adoption::ChangedByHand => "somebody promoted it, and the group follows it",
-                    Adoption::Restarted => "it restarted and holds all that its replicas hold",
-                    Adoption::RestartedWithoutLineage =>
-                        "it restarted, and nobody has what it had before: what was lost cannot be \
-                         told",
-                    Adoption::Met => "it answers now",
-                    Adoption::Renamed => "its stream got another name",
-                    Adoption::Kept => "it is well, and an unfinished failover was dropped",
-                }
+                how.in_words()
             ),
             Self::RivalSealed {
                 node,
@@ -364,127 +342,5 @@ impl fmt::Display for Kind {
                  renamed; tell the new name under rename_commands in the configuration file"
             ),
         }
-    }
-}
-
-/// Since when, in words.
-struct After(core::time::Duration, bool);
-
-impl fmt::Display for After {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = if self.1 {
-            "writes had to wait"
-        } else {
-            "the first evidence"
-        };
-        write!(f, "{} after {since}", Human(self.0))
-    }
-}
-
-impl fmt::Display for Setback {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PrimaryLost => f.write_str("the primary was not reached, or is none any more"),
-            Self::SealUnanswered => {
-                f.write_str("it did not answer to its seal in time, and is not sealed")
-            }
-            Self::HalfSealed => {
-                f.write_str("it did not answer to its seal, and may still let something through")
-            }
-            Self::SuccessorLost => {
-                f.write_str("the successor was not reached, or does not hold as much")
-            }
-            Self::Refused { text } => write!(f, "the primary refused: {text}"),
-            Self::Behind { bytes } => write!(f, "the successor lacked {bytes} bytes"),
-        }
-    }
-}
-
-/// `1 replica`, `2 replicas`.
-struct Count(usize, &'static str);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0 == 1 { "" } else { "s" };
-        write!(f, "{} {}{plural}", self.0, self.1)
-    }
-}
-
-/// What the replicas say, in words.
-struct Voices<'a>(&'a Tally);
-
-impl fmt::Display for Voices<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally {
-            vetoes,
-            confirms,
-            abstains,
-            ..
-        } = self.0;
-        let mut separator = "";
-        for (count, words) in [
-            (vetoes, "still receiving its stream"),
-            (confirms, "lost it too"),
-            (abstains, "cannot tell"),
-        ] {
-            if *count > 0 {
-                write!(f, "{separator}{} {words}", Count(*count, "replica"))?;
-                separator = ", ";
-            }
-        }
-        Ok(())
-    }
-}
-
-fn write_refused(f: &mut fmt::Formatter<'_>, refused: &[Refused]) -> fmt::Result {
-    refused
-        .iter()
-        .try_for_each(|Refused { node, why }| write!(f, "; not {node}: it {}", why.in_words()))
-}
-
-/// A standing warning in words that complete "the node ...", with what to do about it.
-const fn remedy(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::NodeRefusesUs => {
-            "lives but does not serve this monitor: check the password, the ACL, protected-mode and \
-             maxclients"
-        }
-        Verdict::PrimaryCannotPersist => {
-            "refuses writes because saving failed (MISCONF): check its disk and its log"
-        }
-        Verdict::PrimaryRefusesWrites => {
-            "refuses writes: too few replicas for its own min-replicas-to-write, or out of memory"
-        }
-        Verdict::ReplicationBroken => {
-            "does not receive the stream of its primary: check its log, its password for the primary, and the network"
-        }
-        Verdict::ForeignLineage => {
-            "holds data of another lineage and is left alone: empty it, or remove it from the list"
-        }
-        Verdict::RoleNotPersistent => {
-            "will start with its old role: give it a configuration file that it may write"
-        }
-        Verdict::TooFewVoters => {
-            "has no vote and is needed: bring it back as it was, with all its memory, or choose a \
-             primary by hand and lose acknowledged writes"
-        }
-        Verdict::RivalPrimary => {
-            "says that it is a primary too: make all but one a replica with REPLICAOF"
-        }
-        Verdict::Healthy
-        | Verdict::PrimarySuspected
-        | Verdict::PrimaryCrashed
-        | Verdict::PrimarySilent
-        | Verdict::PrimaryHung
-        | Verdict::PrimaryBusy
-        | Verdict::PrimaryRestarted
-        | Verdict::PrimaryClaimsReplica
-        | Verdict::PrimaryUnreachableButReplicating
-        | Verdict::RivalController
-        | Verdict::NoCandidate
-        | Verdict::ColdStart
-        | Verdict::MonitorsWithoutQuorum
-        | Verdict::ObserverLate
-        | Verdict::StoreUnwritable => "needs a look",
     }
 }

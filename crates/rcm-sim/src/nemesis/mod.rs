@@ -3,6 +3,9 @@
 //! Here are the words of that list; how it is made and what it does to the world is beside it.
 
 mod aimed;
+mod at_step;
+mod calm;
+mod deposed;
 mod draw;
 mod eyes;
 mod heal;
@@ -10,6 +13,7 @@ mod inflict;
 mod plot;
 mod promise;
 mod strangers;
+mod switchover;
 
 use rcm_core::action::Deed;
 use rcm_core::record::Phase;

@@ -10,6 +10,7 @@
 mod choose;
 mod claiming;
 mod handover;
+mod leaving;
 mod office;
 mod resume;
 mod sealing;
@@ -19,21 +20,18 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use self::claiming::{claim, tell_start};
 use self::handover::Handover;
 use self::office::PROMOTE_WITHIN;
 use self::resume::Resuming;
-use super::claim::{Stored, Writing, Written};
+use super::claim::{Stored, Writing};
 use super::count::Count;
 use super::grip::Superseded;
 use super::hand::Hand;
 use super::{Outbox, World};
-use crate::action::{Deed, Outcome};
-use crate::event::Kind;
-use crate::id::{ActionId, Epoch, NodeId, Revision};
+use crate::action::Outcome;
+use crate::id::{ActionId, NodeId, Revision};
 use crate::lease::Held;
-use crate::mutant::Mutant;
-use crate::record::{Intent, Phase, Record};
+use crate::record::{Intent, Record};
 use crate::rule::{Edge, Rule, Stage, TRANSITIONS};
 use crate::time::Instant;
 use crate::verdict::{Subject, Verdict, diagnose};
@@ -128,86 +126,6 @@ pub enum Progress {
 }
 
 impl Failover {
-    /// Begins by claiming the next epoch. An announced promotion in the record is continued.
-    pub fn begin(
-        leased: Held,
-        stored: Stored,
-        incumbent: Incumbent,
-        cause: Verdict,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Self {
-        let claiming = claim(&stored, cause, world, out);
-        tell_start(&stored.record, cause, world, out);
-        Self::claiming(leased, stored, incumbent, cause, claiming, world)
-    }
-
-    /// Begins a switchover from a primary that is well.
-    pub fn begin_switchover(
-        leased: Held,
-        stored: Stored,
-        (primary, successor): (NodeId, NodeId),
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Self {
-        let cause = Verdict::Healthy;
-        let claiming = claim(&stored, cause, world, out);
-        let address = |node| world.view.get(node).map(|node| node.address.clone());
-        if let (Some(primary), Some(to)) = (address(primary), address(successor)) {
-            let epoch = stored.record.epoch.next();
-            let kind = Kind::SwitchoverStarted { primary, to, epoch };
-            out.tell_rule(world.now, Rule::S100, kind);
-        }
-        let incumbent = Incumbent {
-            node: primary,
-            is_lost: false,
-        };
-        let course = Course::Planned {
-            successor,
-            doubted: false,
-        };
-        Self {
-            course,
-            ..Self::claiming(leased, stored, incumbent, cause, claiming, world)
-        }
-    }
-
-    fn claiming(
-        leased: Held,
-        stored: Stored,
-        incumbent: Incumbent,
-        cause: Verdict,
-        claiming: Writing,
-        world: World<'_>,
-    ) -> Self {
-        let node = world.view.get(incumbent.node);
-        let evidence_at = node
-            .and_then(|node| node.trouble.began_at())
-            .unwrap_or(world.now);
-        let recorded = stored.record.primary.run_id;
-        let last_seen = node.and_then(|node| {
-            let seen = [node.last_seen(), node.former].into_iter().flatten();
-            seen.into_iter()
-                .find(|seen| recorded.is_none_or(|run_id| seen.run_id == run_id))
-        });
-        Self {
-            may_be_sealed: !stored.record.is_committed(),
-            stored,
-            cause,
-            leased,
-            incumbent: incumbent.node,
-            is_lost: incumbent.is_lost,
-            course: Course::Unplanned,
-            held: Vec::new(),
-            evidence_at,
-            began: world.now,
-            last_seen,
-            hands: BTreeMap::new(),
-            told_stalled: false,
-            state: State::Claiming(claiming),
-        }
-    }
-
     /// Whether it is a switchover that has gone as planned.
     pub const fn is_planned(&self) -> bool {
         matches!(self.course, Course::Planned { .. })
@@ -357,90 +275,6 @@ impl Failover {
         Progress::Running
     }
 
-    fn after_claim(&mut self, written: Written, world: World<'_>, out: &mut Outbox) -> Progress {
-        match written {
-            Written::Pending => return Progress::Running,
-            Written::Conflict(found) => return self.superseded(epoch_of(found), world, out),
-            Written::Done(stored) => self.stored = stored,
-        }
-        let announced = match &self.stored.record.phase {
-            Phase::Promoting { .. } if world.lacks(Mutant::ForgetIntent) => None,
-            // A node that was promoted and not committed has acknowledged nothing in strict mode, and
-            // those who were sealed for it may be sealed no more: all are sealed and ranked again.
-            Phase::Promoting { .. } if self.stored.record.is_strict() => None,
-            Phase::Promoting { intent, .. } => Some(intent.clone()),
-            Phase::Claimed { .. } | Phase::Committed => None,
-        };
-        let is_announced = matches!(self.stored.record.phase, Phase::Promoting { .. });
-        let node = announced.and_then(|intent| {
-            let node = world.view.at_address(&intent.address)?;
-            Some((node.id, intent))
-        });
-        match (node, self.course) {
-            (Some((node, intent)), _) => self.look_at_announced(node, intent, world, out),
-            (None, Course::Planned { successor, doubted }) if !is_announced => {
-                self.hand_over(successor, doubted, world, out);
-            }
-            (None, Course::Planned { .. } | Course::Unplanned) => {
-                self.course = Course::Unplanned;
-                self.seal_all(Rule::F110, world, out);
-            }
-        }
-        Progress::Running
-    }
-
-    /// The primary stays in office under the epoch that was claimed.
-    fn settle(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
-        let record = Record {
-            phase: Phase::Committed,
-            ..self.stored.record.clone()
-        };
-        let writing = Writing::begin(record, self.stored.revision, world, out);
-        let promoted = None;
-        self.take(rule, State::Committing { writing, promoted });
-    }
-
-    /// Another monitor has written a newer record: obey it.
-    pub fn give_way(&self, to: &Stored, world: World<'_>, out: &mut Outbox) {
-        self.disown(Some(to), world, out);
-        self.superseded(Some(to.record.epoch), world, out);
-    }
-
-    fn superseded(&self, by: Option<Epoch>, world: World<'_>, out: &mut Outbox) -> Progress {
-        let epoch = by.unwrap_or_default();
-        out.tell_rule(world.now, Rule::F105, Kind::Superseded { epoch });
-        assert_listed((Rule::F105, self.stage(), Stage::Idle));
-        self.let_go(out);
-        Progress::Superseded
-    }
-
-    /// The lease is lost: what was sent may still be done, and nothing more is.
-    pub fn leave(&self, world: World<'_>, out: &mut Outbox) {
-        let stage = self.stage();
-        out.tell_rule(world.now, Rule::F107, Kind::FailoverLeft { stage });
-        assert_listed((Rule::F107, stage, Stage::Idle));
-        self.let_go(out);
-    }
-
-    fn let_go(&self, out: &mut Outbox) {
-        let besides = match &self.state {
-            State::Resuming(resuming) => Some(resuming.node()),
-            State::Committing { promoted, .. } => *promoted,
-            State::Claiming(_)
-            | State::HandingOver(_)
-            | State::Sealing { .. }
-            | State::Intending { .. }
-            | State::Promoting { .. }
-            | State::Opening { .. } => None,
-        };
-        let held = self.held.iter().copied();
-        let besides = held.chain(besides.filter(|node| !self.held.contains(node)));
-        let besides = besides.filter(|node| !self.hands.contains_key(node));
-        for node in self.hands.keys().copied().chain(besides) {
-            out.order(self.stored.record.epoch, Deed::Close { node });
-        }
-    }
-
     fn take(&mut self, rule: Rule, state: State) {
         let from = self.stage();
         self.state = state;
@@ -468,8 +302,4 @@ fn diagnosed_lost(primary: NodeId, record: &Record, world: World<'_>) -> Option<
 /// Whether a node belongs to the group: it was recorded, or its data descends from the group's.
 fn is_ours(node: &Node, record: &Record) -> bool {
     record.includes(node) || record.is_ancestor_of(node)
-}
-
-fn epoch_of(found: Option<Stored>) -> Option<Epoch> {
-    found.map(|stored| stored.record.epoch)
 }

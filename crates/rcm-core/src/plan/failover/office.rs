@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Failover, Progress, State, claim, epoch_of, is_ours};
+use super::claiming::claim;
+use super::leaving::epoch_of;
+use super::{Failover, Progress, State, is_ours};
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::event::Kind;
 use crate::id::NodeId;
@@ -13,7 +15,6 @@ use crate::mutant::Mutant;
 use crate::observation::Gates;
 use crate::plan::hand::Hand;
 use crate::plan::{Outbox, Stored, World, Writing, Written};
-use crate::policy::Policy;
 use crate::record::{Intent, Member, Phase, Primary, Record};
 use crate::rule::Rule;
 
@@ -229,6 +230,17 @@ impl Failover {
         self.finish(stored, out)
     }
 
+    /// The primary stays in office under the epoch that was claimed.
+    pub(super) fn settle(&mut self, rule: Rule, world: World<'_>, out: &mut Outbox) {
+        let record = Record {
+            phase: Phase::Committed,
+            ..self.stored.record.clone()
+        };
+        let writing = Writing::begin(record, self.stored.revision, world, out);
+        let promoted = None;
+        self.take(rule, State::Committing { writing, promoted });
+    }
+
     fn finish(&self, stored: Stored, out: &mut Outbox) -> Progress {
         // A seal that was sent and not answered stays: it is executed when the node wakes.
         let hands = self.hands.values().filter(|hand| !hand.is_outstanding());
@@ -236,36 +248,5 @@ impl Failover {
             out.order(stored.record.epoch, Deed::Close { node });
         }
         Progress::Committed(Box::new(stored))
-    }
-
-    /// A newer record rules, and the node that was promoted here must not stay a primary beside
-    /// another one. Whoever still finds it announced looks at it first, and keeps it.
-    pub(super) fn disown(&self, found: Option<&Stored>, world: World<'_>, out: &mut Outbox) {
-        let (run_id, promoted) = match &self.state {
-            State::Committing { writing, promoted } => (writing.record().primary.run_id, *promoted),
-            State::Promoting { intent, .. } => {
-                let node = world.view.at_address(&intent.address);
-                (Some(intent.run_id), node.map(|node| node.id))
-            }
-            State::Claiming(_)
-            | State::HandingOver(_)
-            | State::Resuming(_)
-            | State::Sealing { .. }
-            | State::Intending { .. }
-            | State::Opening { .. } => return,
-        };
-        let kept = found.is_some_and(|found| match &found.record.phase {
-            Phase::Promoting { intent, .. } => Some(intent.run_id) == run_id,
-            Phase::Claimed { .. } | Phase::Committed => found.record.primary.run_id == run_id,
-        });
-        if let Some(node) = promoted.filter(|_| !kept && !world.lacks(Mutant::KeepOrphan)) {
-            let epoch = self.stored.record.epoch;
-            let deed = Deed::Seal {
-                node,
-                evict: true,
-                shut: self.stored.record.is_strict(),
-            };
-            out.act(world.now, epoch, Policy::ACTION_WITHIN, deed);
-        }
     }
 }

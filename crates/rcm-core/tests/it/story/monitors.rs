@@ -1,4 +1,4 @@
-//! The other monitors of a story: who is registered, who lives, and what they say.
+//! The other monitors of a story: who is registered, who lives, what they say, and what they write.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,10 +7,12 @@ use goldenscript::ArgumentConsumer;
 use rcm_core::engine::Input;
 use rcm_core::id::Epoch;
 use rcm_core::opinion::{About, Class, Heard, Opinion, Peer};
+use rcm_core::record::{Phase, Primary, Record};
 use rcm_core::time::Instant;
+use rcm_core::verdict::Verdict;
 
 use super::Story;
-use crate::words::duration;
+use crate::words::{address, duration};
 
 impl Story {
     /// Who else is registered. They live.
@@ -78,5 +80,46 @@ impl Story {
     pub(super) fn meet_monitors(&mut self) {
         let peers = self.peers.clone();
         self.input(Input::Monitors(peers));
+    }
+
+    /// Another monitor commits a primary, or claims the next epoch: now, or as soon as something is
+    /// done.
+    pub(super) fn overtake(
+        &mut self,
+        args: &mut ArgumentConsumer<'_>,
+    ) -> Result<(), Box<dyn Error>> {
+        let what = args.next_pos().ok_or("what does it write?")?.value.clone();
+        let record = self.stored.clone().ok_or("there is no record")?;
+        let by = "m2".parse()?;
+        let record = if what == "claims" {
+            let cause = Verdict::PrimaryCrashed;
+            record.next(Phase::Claimed { by, cause })
+        } else if what == "claims-again" {
+            // What is announced stays announced.
+            record.next(record.phase.clone())
+        } else {
+            let node = self.node(&what)?;
+            let primary = Primary {
+                address: address(&what),
+                run_id: Some(node.run_id()),
+            };
+            let (id, offset) = (node.replication.id, node.replication.offset);
+            let chain = record.chain.extended(id, record.chain.head(), offset);
+            Record {
+                primary,
+                chain,
+                ..record.next(Phase::Committed)
+            }
+        };
+        match args.lookup("after") {
+            Some(arg) => self.overtaken_after = Some((arg.value.clone(), record)),
+            None => self.store(record),
+        }
+        Ok(())
+    }
+
+    pub(super) fn store(&mut self, record: Record) {
+        self.revision = self.revision.next();
+        self.stored = Some(record);
     }
 }

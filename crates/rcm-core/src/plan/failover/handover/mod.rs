@@ -10,23 +10,23 @@
 //! proves that it is lost. Nobody else is sealed meanwhile, so whatever it turns out to be, it goes on
 //! or hands over.
 
+mod doubt;
+mod look;
 mod steps;
 mod turn;
 
-use alloc::boxed::Box;
 use core::time::Duration;
 
+use self::look::{Look, behind, holds};
+use self::turn::Turn;
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::event::Setback;
 use crate::id::{ActionId, NodeId};
-use crate::lineage::Position;
-use crate::plan::grip::{Grip, Superseded, Target};
+use crate::plan::grip::{Grip, Target};
 use crate::plan::{Outbox, World};
-use crate::policy::Policy;
 use crate::record::Record;
-use crate::rule::{Rule, Stage};
+use crate::rule::Stage;
 use crate::time::Instant;
-use crate::verdict::Verdict;
 use crate::view::Node;
 
 /// A switchover until its successor is announced.
@@ -81,46 +81,6 @@ enum Step {
         seal: ActionId,
     },
 }
-
-/// Looking at the successor until it holds enough, or its time is over.
-#[derive(Clone, Copy, Debug)]
-struct Look {
-    next: Next,
-    until: Instant,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    Answer(ActionId),
-    AskAt(Instant),
-}
-
-/// What follows from an outcome, or from time that has passed.
-#[derive(Debug)]
-pub(super) enum Turn {
-    /// Nothing yet.
-    Wait,
-    /// The next step has begun, by this rule.
-    Next(Rule),
-    /// The successor holds what the sealed primary holds.
-    Announce {
-        sealed: Box<Report>,
-        held: Box<Report>,
-    },
-    /// The primary is not sealed, and goes on.
-    GiveUp(Setback),
-    /// Whether the primary is sealed is not known.
-    Doubt,
-    /// The primary is sealed, and the successor cannot follow it.
-    FallBack(Setback),
-    /// The primary, which may be sealed, is lost.
-    Lost(Verdict),
-    /// The record is newer than the plan.
-    Superseded(Superseded),
-}
-
-/// How often the successor is asked how far it is.
-const ASK_EVERY: Duration = Duration::from_millis(1);
 
 impl Handover {
     /// Begins by getting hold of both. `doubted`: a seal was sent to the primary and not answered.
@@ -191,10 +151,7 @@ impl Handover {
         match &self.step {
             Step::Approaching { look, .. }
             | Step::CatchingUp { look, .. }
-            | Step::Comparing { look, .. } => Some(match look.next {
-                Next::AskAt(at) => at,
-                Next::Answer(_) => look.until,
-            }),
+            | Step::Comparing { look, .. } => Some(look.next_deadline()),
             Step::Away { again } => Some(*again),
             Step::Gripping { .. }
             | Step::Measuring(_)
@@ -290,35 +247,6 @@ impl Handover {
         }
     }
 
-    fn step_grip(
-        &mut self,
-        id: ActionId,
-        outcome: &Outcome,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Turn {
-        let Step::Gripping {
-            primary, successor, ..
-        } = &mut self.step
-        else {
-            return Turn::Wait;
-        };
-        let (grip, target) = if primary.awaits() == Some(id) {
-            (primary, self.primary)
-        } else if successor.awaits() == Some(id) {
-            (successor, self.successor)
-        } else {
-            return Turn::Wait;
-        };
-        match grip.step(target, outcome, world, out) {
-            Err(superseded) => Turn::Superseded(superseded),
-            Ok(stepped) => {
-                *grip = stepped;
-                self.after_grip(world, out)
-            }
-        }
-    }
-
     /// Lets time pass.
     pub(super) fn tick(&mut self, record: &Record, world: World<'_>, out: &mut Outbox) -> Turn {
         let now = world.now;
@@ -374,62 +302,8 @@ impl Handover {
         out.act(world.now, self.primary.epoch, within, deed)
     }
 
-    fn look(&self, until: Instant, world: World<'_>, out: &mut Outbox) -> Look {
-        let node = self.successor.node;
-        let inspect = self.act(Policy::ACTION_WITHIN, Deed::Inspect { node }, world, out);
-        Look {
-            next: Next::Answer(inspect),
-            until,
-        }
-    }
-
     fn primary_is_well(&self, world: World<'_>) -> bool {
         let primary = world.view.get(self.primary.node);
         primary.is_some_and(Node::is_primary)
     }
-
-    /// How far the successor was when it was looked at last.
-    fn successor_behind(&self, primary: &Report, world: World<'_>) -> Setback {
-        let held = world.view.get(self.successor.node).and_then(Node::offset);
-        let held = held.map(|(offset, _)| offset).unwrap_or_default();
-        let bytes = primary.replication.offset.ahead_of(held);
-        Setback::Behind { bytes }
-    }
-}
-
-impl Turn {
-    fn announce(sealed: Report, held: Report) -> Self {
-        Self::Announce {
-            sealed: Box::new(sealed),
-            held: Box::new(held),
-        }
-    }
-}
-
-impl Look {
-    fn awaits(self, id: ActionId) -> bool {
-        matches!(self.next, Next::Answer(answer) if answer == id)
-    }
-
-    /// What an answer is that tells of a node which holds too little: ask again.
-    fn again(self, now: Instant) -> Self {
-        let next = Next::AskAt(now + ASK_EVERY);
-        Self { next, ..self }
-    }
-
-    fn is_due(self, now: Instant) -> bool {
-        matches!(self.next, Next::AskAt(at) if at <= now)
-    }
-}
-
-/// Whether a node holds all that another holds of the same stream.
-fn holds(own: &Report, other: &Report) -> bool {
-    let own = Position::from(&own.replication);
-    let other = Position::from(&other.replication);
-    own.id == other.id && own.offset >= other.offset
-}
-
-fn behind(own: &Report, other: &Report) -> Setback {
-    let bytes = other.replication.offset.ahead_of(own.replication.offset);
-    Setback::Behind { bytes }
 }

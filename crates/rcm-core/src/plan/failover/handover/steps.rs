@@ -1,27 +1,53 @@
 //! What each answer leads to.
 
 use alloc::string::String;
-use core::time::Duration;
 
-use super::{Handover, Step, Turn, behind, holds};
+use super::doubt::REACH_AGAIN;
+use super::look::{behind, holds};
+use super::turn::Turn;
+use super::{Handover, Step};
 use crate::action::{Deed, Done, Failed, Outcome, Report};
 use crate::event::{Kind, Setback};
-use crate::id::Address;
+use crate::id::{ActionId, Address};
 use crate::mutant::Mutant;
-use crate::plan::failover::diagnosed_lost;
 use crate::plan::grip::Grip;
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
 use crate::record::Record;
 use crate::rule::Rule;
 use crate::time::Instant;
-use crate::verdict::Verdict;
-
-/// How often a primary that may be sealed is tried again.
-const REACH_AGAIN: Duration = Duration::from_millis(100);
 
 impl Handover {
-    pub(super) fn after_grip(&mut self, world: World<'_>, out: &mut Outbox) -> Turn {
+    pub(super) fn step_grip(
+        &mut self,
+        id: ActionId,
+        outcome: &Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> Turn {
+        let Step::Gripping {
+            primary, successor, ..
+        } = &mut self.step
+        else {
+            return Turn::Wait;
+        };
+        let (grip, target) = if primary.awaits() == Some(id) {
+            (primary, self.primary)
+        } else if successor.awaits() == Some(id) {
+            (successor, self.successor)
+        } else {
+            return Turn::Wait;
+        };
+        match grip.step(target, outcome, world, out) {
+            Err(superseded) => Turn::Superseded(superseded),
+            Ok(stepped) => {
+                *grip = stepped;
+                self.after_grip(world, out)
+            }
+        }
+    }
+
+    fn after_grip(&mut self, world: World<'_>, out: &mut Outbox) -> Turn {
         let Step::Gripping {
             primary,
             successor,
@@ -160,7 +186,7 @@ impl Handover {
     }
 
     /// What the primary sent last may still be on its way.
-    fn compare(&mut self, sealed: Report, world: World<'_>, out: &mut Outbox) {
+    pub(super) fn compare(&mut self, sealed: Report, world: World<'_>, out: &mut Outbox) {
         let look = self.look(world.now + Policy::DRAIN_WITHIN, world, out);
         self.step = Step::Comparing { sealed, look };
     }
@@ -202,66 +228,12 @@ impl Handover {
         Turn::FallBack(behind(&held, &sealed))
     }
 
-    fn sealed(&self, node: Address, sealed: &Report, world: World<'_>) -> Kind {
+    pub(super) fn sealed(&self, node: Address, sealed: &Report, world: World<'_>) -> Kind {
         Kind::NodeSealed {
             node,
             offset: sealed.replication.offset,
             after: world.now.since(self.began),
         }
-    }
-
-    /// The primary answers on a connection that outlives the one of the unanswered seal.
-    pub(super) fn after_examination(
-        &mut self,
-        outcome: Outcome,
-        record: &Record,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Turn {
-        let Outcome::Done(Done::Inspected(report)) = outcome else {
-            let again = world.now + REACH_AGAIN;
-            self.step = Step::Away { again };
-            return Turn::Wait;
-        };
-        if Some(report.run_id) != record.primary.run_id {
-            return Turn::Lost(Verdict::PrimaryRestarted);
-        }
-        match report.replication.following() {
-            None => Turn::GiveUp(Setback::SealUnanswered),
-            // Of a strict seal that was not answered some gate may have stayed open.
-            Some(following) if following.primary.is_tombstone() && record.is_strict() => {
-                Turn::FallBack(Setback::HalfSealed)
-            }
-            Some(following) if following.primary.is_tombstone() => {
-                let primary = record.primary.address.clone();
-                let kind = self.sealed(primary, &report, world);
-                out.tell_rule(world.now, Rule::S129, kind);
-                self.compare(report, world, out);
-                Turn::Next(Rule::S129)
-            }
-            // Somebody else rules here.
-            Some(_) => Turn::FallBack(Setback::PrimaryLost),
-        }
-    }
-
-    /// The primary may be sealed: it is looked for as long as nothing proves that it is lost.
-    pub(super) fn tick_doubted(
-        &mut self,
-        record: &Record,
-        world: World<'_>,
-        out: &mut Outbox,
-    ) -> Turn {
-        if let Some(verdict) = diagnosed_lost(self.primary.node, record, world) {
-            return Turn::Lost(verdict);
-        }
-        if let Step::Away { again } = self.step
-            && again <= world.now
-        {
-            let began = self.began;
-            *self = Self::begin(self.primary, self.successor, true, world, out);
-            self.began = began;
-        }
-        Turn::Wait
     }
 }
 

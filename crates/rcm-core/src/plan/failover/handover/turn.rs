@@ -1,21 +1,56 @@
 //! What a turn of the switchover means for the plan.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Handover, Turn};
+use super::Handover;
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::candidate::{Candidate, rank};
 use crate::event::{Kind, Setback};
 use crate::id::{ActionId, NodeId};
 use crate::mutant::Mutant;
 use crate::plan::count::{self, Sealed};
-use crate::plan::failover::{Course, Failover, Progress, State, assert_listed, claim};
-use crate::plan::grip::Target;
+use crate::plan::failover::claiming::claim;
+use crate::plan::failover::{Course, Failover, Progress, State, assert_listed};
+use crate::plan::grip::{Superseded, Target};
 use crate::plan::{Outbox, World};
 use crate::policy::Policy;
 use crate::rule::{Rule, Stage};
 use crate::verdict::Verdict;
 use crate::view::Former;
+
+/// What follows from an outcome, or from time that has passed.
+#[derive(Debug)]
+pub(in crate::plan::failover) enum Turn {
+    /// Nothing yet.
+    Wait,
+    /// The next step has begun, by this rule.
+    Next(Rule),
+    /// The successor holds what the sealed primary holds.
+    Announce {
+        sealed: Box<Report>,
+        held: Box<Report>,
+    },
+    /// The primary is not sealed, and goes on.
+    GiveUp(Setback),
+    /// Whether the primary is sealed is not known.
+    Doubt,
+    /// The primary is sealed, and the successor cannot follow it.
+    FallBack(Setback),
+    /// The primary, which may be sealed, is lost.
+    Lost(Verdict),
+    /// The record is newer than the plan.
+    Superseded(Superseded),
+}
+
+impl Turn {
+    pub(super) fn announce(sealed: Report, held: Report) -> Self {
+        Self::Announce {
+            sealed: Box::new(sealed),
+            held: Box::new(held),
+        }
+    }
+}
 
 impl Failover {
     /// The epoch is claimed: gets hold of the primary and of its successor.

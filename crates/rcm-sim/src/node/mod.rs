@@ -3,12 +3,13 @@
 //! Here is its state and what each command changes in it. How streams run between servers is in
 //! [`replication`](crate::replication).
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+mod answers;
+mod place;
+mod version;
 
-use rcm_core::action::Report;
-use rcm_core::id::{Address, Offset, ReplicationId, RunId};
-use rcm_core::observation::{Attached, Condition, Following, Identity, Replication, Role};
+use std::collections::{BTreeMap, VecDeque};
+
+use rcm_core::id::{Address, ReplicationId, RunId};
 
 use crate::access::Access;
 use crate::history::{Branch, History};
@@ -18,54 +19,13 @@ use crate::strict::Wait;
 use crate::trace::{S, Time};
 use crate::wire::{ConnId, Request};
 
+pub(crate) use place::{Fed, Follow, LinkState, Place};
+pub use version::Version;
+
 /// Names one incarnation of one server.
 pub(crate) type Process = u64;
 /// Names one replication connection.
 pub(crate) type StreamId = u64;
-
-/// Whose ways a server has, where they differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are names")]
-pub enum Version {
-    Redis62,
-    Redis7,
-    Valkey9,
-}
-
-impl Version {
-    /// A primary finds its place in the replication in its dump.
-    pub(crate) fn remembers_id(self) -> bool {
-        self != Self::Redis62
-    }
-
-    /// Its replication cron runs also when there is nobody to replicate with.
-    pub(crate) fn always_runs_cron(self) -> bool {
-        self != Self::Valkey9
-    }
-
-    /// `WAIT` is about all that the primary added to its stream before the client's last command,
-    /// and not only about what that client wrote.
-    pub(crate) fn waits_for_others(self) -> bool {
-        self != Self::Valkey9
-    }
-
-    /// Told to follow somebody, it keeps its own replicas until it knows that its stream is another
-    /// one.
-    pub(crate) fn keeps_replicas(self) -> bool {
-        self != Self::Redis62
-    }
-
-    /// A replica that is promised everything knows its old place until it has the new data.
-    pub(crate) fn keeps_place(self) -> bool {
-        self != Self::Redis62
-    }
-
-    /// It sends its data set without a file, and what was written meanwhile only once the replica
-    /// has acknowledged that.
-    pub(crate) fn syncs_without_disk(self) -> bool {
-        self != Self::Redis62
-    }
-}
 
 /// A server and its host.
 #[derive(Debug)]
@@ -151,63 +111,6 @@ impl Syncs {
             self.refused += 1;
         }
     }
-}
-
-/// Primary or replica.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    Primary,
-    Replica(Follow),
-}
-
-/// Whom a replica follows, and how far it is with that.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Follow {
-    pub(crate) target: Address,
-    /// The monitor told it to.
-    pub(crate) told_by_monitor: bool,
-    /// The process that was asked to let it continue and has not answered.
-    pub(crate) asked: Option<Process>,
-    /// The process that was meant when the command was given.
-    pub(crate) meant: Option<Process>,
-    pub(crate) link: LinkState,
-    /// It knows a place from which it can ask to continue.
-    pub(crate) remembers: bool,
-    /// Counts attempts, so that late answers to older ones are known.
-    pub(crate) attempt: u64,
-}
-
-impl Follow {
-    /// Whom a process follows that finds this in its file. It knows its place, or has none.
-    pub(crate) const fn configured(target: Address, remembers: bool) -> Self {
-        Self {
-            target,
-            told_by_monitor: false,
-            meant: None,
-            asked: None,
-            link: LinkState::Down,
-            remembers,
-            attempt: 0,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LinkState {
-    Down,
-    Connecting,
-    Syncing(StreamId),
-    Up(StreamId),
-}
-
-/// A replica as its primary sees it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fed {
-    pub(crate) node: usize,
-    /// It has its data set, as far as the primary knows.
-    pub(crate) online: bool,
-    pub(crate) acked: u64,
-    pub(crate) acked_at: Time,
 }
 
 /// A data set with its place in the replication.
@@ -370,64 +273,6 @@ impl Server {
                 Place::Primary => self.backlog_from.is_some(),
                 Place::Replica(follow) => follow.remembers,
             },
-        }
-    }
-
-    pub(crate) fn identity(&self) -> Identity {
-        Identity {
-            run_id: self.run_id(),
-            version: String::from("redis 7.0.15"),
-            busy_threshold: Some(Duration::from_micros(BUSY_THRESHOLD)),
-            can_replicate: true,
-        }
-    }
-
-    /// `strict`: the monitor asks about the user that replicas attach as.
-    pub(crate) fn condition(&self, strict: bool) -> Condition {
-        let gates = self.access.gates();
-        Condition {
-            empty: !self.history.holds_keys(),
-            min_replicas: gates.min_replicas,
-            feeds: strict.then_some(gates.feeds),
-            ..Condition::default()
-        }
-    }
-
-    /// `INFO replication`; `addresses` are those of all servers.
-    pub(crate) fn replication(&self, addresses: &[Address]) -> Replication {
-        let role = match &self.place {
-            Place::Primary => Role::Primary {
-                replicas: self
-                    .attached
-                    .values()
-                    .map(|fed| Attached {
-                        address: addresses[fed.node].clone(),
-                        offset: Offset(fed.acked),
-                        online: fed.online,
-                    })
-                    .collect(),
-                good_replicas: (self.access.min_replicas > 0).then_some(self.good_replicas),
-            },
-            Place::Replica(follow) => Role::Replica(Following {
-                primary: follow.target.clone(),
-                link_up: matches!(follow.link, LinkState::Up(_)),
-                syncing: matches!(follow.link, LinkState::Syncing(_)),
-                priority: self.priority,
-            }),
-        };
-        Replication {
-            id: self.id,
-            previous: self.previous.map(|(id, offset)| (id, Offset(offset))),
-            offset: Offset(self.offset),
-            role,
-            loading: self.is_loading(),
-        }
-    }
-
-    pub(crate) fn report(&self, addresses: &[Address]) -> Report {
-        Report {
-            run_id: self.run_id(),
-            replication: self.replication(addresses),
         }
     }
 }
