@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Address, Epoch, MonitorId, Offset, ReplicationId, RunId};
 use crate::lineage::{Chain, Position};
 use crate::observation::{Replication, Role};
+use crate::policy::Nodes;
 use crate::quorum::Quorum;
 use crate::verdict::Verdict;
 use crate::view::Node;
@@ -207,10 +208,11 @@ impl Record {
             .find(|member| member.address == *address)
     }
 
-    /// Whether a node was recorded as a member, by its process or by its address.
-    pub fn includes(&self, node: &Node) -> bool {
+    /// Whether a node was recorded as a member, by its process or by its address. `nodes` are those
+    /// that the operators have named.
+    pub fn includes(&self, node: &Node, nodes: &Nodes) -> bool {
         let known = node.run_id().is_some_and(|run_id| self.knows(run_id));
-        known || (self.member_at(&node.address).is_some() && !self.is_elsewhere(node))
+        known || (self.member_at(&node.address).is_some() && !self.is_elsewhere(node, nodes))
     }
 
     /// How much of the history a node was seen to hold, or was recorded with.
@@ -222,9 +224,12 @@ impl Record {
 
     /// Whether a process that answers at a member's address belongs to another group, which has got
     /// that address: its data does not descend from this group's, and it receives the data of a node
-    /// that is no member, or feeds such nodes and no others.
-    fn is_elsewhere(&self, node: &Node) -> bool {
-        let is_member = |address: &Address| self.member_at(address).is_some();
+    /// that never was a member, or feeds such nodes and no others.
+    fn is_elsewhere(&self, node: &Node, nodes: &Nodes) -> bool {
+        // Who was forgotten may still follow whom it followed.
+        let is_member = |address: &Address| {
+            self.member_at(address).is_some() || nodes.forgotten().contains(address)
+        };
         let in_company = match node.replication().map(|seen| &seen.role) {
             Some(Role::Replica(following)) => {
                 (following.link_up || following.syncing) && !is_member(&following.primary)

@@ -9,7 +9,7 @@ use crate::id::{Address, NodeId, ReplicationId};
 use crate::lease::Held;
 use crate::lineage::{Chain, Position};
 use crate::plan::{Stored, Writing};
-use crate::policy::Policy;
+use crate::policy::{Nodes, Policy};
 use crate::record::{Member, Phase, Primary, Record};
 use crate::rule::Rule;
 use crate::verdict::Verdict;
@@ -114,7 +114,7 @@ fn without_primary(view: &View) -> Beginning {
 
 /// A node that was made the primary by somebody else, when taking it over loses nothing more: it
 /// continues the stream that is in office, and nobody, silent or not, is known to hold more of it.
-pub(super) fn successor<'a>(view: &'a View, record: &Record) -> Option<&'a Node> {
+pub(super) fn successor<'a>(view: &'a View, record: &Record, nodes: &Nodes) -> Option<&'a Node> {
     let recorded = recorded_primary(view, record)?;
     let head = record.chain.head();
     let continues = |node: &Node| {
@@ -136,17 +136,23 @@ pub(super) fn successor<'a>(view: &'a View, record: &Record) -> Option<&'a Node>
     let others = view
         .nodes()
         .filter(|other| ![node.id, recorded.id].contains(&other.id));
-    let accepted = others.filter(|other| record.includes(other)).all(|other| {
-        let recorded = record.member_at(&other.address).map(|member| member.offset);
-        receives(view, node, other) || (prefix(other) <= own && recorded <= own)
-    });
+    let accepted = others
+        .filter(|other| record.includes(other, nodes))
+        .all(|other| {
+            let recorded = record.member_at(&other.address).map(|member| member.offset);
+            receives(view, node, other) || (prefix(other) <= own && recorded <= own)
+        });
     let recorded_follows = recorded.is_primary() && recorded.answers();
     (accepted && !recorded_follows).then_some(node)
 }
 
 /// When nobody holds anything of the committed history any more: the only primary, when it holds
 /// data and every member answers and follows it. Nothing is left that taking it over could lose.
-pub(super) fn accepted_by_all<'a>(view: &'a View, record: &Record) -> Option<&'a Node> {
+pub(super) fn accepted_by_all<'a>(
+    view: &'a View,
+    record: &Record,
+    nodes: &Nodes,
+) -> Option<&'a Node> {
     let mut primaries = view.nodes().filter(|node| node.is_primary());
     let (node, None) = (primaries.next()?, primaries.next()) else {
         return None;
@@ -159,7 +165,7 @@ pub(super) fn accepted_by_all<'a>(view: &'a View, record: &Record) -> Option<&'a
         .all(|member| {
             member.is_some_and(|other| other.id == node.id || receives(view, node, other))
         });
-    (holds_data && lost && followed && record.includes(node)).then_some(node)
+    (holds_data && lost && followed && record.includes(node, nodes)).then_some(node)
 }
 
 /// Whether the record and the nodes have anything in common; `None` while too little is known.
@@ -326,7 +332,9 @@ impl Engine {
         let belongs = |node: &&Node| {
             node.id == primary.id
                 || record.is_ancestor_of(node)
-                || self.record().is_some_and(|record| record.includes(node))
+                || self
+                    .record()
+                    .is_some_and(|record| record.includes(node, &self.nodes))
                 || node
                     .following()
                     .is_some_and(|f| primary.listens_at(&f.primary))

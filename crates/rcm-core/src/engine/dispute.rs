@@ -82,12 +82,12 @@ impl Engine {
         }
         let since = *self.disputed_since.get_or_insert(self.now);
         let record = self.record();
-        let accepted = record.and_then(|record| accepted_by_all(&self.view, record));
+        let accepted = record.and_then(|record| accepted_by_all(&self.view, record, &self.nodes));
         let accepted = accepted.map(|node| node.id);
         let waited = self.now >= since + Policy::COLD_START_AFTER;
         // Nobody can come any more who holds more.
         let all_are_in = waited && record.is_some_and(|record| self.all_answer(record));
-        let is_ours = record.is_some_and(|record| record.includes(node));
+        let is_ours = record.is_some_and(|record| record.includes(node, &self.nodes));
         let holds_data = node.condition.is_some_and(|it| !it.empty);
         let keeps_data = is_ours && node.is_primary() && holds_data;
         let ruling = self.rule_on_restart();
@@ -121,6 +121,6 @@ impl Engine {
     /// and counted can say what was acknowledged.
     pub(super) fn successor(&self) -> Option<NodeId> {
         let record = self.record().filter(|record| !record.is_strict())?;
-        successor(&self.view, record).map(|node| node.id)
+        successor(&self.view, record, &self.nodes).map(|node| node.id)
     }
 }

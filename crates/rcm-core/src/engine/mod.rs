@@ -324,6 +324,7 @@ impl Engine {
             now: self.now,
             view: &self.view,
             policy: &self.policy,
+            nodes: &self.nodes,
             me: &self.me.monitor,
             defect: self.defect,
         }
@@ -337,6 +338,7 @@ impl Engine {
                 now: self.now,
                 view: &self.view,
                 policy: &self.policy,
+                nodes: &self.nodes,
                 me,
                 defect: self.defect,
             },

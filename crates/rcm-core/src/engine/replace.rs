@@ -10,6 +10,7 @@ use crate::lease::Held;
 use crate::lineage::Position;
 use crate::observation::Failure;
 use crate::plan::{Failover, Incumbent};
+use crate::policy::Nodes;
 use crate::record::Record;
 use crate::rule::Rule;
 use crate::time::Instant;
@@ -105,13 +106,13 @@ impl Engine {
             eligible && hopeful && node.refuses_us.is_none()
         };
         let contenders = self.view.nodes().filter(may_answer);
-        let contenders = contenders.filter_map(|node| contender(node, record));
+        let contenders = contenders.filter_map(|node| contender(node, record, &self.nodes));
         let votes = |it: &Contender| !record.is_strict() || record.has_vote(it.run_id);
         rank(&record.chain, contenders.filter(votes))
     }
 }
 
-fn contender(node: &Node, record: &Record) -> Option<Contender> {
+fn contender(node: &Node, record: &Record, nodes: &Nodes) -> Option<Contender> {
     let seen = node.replication()?;
     Some(Contender {
         node: node.id,
@@ -120,16 +121,16 @@ fn contender(node: &Node, record: &Record) -> Option<Contender> {
         priority: record.priority(node.run_id()?, seen),
         // A seal in time ends a full synchronisation, and what the replica held is kept.
         incomplete: seen.loading,
-        recorded: recorded(node, record),
+        recorded: recorded(node, record, nodes),
     })
 }
 
-fn recorded(node: &Node, record: &Record) -> Recorded {
+fn recorded(node: &Node, record: &Record, nodes: &Nodes) -> Recorded {
     if node.run_id().is_some_and(|run_id| record.knows(run_id)) {
         return Recorded::SameProcess;
     }
     let at = |address: &Address| record.member_at(address).map(|member| member.offset);
-    match at(&node.address).filter(|_| record.includes(node)) {
+    match at(&node.address).filter(|_| record.includes(node, nodes)) {
         Some(offset) => Recorded::OtherProcess(offset),
         None => Recorded::Unknown,
     }

@@ -1,8 +1,8 @@
 //! Giving up the lease to a monitor that sees more.
 //!
-//! The holder acts only on what it sees itself. One that does not see what most others do, or whose
-//! failover finds nobody to promote, is in the way of those who could act, so it lets one of them have
-//! the lease, and not again for a while.
+//! The holder acts only on what it sees itself. One that does not see what most others do, or that
+//! finds nobody to ask or to promote, is in the way of those who could act, so it lets one of them
+//! have the lease, and not again for a while.
 
 use super::eyes::about;
 use super::{Engine, Plan};
@@ -15,6 +15,7 @@ use crate::policy::Policy;
 use crate::record::Phase;
 use crate::time::Instant;
 use crate::verdict::Verdict;
+use crate::view::Node;
 
 impl Engine {
     /// Gives up the lease when a quorum has seen for a while what this monitor does not.
@@ -44,8 +45,18 @@ impl Engine {
         let seen = self.own().map(|own| own.seen);
         let (count, needed) = (self.others_say(about), self.ballot().needed());
         let sees_lost = seen.is_some_and(Class::is_vote);
+        let sees_well = seen == Some(Class::Well);
         (count.lost >= needed && (!sees_lost || self.reaches_nobody()))
-            || (count.well >= needed && seen != Some(Class::Well))
+            || (count.well >= needed && !sees_well)
+            // Only the holder may let a replica find out whether the primary lives.
+            || (count.lost + count.suspected >= needed && !sees_well && self.hears_no_replica())
+    }
+
+    /// Whether the group has replicas, and none of them answers this monitor.
+    fn hears_no_replica(&self) -> bool {
+        let is_replica = |node: &&Node| node.following().is_some();
+        let mut replicas = self.view.nodes().filter(is_replica).peekable();
+        replicas.peek().is_some() && !replicas.any(Node::answers)
     }
 
     /// The primary that others may see more of. A plan that comes forward is left alone.
@@ -69,7 +80,7 @@ impl Engine {
     /// Whether nobody who could be promoted is in reach.
     fn reaches_nobody(&self) -> bool {
         let hopeless = matches!(self.verdict, Verdict::NoCandidate | Verdict::TooFewVoters);
-        hopeless || self.plan.is_some()
+        hopeless || self.plan.is_some() || self.hears_no_replica()
     }
 
     fn others_say(&self, about: About) -> Count {
@@ -87,7 +98,12 @@ impl Engine {
         self.eyes.dissents_since = None;
         self.eyes.resigned_at = Some(self.now);
         let said = self.disputed().map(|about| self.others_say(about));
-        let Count { lost, well, .. } = said.unwrap_or_default();
+        let Count {
+            lost,
+            suspected,
+            well,
+            ..
+        } = said.unwrap_or_default();
         let sees = self.own().map(|own| own.seen);
         let reaches_nobody = self.reaches_nobody();
         self.out.tell(
@@ -96,6 +112,7 @@ impl Engine {
                 sees,
                 reaches_nobody,
                 lost,
+                suspected,
                 well,
                 pause,
             },

@@ -68,7 +68,7 @@ impl Engine {
             };
         }
         // A server of another group that has got the address is never kept.
-        if !node.is_primary() || !record.includes(node) {
+        if !node.is_primary() || !record.includes(node, &self.nodes) {
             return if best.max(prefix(node)).is_some() {
                 Ruling::Replace
             } else {
@@ -94,8 +94,9 @@ impl Engine {
     /// Whether a member that does not answer may hold more, and still has time to say so.
     fn may_be_outranked(&self, held: Option<Offset>) -> bool {
         let record = self.record();
-        let outranks =
-            |node: &Node| record.is_some_and(|it| it.includes(node) && it.furthest(node) > held);
+        let outranks = |node: &Node| {
+            record.is_some_and(|it| it.includes(node, &self.nodes) && it.furthest(node) > held)
+        };
         let primary = self.primary_node().map(|node| node.id);
         let away = |node: &&Node| !node.answers() && Some(node.id) != primary;
         !self.waited_for_the_others() && self.view.nodes().filter(away).any(outranks)

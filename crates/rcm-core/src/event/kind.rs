@@ -262,6 +262,8 @@ pub enum Kind {
         reaches_nobody: bool,
         /// How many others say that the primary is lost.
         lost: usize,
+        /// How many others see something against it, and not enough.
+        suspected: usize,
         /// How many others say that it is well.
         well: usize,
         /// For so long it does not ask for the lease.

@@ -213,14 +213,15 @@ impl fmt::Display for Kind {
                 sees,
                 reaches_nobody,
                 lost,
+                suspected,
                 well,
                 pause,
             } => {
                 let pause = Human(*pause);
                 write!(
                     f,
-                    "gave up the lease for {pause}: of the other monitors {lost} see the primary lost \
-                     and {well} see it well, this one "
+                    "gave up the lease for {pause}: of the other monitors {lost} see the primary \
+                     lost, {suspected} suspect it and {well} see it well, this one "
                 )?;
                 if *reaches_nobody {
                     return f.write_str("reaches nobody who can be promoted");

@@ -24,6 +24,8 @@ pub struct Ballot<'a> {
 pub struct Count {
     /// Peers that say that the primary is lost.
     pub lost: usize,
+    /// Peers that something speaks to against it, and not enough.
+    pub suspected: usize,
     /// Peers that say that it answers.
     pub well: usize,
     /// Peers that say that its replicas receive its stream.
@@ -70,6 +72,7 @@ impl Ballot<'_> {
                 continue;
             };
             count.lost += usize::from(seen.is_vote());
+            count.suspected += usize::from(seen == Class::Suspected);
             count.well += usize::from(seen == Class::Well);
             count.vetoes += usize::from(seen == Class::Replicating && is_fresh(peer, now));
         }

@@ -16,7 +16,6 @@ use crate::plan::voters::Shortage;
 use crate::policy::Policy;
 use crate::record::Record;
 use crate::time::Instant;
-use crate::view::Node;
 
 /// What counting came to.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ pub use outbox::Outbox;
 
 use crate::id::MonitorId;
 use crate::mutant::{Defect, Mutant};
-use crate::policy::Policy;
+use crate::policy::{Nodes, Policy};
 use crate::time::Instant;
 use crate::view::View;
 
@@ -33,6 +33,8 @@ pub struct World<'a> {
     pub view: &'a View,
     /// What the operator decided.
     pub policy: &'a Policy,
+    /// Which nodes the operator named.
+    pub nodes: &'a Nodes,
     /// Who acts.
     pub me: &'a MonitorId,
     /// The rule that is taken away, in a simulation.

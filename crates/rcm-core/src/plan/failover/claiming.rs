@@ -161,10 +161,10 @@ pub(super) fn claim(
 /// Nodes that were met since the last commit. They are going to be sealed, so whoever continues has
 /// to know of them.
 fn newcomers(record: &Record, world: World<'_>) -> impl Iterator<Item = Member> {
-    let unknown = |node: &&Node| {
+    let unknown = move |node: &&Node| {
         let known = record.member_at(&node.address).is_some()
             || node.run_id().is_some_and(|run_id| record.knows(run_id));
-        !known && is_ours(node, record)
+        !known && is_ours(node, record, world)
     };
     world.view.nodes().filter(unknown).map(|node| Member {
         address: node.address.clone(),

@@ -300,6 +300,6 @@ fn diagnosed_lost(primary: NodeId, record: &Record, world: World<'_>) -> Option<
 }
 
 /// Whether a node belongs to the group: it was recorded, or its data descends from the group's.
-fn is_ours(node: &Node, record: &Record) -> bool {
-    record.includes(node) || record.is_ancestor_of(node)
+fn is_ours(node: &Node, record: &Record, world: World<'_>) -> bool {
+    record.includes(node, world.nodes) || record.is_ancestor_of(node)
 }

@@ -149,7 +149,10 @@ impl Failover {
     fn members(&self, chain: &Chain, world: World<'_>) -> Vec<Member> {
         let record = &self.stored.record;
         let sealed = |node: NodeId| self.hands.get(&node).and_then(Hand::report);
-        let ours = world.view.nodes().filter(|node| is_ours(node, record));
+        let ours = world
+            .view
+            .nodes()
+            .filter(|node| is_ours(node, record, world));
         ours.map(|node| {
             let known = record.member_at(&node.address);
             let position = sealed(node.id)

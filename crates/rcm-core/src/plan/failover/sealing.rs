@@ -36,7 +36,7 @@ impl Failover {
     }
 
     fn may_seal(&self, node: &Node, world: World<'_>) -> bool {
-        is_ours(node, &self.stored.record) || world.lacks(Mutant::Trespass)
+        is_ours(node, &self.stored.record, world) || world.lacks(Mutant::Trespass)
     }
 
     /// Nothing more is done to a node that turned out to be of another group before its seal was sent.
