@@ -20,6 +20,7 @@ pub(crate) mod i13_liveness;
 mod i14_bounds;
 mod i16_eyes;
 mod i17_strangers;
+mod i18_way_clear;
 mod i1_acknowledged;
 mod i2_epochs;
 mod i3_released;
@@ -230,6 +231,12 @@ impl World {
             _ => Ok(()),
         };
         self.demand(finding.and_then(|()| lease::check(self, who, &action.deed)));
+    }
+
+    /// Everything is about to work again.
+    pub(crate) fn check_before_healing(&mut self) {
+        let finding = i18_way_clear::check(self);
+        self.demand(finding);
     }
 
     /// Whether the group is as it should be.

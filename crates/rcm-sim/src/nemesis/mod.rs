@@ -9,6 +9,7 @@ mod heal;
 mod inflict;
 mod plot;
 mod promise;
+mod stalled;
 mod strangers;
 
 use rcm_core::action::Deed;

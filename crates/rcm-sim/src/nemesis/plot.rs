@@ -4,6 +4,7 @@ use super::aimed::{aimed, by_one_rule};
 use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned, ways};
 use super::eyes::eyes;
 use super::promise::promise;
+use super::stalled::stalled;
 use super::strangers::strangers;
 use super::{Fault, Size, Step, What, When, Whom, Whose};
 use crate::seed::Rng;
@@ -35,14 +36,17 @@ pub enum Plot {
     Promise,
     /// A single rule holds the promise.
     Aimed,
+    /// Whoever leads reaches nobody who could be promoted, for long.
+    Stalled,
 }
 
-/// What decides whether a seed has strangers, a store that answers late, and one of the plots that are
-/// aimed best. Each is drawn apart, so that all other seeds are what they are without it; these numbers
-/// leave every kept seed as it was.
+/// What decides whether a seed has strangers, a store that answers late, one of the plots that are
+/// aimed best, and a leader that is stalled. Each is drawn apart, so that all other seeds are what they
+/// are without it; these numbers leave every kept seed as it was.
 const STRANGERS: u64 = 70;
 const LATE_ANSWERS: u64 = 125;
 const BY_ONE_RULE: u64 = 36;
+const STALLED: u64 = 200;
 
 const STEPS: [Step; 10] = [
     Step::Claim,
@@ -59,6 +63,10 @@ const STEPS: [Step; 10] = [
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
+    let mut rng = Rng::new(seed, STALLED);
+    if size.monitors > 2 && rng.percent(2) {
+        return (Plot::Stalled, stalled(&mut rng, size));
+    }
     let (plot, mut faults) = plotted(seed, size, strict);
     let mut rng = Rng::new(seed, LATE_ANSWERS);
     if rng.percent(5) {
@@ -328,6 +336,7 @@ fn plotted(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
         Plot::Promise => faults = promise(rng, size),
         Plot::Aimed => faults = aimed(rng, size, strict),
         Plot::Strangers => faults = strangers(rng, size),
+        Plot::Stalled => faults = stalled(rng, size),
         Plot::ByHand => {
             let what = by_hand(rng, size);
             faults.push(Fault {

@@ -71,6 +71,7 @@ impl World {
             Event::StrangerComes(node) => self.on_stranger_comes(node),
             Event::Strict(event) => self.happen_strictly(event),
             Event::Heal => {
+                self.check_before_healing();
                 self.heal();
                 self.schedule(self.now + S, Event::Check);
             }

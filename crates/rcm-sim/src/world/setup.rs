@@ -177,6 +177,8 @@ impl World {
         let last = self.schedule_faults();
         let unrest = if self.plot == Plot::Calm {
             (6 * S, 7 * S)
+        } else if self.plot == Plot::Stalled {
+            (14 * S, 15 * S)
         } else {
             UNREST
         };
