@@ -21,6 +21,7 @@ mod i14_bounds;
 mod i16_eyes;
 mod i17_strangers;
 mod i18_way_clear;
+mod i19_membership;
 mod i1_acknowledged;
 mod i2_epochs;
 mod i3_released;
@@ -245,6 +246,7 @@ impl World {
         a2_one_primary::check(self)?;
         i10_status::check_at_rest(self)?;
         a9_roles::check_at_rest(self)?;
+        i19_membership::check_at_rest(self)?;
         strict_rest::check(self)
     }
 

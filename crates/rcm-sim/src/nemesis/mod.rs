@@ -7,6 +7,7 @@ mod draw;
 mod eyes;
 mod heal;
 mod inflict;
+mod operated;
 mod plot;
 mod promise;
 mod stalled;
@@ -195,6 +196,10 @@ pub enum What {
         after: Time,
         leads: bool,
     },
+    /// The operator adds a spare to the group.
+    SpareAdded,
+    /// The operator forgets the node.
+    Forgotten,
 }
 
 impl What {
@@ -221,6 +226,8 @@ impl What {
             Self::Replace => "replace",
             Self::HandedOver => "handed over",
             Self::AddressReused { .. } => "address reused",
+            Self::SpareAdded => "spare added",
+            Self::Forgotten => "forgotten",
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::aimed::{aimed, by_one_rule};
 use super::draw::{any, by_hand, crash, fault, harmless, lost_primary, planned, ways};
 use super::eyes::eyes;
+use super::operated::operated;
 use super::promise::promise;
 use super::stalled::stalled;
 use super::strangers::strangers;
@@ -38,15 +39,18 @@ pub enum Plot {
     Aimed,
     /// Whoever leads reaches nobody who could be promoted, for long.
     Stalled,
+    /// The operator changes who belongs to the group.
+    Operated,
 }
 
 /// What decides whether a seed has strangers, a store that answers late, one of the plots that are
-/// aimed best, and a leader that is stalled. Each is drawn apart, so that all other seeds are what they
-/// are without it; these numbers leave every kept seed as it was.
+/// aimed best, a leader that is stalled, and an operator. Each is drawn apart, so that all other seeds
+/// are what they are without it; these numbers leave every kept seed as it was.
 const STRANGERS: u64 = 70;
 const LATE_ANSWERS: u64 = 125;
 const BY_ONE_RULE: u64 = 36;
 const STALLED: u64 = 200;
+const OPERATED: u64 = 226;
 
 const STEPS: [Step; 10] = [
     Step::Claim,
@@ -66,6 +70,10 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, STALLED);
     if size.monitors > 2 && rng.percent(2) {
         return (Plot::Stalled, stalled(&mut rng, size));
+    }
+    let mut rng = Rng::new(seed, OPERATED);
+    if !strict && rng.percent(3) {
+        return (Plot::Operated, operated(&mut rng, size));
     }
     let (plot, mut faults) = plotted(seed, size, strict);
     let mut rng = Rng::new(seed, LATE_ANSWERS);
@@ -337,6 +345,7 @@ fn plotted(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
         Plot::Aimed => faults = aimed(rng, size, strict),
         Plot::Strangers => faults = strangers(rng, size),
         Plot::Stalled => faults = stalled(rng, size),
+        Plot::Operated => faults = operated(rng, size),
         Plot::ByHand => {
             let what = by_hand(rng, size);
             faults.push(Fault {

@@ -100,6 +100,7 @@ impl World {
             Ours::LeaseEnds { until } => self.on_lease_ends(who, until),
             Ours::Told { revision } => self.on_told(who, revision),
             Ours::News(news) => self.on_news(who, news),
+            Ours::Membership => self.on_membership(who),
             Ours::WatchAgain => self.on_watch_again(who),
         }
     }
