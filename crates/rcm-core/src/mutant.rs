@@ -71,11 +71,13 @@ pub enum Mutant {
     QuorumShrinks,
     /// Nodes are sealed and attached whatever data they hold.
     Trespass,
+    /// A monitor that cannot act keeps the lease from those who can.
+    NeverResigns,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -108,6 +110,7 @@ impl Mutant {
         Self::AnyPrimary,
         Self::QuorumShrinks,
         Self::Trespass,
+        Self::NeverResigns,
     ];
 }
 

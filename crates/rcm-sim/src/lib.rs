@@ -23,6 +23,7 @@ pub mod mutants;
 pub mod nemesis;
 mod network;
 mod node;
+mod operator;
 mod pause;
 mod process;
 mod registry;

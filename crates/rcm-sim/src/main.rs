@@ -1,5 +1,6 @@
 //! `rcm-sim`: runs seeds and says what was seen.
 
+use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,9 +17,9 @@ use rcm_sim::world::Setup;
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Options {
-    /// How many seeds to run.
-    #[arg(long, default_value_t = 10_000)]
-    seeds: u64,
+    /// How many seeds to run: 10,000, and a million in a night.
+    #[arg(long)]
+    seeds: Option<u64>,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -26,10 +27,10 @@ struct Options {
     #[arg(long)]
     seed: Option<u64>,
     /// Print the trace of that seed.
-    #[arg(long)]
+    #[arg(long, requires = "seed")]
     trace: bool,
     /// Only these of its faults happen, counted from zero.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', requires = "seed")]
     only: Option<Vec<usize>>,
     /// Groups in strict mode.
     #[arg(long)]
@@ -40,8 +41,8 @@ struct Options {
     /// See whether every deliberate defect is noticed.
     #[arg(long)]
     mutants: bool,
-    /// A million seeds, other ones each night.
-    #[arg(long)]
+    /// Other seeds each night, a fifth as many of strict groups, and every deliberate defect.
+    #[arg(long, conflicts_with_all = ["seed", "mutant", "mutants", "strict", "from"])]
     nightly: bool,
     /// How many threads.
     #[arg(long, default_value_t = 2)]
@@ -57,15 +58,16 @@ struct Sum {
     broken: Vec<Ran>,
 }
 
+/// What a run is about: a defect of the core, and whether its groups are strict.
+type Kind = (Option<Mutant>, bool);
+
+const MILLION: u64 = 1_000_000;
+
 /// So many failing seeds are told in full.
 const TOLD: usize = 10;
 
 fn main() -> ExitCode {
-    let mut options = Options::parse();
-    if options.nightly {
-        options.seeds = 1_000_000;
-        options.from = night() * 1_000_000;
-    }
+    let options = Options::parse();
     let mutant = match &options.mutant {
         None => None,
         Some(name) => {
@@ -80,10 +82,32 @@ fn main() -> ExitCode {
     if let Some(seed) = options.seed {
         return one(seed, mutant, &options);
     }
-    if options.mutants {
-        return mutants(&options);
+    let seeds = options.seeds.unwrap_or(SEEDS);
+    let is_clean = if options.nightly {
+        nightly(options.seeds.unwrap_or(MILLION), options.threads)
+    } else if options.mutants {
+        mutants(options.from, seeds.min(SEEDS), options.threads)
+    } else {
+        let Options { from, strict, .. } = options;
+        let range = from..from.saturating_add(seeds);
+        many(range, (mutant, strict), options.threads)
+    };
+    if is_clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
-    many(mutant, &options)
+}
+
+/// What is too much for every test run. The defects are tried on the same seeds each night.
+fn nightly(seeds: u64, threads: usize) -> bool {
+    let from = night().saturating_mul(MILLION);
+    let range = |seeds| from..from.saturating_add(seeds);
+    let plain = many(range(seeds), (None, false), threads);
+    println!("strict groups:");
+    let strict = many(range(seeds / 5), (None, true), threads);
+    println!("deliberate defects:");
+    mutants(0, SEEDS, threads) && plain && strict
 }
 
 /// Which night it is, so that each tries other seeds.
@@ -115,25 +139,26 @@ fn one(seed: u64, mutant: Option<Mutant>, options: &Options) -> ExitCode {
     }
 }
 
-fn many(mutant: Option<Mutant>, options: &Options) -> ExitCode {
+/// Says whether every promise was kept.
+fn many(seeds: Range<u64>, kind: Kind, threads: usize) -> bool {
+    let (mutant, strict) = kind;
     let began = Instant::now();
-    let next = AtomicU64::new(options.from);
-    let end = options.from + options.seeds;
+    let next = AtomicU64::new(seeds.start);
     let sum = Mutex::new(Sum::default());
     std::thread::scope(|scope| {
-        for _ in 0..options.threads.max(1) {
-            scope.spawn(|| work(&next, end, (mutant, options.strict), &sum));
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| work(&next, seeds.end, kind, &sum));
         }
     });
     let mut sum = sum
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     sum.broken.sort_by_key(|ran| ran.seed);
-    tell(&sum, began.elapsed().as_secs_f64(), options.strict);
+    tell(&sum, began.elapsed().as_secs_f64(), strict);
     for ran in sum.broken.iter().take(TOLD) {
         let setup = Setup {
             seed: ran.seed,
-            strict: options.strict,
+            strict,
             mutant,
             ..Setup::default()
         };
@@ -147,20 +172,16 @@ fn many(mutant: Option<Mutant>, options: &Options) -> ExitCode {
             format!(" --only {}", kept.join(","))
         };
         let defect = mutant.map_or(String::new(), |mutant| format!(" --mutant {mutant:?}"));
-        let strict = if options.strict { " --strict" } else { "" };
+        let strict = if strict { " --strict" } else { "" };
         println!(
             "  cargo run -p rcm-sim --release -- --seed {} --trace{strict}{only}{defect}",
             ran.seed
         );
     }
-    if sum.broken.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    sum.broken.is_empty()
 }
 
-fn work(next: &AtomicU64, end: u64, (mutant, strict): (Option<Mutant>, bool), sum: &Mutex<Sum>) {
+fn work(next: &AtomicU64, end: u64, (mutant, strict): Kind, sum: &Mutex<Sum>) {
     let mut own = Sum::default();
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -229,19 +250,19 @@ fn tell(sum: &Sum, seconds: f64, strict: bool) {
     );
 }
 
-fn mutants(options: &Options) -> ExitCode {
-    let seeds = options.seeds.min(SEEDS);
+/// Says whether all are killed.
+fn mutants(from: u64, seeds: u64, threads: usize) -> bool {
     let next = AtomicU64::new(0);
     let all = trials();
     let trials = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..options.threads.max(1) {
+        for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 while let Ok(place) = usize::try_from(next.fetch_add(1, Ordering::Relaxed)) {
                     let Some(&(mutant, strict)) = all.get(place) else {
                         break;
                     };
-                    let trial = try_mutant(mutant, strict, options.from, seeds);
+                    let trial = try_mutant(mutant, strict, from, seeds);
                     trials
                         .lock()
                         .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -262,9 +283,7 @@ fn mutants(options: &Options) -> ExitCode {
             None => println!("{name:<25} SURVIVED {seeds} seeds"),
         }
     }
-    if trials.iter().all(|trial| trial.killed.is_some()) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    let survivors = trials.iter().filter(|trial| trial.killed.is_none()).count();
+    println!("{survivors} of {} defects survived", trials.len());
+    survivors == 0
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rcm_core::action::{Action, Deed, Pace};
 use rcm_core::engine::{Engine, Identity, Input};
 use rcm_core::event::Event as Told;
-use rcm_core::id::NodeId;
-use rcm_core::policy::{Nodes, Policy};
+use rcm_core::id::{NodeId, Version};
+use rcm_core::policy::Policy;
 use rcm_core::request::Request;
 use rcm_core::verdict::Verdict;
 
@@ -60,6 +60,8 @@ pub(crate) struct Monitor {
     pub(crate) watch_at: Time,
     /// It has given up the lease, and does not ask for it before.
     pub(crate) resigned_until: Time,
+    /// The version of what it knows of who belongs to the group.
+    pub(crate) membership_version: Version,
     /// It is never started again.
     pub(crate) gone: bool,
     tick_at: Time,
@@ -92,6 +94,7 @@ impl Monitor {
             watch_broken: false,
             watch_at: 0,
             resigned_until: 0,
+            membership_version: Version::default(),
             gone: false,
             tick_at: 0,
             kills: 0,
@@ -120,11 +123,8 @@ impl World {
         monitor.pace = Pace::Calm;
         let (name, incarnation) = (monitor.name.clone(), monitor.incarnation);
         self.note([50, incarnation, 0], |_| format!("{name} starts"));
-        let listed = self.listed.iter();
-        let listed = listed.map(|&node| self.addresses[node].clone()).collect();
-        let (Ok(nodes), Ok(group), Ok(monitor)) =
-            (Nodes::new(listed), "mymaster".parse(), name.parse())
-        else {
+        let nodes = self.read_membership(who);
+        let (Ok(nodes), Ok(group), Ok(monitor)) = (nodes, "mymaster".parse(), name.parse()) else {
             return;
         };
         let seed = self.rng.next_u64();

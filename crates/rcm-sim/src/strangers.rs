@@ -15,14 +15,14 @@ impl World {
         match self.rng.range(0, 2) {
             0 => {
                 let listed = self.add_stranger();
-                self.listed.push(listed);
+                self.membership.listed.push(listed);
                 let other = self.add_stranger();
                 self.start_stranger(listed, Some(other));
                 self.start_stranger(other, None);
             }
             1 => {
                 let listed = self.add_stranger();
-                self.listed.push(listed);
+                self.membership.listed.push(listed);
                 let other = self.add_stranger();
                 self.start_stranger(other, None);
                 let at = self.rng.range(S, 8 * S);

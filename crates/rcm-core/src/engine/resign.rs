@@ -10,6 +10,7 @@ use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::Epoch;
 use crate::lease::Lease;
+use crate::mutant::Mutant;
 use crate::opinion::{About, Class, Count};
 use crate::policy::Policy;
 use crate::record::Phase;
@@ -20,7 +21,7 @@ use crate::view::Node;
 impl Engine {
     /// Gives up the lease when a quorum has seen for a while what this monitor does not.
     pub(super) fn weigh_dissent(&mut self) {
-        if !self.dissents() {
+        if !self.dissents() || self.defect.is(Mutant::NeverResigns) {
             self.eyes.dissents_since = None;
         } else if self.resign_at().is_some_and(|at| at <= self.now) {
             self.resign();

@@ -44,7 +44,7 @@ fn wanting(world: &World) -> Result<(), String> {
             return Err(format!("a failover is still at {stage:?}"));
         }
     }
-    for (node, server) in world.group() {
+    for (node, server) in world.attended() {
         if server.is_primary() != (node == primary) {
             let role = if server.is_primary() {
                 "a primary"

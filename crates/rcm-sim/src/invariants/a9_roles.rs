@@ -15,11 +15,11 @@ pub(super) fn check_at_rest(world: &World) -> Finding {
         return Ok(());
     }
     // It owes them until somebody follows the primary again.
-    let is_followed = world.group().count() > 1;
+    let is_followed = world.attended().count() > 1;
     if is_followed && !record.roles_persisted {
         return broken(NAME, String::from("the record still owes roles"));
     }
-    for (node, server) in world.group() {
+    for (node, server) in world.attended() {
         let role = match server.follow() {
             None => None,
             Some(follow) if follow.told_by_monitor => Some(&follow.target),

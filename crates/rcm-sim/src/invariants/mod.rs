@@ -20,6 +20,8 @@ pub(crate) mod i13_liveness;
 mod i14_bounds;
 mod i16_eyes;
 mod i17_strangers;
+mod i18_way_clear;
+mod i19_membership;
 mod i1_acknowledged;
 mod i2_epochs;
 mod i3_released;
@@ -238,12 +240,19 @@ impl World {
         self.demand(finding.and_then(|()| lease::check(self, who, &action.deed)));
     }
 
+    /// Everything is about to work again.
+    pub(crate) fn check_before_healing(&mut self) {
+        let finding = i18_way_clear::check(self);
+        self.demand(finding);
+    }
+
     /// Whether the group is as it should be.
     pub(crate) fn settled(&self) -> Finding {
         i13_liveness::check(self)?;
         a2_one_primary::check(self)?;
         i10_status::check_at_rest(self)?;
         a9_roles::check_at_rest(self)?;
+        i19_membership::check_at_rest(self)?;
         strict_rest::check(self)
     }
 

@@ -128,7 +128,7 @@ impl Truth {
     }
 
     /// Whether a server says enough for the core to tell how much of the history it holds.
-    pub(super) fn can_be_traced(&self, position: &Position) -> bool {
+    pub(crate) fn can_be_traced(&self, position: &Position) -> bool {
         let previous = position.previous.map(|(id, _)| id);
         let mut named = [Some(position.id), previous].into_iter().flatten();
         named.any(|id| self.streams.contains(&id))

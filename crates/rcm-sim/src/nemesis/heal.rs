@@ -34,7 +34,9 @@ impl World {
             | What::HandedOver
             | What::AttachedByHand { .. }
             | What::Switchover { .. }
-            | What::Replace => {}
+            | What::Replace
+            | What::SpareAdded
+            | What::Forgotten => {}
         }
     }
 

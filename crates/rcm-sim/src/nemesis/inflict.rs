@@ -199,6 +199,8 @@ impl World {
                     self.promote(node);
                 }
             }
+            What::SpareAdded => self.list_spare(),
+            What::Forgotten => self.forget_node(node),
             What::HandedOver => self.hand_over(node),
             What::AttachedByHand { to } => {
                 if self.servers[node].up && node != to {

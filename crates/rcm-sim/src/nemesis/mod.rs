@@ -10,8 +10,10 @@ mod draw;
 mod eyes;
 mod heal;
 mod inflict;
+mod operated;
 mod plot;
 mod promise;
+mod stalled;
 mod strangers;
 mod switchover;
 
@@ -198,6 +200,10 @@ pub enum What {
         after: Time,
         leads: bool,
     },
+    /// The operator adds a spare to the group.
+    SpareAdded,
+    /// The operator forgets the node.
+    Forgotten,
 }
 
 impl What {
@@ -224,6 +230,8 @@ impl What {
             Self::Replace => "replace",
             Self::HandedOver => "handed over",
             Self::AddressReused { .. } => "address reused",
+            Self::SpareAdded => "spare added",
+            Self::Forgotten => "forgotten",
         }
     }
 }

@@ -6,7 +6,9 @@ use super::calm::calm;
 use super::deposed::deposed;
 use super::draw::{any, by_hand, crash, fault};
 use super::eyes::eyes;
+use super::operated::operated;
 use super::promise::promise;
+use super::stalled::stalled;
 use super::strangers::strangers;
 use super::switchover::switchover;
 use super::{Fault, Size, What, When, Whom};
@@ -39,17 +41,31 @@ pub enum Plot {
     Promise,
     /// A single rule holds the promise.
     Aimed,
+    /// Whoever leads reaches nobody who could be promoted, for long.
+    Stalled,
+    /// The operator changes who belongs to the group.
+    Operated,
 }
 
-/// What decides whether a seed has strangers, a store that answers late, and one of the plots that are
-/// aimed best. Each is drawn apart, so that all other seeds are what they are without it; these numbers
-/// leave every kept seed as it was.
+/// What decides whether a seed has strangers, a store that answers late, one of the plots that are
+/// aimed best, a leader that is stalled, and an operator. Each is drawn apart, so that all other seeds
+/// are what they are without it; these numbers leave every kept seed as it was.
 const STRANGERS: u64 = 70;
 const LATE_ANSWERS: u64 = 125;
 const BY_ONE_RULE: u64 = 36;
+const STALLED: u64 = 200;
+const OPERATED: u64 = 226;
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
+    let mut rng = Rng::new(seed, STALLED);
+    if size.monitors > 2 && rng.percent(2) {
+        return (Plot::Stalled, stalled(&mut rng, size));
+    }
+    let mut rng = Rng::new(seed, OPERATED);
+    if !strict && rng.percent(3) {
+        return (Plot::Operated, operated(&mut rng, size));
+    }
     let (plot, mut faults) = plotted(seed, size, strict);
     let mut rng = Rng::new(seed, LATE_ANSWERS);
     if rng.percent(5) {
@@ -113,6 +129,8 @@ fn plotted(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
         Plot::Promise => faults = promise(rng, size),
         Plot::Aimed => faults = aimed(rng, size, strict),
         Plot::Strangers => faults = strangers(rng, size),
+        Plot::Stalled => faults = stalled(rng, size),
+        Plot::Operated => faults = operated(rng, size),
         Plot::ByHand => {
             let what = by_hand(rng, size);
             faults.push(Fault {

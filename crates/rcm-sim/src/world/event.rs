@@ -144,6 +144,8 @@ pub(crate) enum Ours {
     },
     /// The store tells of another monitor.
     News(News),
+    /// The store tells that somebody else belongs to the group.
+    Membership,
     /// The store's watch begins again.
     WatchAgain,
 }

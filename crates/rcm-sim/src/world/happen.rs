@@ -71,6 +71,7 @@ impl World {
             Event::StrangerComes(node) => self.on_stranger_comes(node),
             Event::Strict(event) => self.happen_strictly(event),
             Event::Heal => {
+                self.check_before_healing();
                 self.heal();
                 self.schedule(self.now + S, Event::Check);
             }
@@ -99,6 +100,7 @@ impl World {
             Ours::LeaseEnds { until } => self.on_lease_ends(who, until),
             Ours::Told { revision } => self.on_told(who, revision),
             Ours::News(news) => self.on_news(who, news),
+            Ours::Membership => self.on_membership(who),
             Ours::WatchAgain => self.on_watch_again(who),
         }
     }

@@ -20,6 +20,7 @@ use crate::monitor::{Incarnation, Monitor, Who};
 use crate::nemesis::{Fault, Plot, Step};
 use crate::network::Network;
 use crate::node::{Process, Server, StreamId};
+use crate::operator::Membership;
 use crate::replication::Stream;
 use crate::seed::Rng;
 use crate::store::Store;
@@ -44,8 +45,8 @@ pub(crate) struct World {
     pub(crate) net: Network,
     pub(crate) servers: Vec<Server>,
     pub(crate) addresses: Vec<Address>,
-    /// Which of them are listed.
-    pub(crate) listed: Vec<usize>,
+    /// Which of them belong to the group, as the operator says.
+    pub(crate) membership: Membership,
     pub(crate) conns: BTreeMap<ConnId, Conn>,
     pub(crate) next_conn: ConnId,
     pub(crate) streams: BTreeMap<StreamId, Stream>,
@@ -154,7 +155,7 @@ impl World {
     /// The servers of the group.
     pub(crate) fn group(&self) -> impl Iterator<Item = (usize, &Server)> {
         let servers = self.servers.iter().enumerate();
-        servers.filter(|(_, server)| !server.stranger)
+        servers.filter(|&(node, _)| self.belongs(node))
     }
 
     pub(crate) fn name(&self, node: usize) -> String {

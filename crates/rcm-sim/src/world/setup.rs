@@ -17,6 +17,7 @@ use crate::monitor::Monitor;
 use crate::nemesis::{Plot, Size, Subject, When, plan};
 use crate::network::Network;
 use crate::node::{Follow, Place, Server, Version};
+use crate::operator::Membership;
 use crate::replication::Piece;
 use crate::seed::Rng;
 use crate::store::Store;
@@ -83,7 +84,7 @@ impl World {
             net,
             servers: Vec::new(),
             addresses,
-            listed,
+            membership: Membership::of(listed),
             conns: BTreeMap::new(),
             next_conn: 0,
             streams: BTreeMap::new(),
@@ -170,6 +171,9 @@ impl World {
         if self.plot == Plot::Strangers {
             self.add_strangers();
         }
+        if self.plot == Plot::Operated {
+            self.add_spare();
+        }
         for who in 0..self.monitors.len() {
             let at = 300 * MS + self.rng.range(0, 200 * MS) * u64::from(!self.is_alone());
             self.schedule(at, Event::StartMonitor(who));
@@ -177,6 +181,8 @@ impl World {
         let last = self.schedule_faults();
         let unrest = if self.plot == Plot::Calm {
             (6 * S, 7 * S)
+        } else if self.plot == Plot::Stalled {
+            (14 * S, 15 * S)
         } else {
             UNREST
         };
@@ -214,10 +220,10 @@ impl World {
 }
 
 /// `min-replicas-to-write` of a group that has it in its files. In strict mode that is a gate, and where
-/// addresses go to strangers there may be no replica left in the end.
+/// addresses go to strangers, or replicas are forgotten, there may be none left in the end.
 fn min_replicas(setup: &Setup, plot: Plot) -> u32 {
     let mut rng = Rng::new(setup.seed, MIN_REPLICAS);
-    let may_have = !setup.strict && plot != Plot::Strangers;
+    let may_have = !setup.strict && !matches!(plot, Plot::Strangers | Plot::Operated);
     u32::from(may_have && rng.percent(8))
 }
 
