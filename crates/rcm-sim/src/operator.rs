@@ -148,25 +148,15 @@ impl World {
     }
 
     /// Whether a server of the group holds a history that nobody can trace, and is left alone: a spare
-    /// that came back so before it was recorded; or one that follows somebody who was forgotten, or
-    /// feeds nobody else, and looks like another group's that has got the address.
+    /// that came back so before it was recorded.
     fn looks_foreign(&self, node: usize) -> bool {
         let server = &self.servers[node];
         let position = Position::from(&server.replication(&self.addresses));
         let record = self.store.record.as_ref();
         let in_office = record.is_some_and(|it| it.primary.run_id == Some(server.run_id()));
-        if in_office || self.truth.can_be_traced(&position) {
-            return false;
-        }
         let recorded = record.is_some_and(|it| it.member_at(&self.addresses[node]).is_some());
-        let forgotten = |other: usize| self.membership.forgotten.contains(&other);
-        let beside_them = if let Some(follow) = server.follow() {
-            self.at(&follow.target).is_some_and(forgotten)
-        } else {
-            let mut fed = server.attached.values();
-            !server.attached.is_empty() && fed.all(|fed| forgotten(fed.node))
-        };
         let is_new = self.membership.spare == Some(node) && !recorded;
-        beside_them || (is_new && server.history.holds_keys())
+        let traced = in_office || self.truth.can_be_traced(&position);
+        is_new && !traced && server.history.holds_keys()
     }
 }

@@ -202,6 +202,14 @@ impl Engine {
         self.own().map(|own| own.since + Policy::AGREE_WITHIN)
     }
 
+    /// Whether this monitor would act, and others have not agreed for as long as they are waited for.
+    pub(super) fn is_agreement_overdue(&self) -> bool {
+        let overdue = self
+            .agreement_awaited_until()
+            .is_some_and(|at| at <= self.now);
+        overdue && self.objection() == Some(Obstacle::NotAgreed)
+    }
+
     /// Tells the others what is seen, and leaves the lease to them if they see more.
     pub(super) fn consult(&mut self) {
         if self.plan.is_some() {

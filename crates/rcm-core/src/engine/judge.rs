@@ -67,15 +67,16 @@ impl Engine {
             verdict = Verdict::PrimarySilent;
         }
         self.ripens_at = judgement.ripens_at;
-        if let Some(replica) = judgement.wants_witness {
-            self.ask_witness(replica);
-        }
         let strict = self.is_strict();
         if strict && verdict == Verdict::Healthy && self.was_renamed(primary) {
             // Whoever follows it confirms what no later failover would find.
             verdict = Verdict::ForeignLineage;
         }
         self.form_opinion(verdict, &judgement);
+        let undecided = verdict != Verdict::PrimarySilent || self.is_agreement_overdue();
+        if let Some(replica) = judgement.wants_witness.filter(|_| undecided) {
+            self.ask_witness(replica);
+        }
         let replaces = verdict.calls_for() == Response::FailOver
             || (strict && verdict == Verdict::ForeignLineage);
         if replaces && !self.may_be_replaced(primary) {

@@ -178,7 +178,13 @@ impl Case<'_> {
             return self.asking(vouched, silence, delay);
         }
         if tally.confirms > 0 {
-            return self.at(began + delay, Verdict::PrimarySilent, failure, tally);
+            let judged = self.at(began + delay, Verdict::PrimarySilent, failure, tally);
+            let ripens_at = judged.ripens_at;
+            let asking = self.asking(judged, silence, delay);
+            return Judgement {
+                ripens_at,
+                ..asking
+            };
         }
         let suspected = Judgement::suspected(failure, Some(tally), None);
         self.asking(suspected, silence, delay)

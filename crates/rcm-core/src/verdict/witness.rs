@@ -41,7 +41,7 @@ pub struct Tally {
     /// How many have not answered since, although they answered before.
     pub unheard: usize,
     /// A replica whose link may be cut, so that it finds out: one that vouched for the primary, or
-    /// cannot tell.
+    /// cannot tell, or whose stream has stopped, which another monitor may not have seen.
     pub idle: Option<NodeId>,
 }
 
@@ -80,7 +80,7 @@ impl Tally {
         let Some(subject) = view.get(primary) else {
             return tally;
         };
-        let mut vouched = None;
+        let (mut vouched, mut stopped) = (None, None);
         for node in replicas(view, subject) {
             let testimony = testimony(node, silence);
             match testimony {
@@ -96,9 +96,11 @@ impl Tally {
             match testimony {
                 Testimony::Veto => vouched = vouched.or(Some(node.id)),
                 Testimony::Abstain => tally.idle = tally.idle.or(Some(node.id)),
-                Testimony::Confirm | Testimony::Unheard => {}
+                Testimony::Confirm => stopped = stopped.or(Some(node.id)),
+                Testimony::Unheard => {}
             }
         }
+        tally.idle = tally.idle.or(stopped);
         // A veto is only taken back by who gave it.
         if tally.vetoes > 0 {
             tally.idle = vouched;
@@ -129,7 +131,8 @@ impl Silence {
     fn last_word(self, node: &Node) -> Option<Instant> {
         let asked = node.cut_at.filter(|&cut| cut >= self.since);
         // Who was asked and found nobody has answered.
-        let asked = asked.filter(|_| testimony(node, self) != Testimony::Confirm);
+        let found_nobody = || !is_linked(node) && testimony(node, self) == Testimony::Confirm;
+        let asked = asked.filter(|_| !found_nobody());
         self.sign_of_life(node).max(asked)
     }
 

@@ -11,11 +11,14 @@ const FOR_LONG: Time = 40 * S;
 
 pub(super) fn stalled(rng: &mut Rng, size: Size) -> Vec<Fault> {
     let first = 3 * S + rng.range(0, 2 * S);
-    // Not the host: where hardly anybody writes its silence tells nothing, and only the holder may let
-    // a replica find out.
     let (back_after, disk) = (None, Disk::Everything);
     let crash = What::Crash { back_after, disk };
-    let gone = [crash, What::Stop { time: FOR_LONG }];
+    let back_after = FOR_LONG;
+    let gone = [
+        crash,
+        What::HostLost { back_after },
+        What::Stop { time: FOR_LONG },
+    ];
     let lost = Fault {
         when: When::At(first),
         whom: Whom::Primary,
