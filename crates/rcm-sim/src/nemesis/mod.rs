@@ -12,6 +12,7 @@ mod plot;
 mod promise;
 mod stalled;
 mod strangers;
+mod weather;
 
 use rcm_core::action::Deed;
 use rcm_core::record::Phase;
@@ -196,6 +197,17 @@ pub enum What {
         after: Time,
         leads: bool,
     },
+    /// All connections of the node end, and nothing else happens to it.
+    Reset,
+    /// Nobody gets a new connection to the node, or hears why; the old ones go on.
+    Deaf {
+        time: Time,
+    },
+    /// All packets are late, each by as much as this.
+    Late {
+        most: Time,
+        time: Time,
+    },
     /// The operator adds a spare to the group.
     SpareAdded,
     /// The operator forgets the node.
@@ -226,6 +238,9 @@ impl What {
             Self::Replace => "replace",
             Self::HandedOver => "handed over",
             Self::AddressReused { .. } => "address reused",
+            Self::Reset => "reset",
+            Self::Deaf { .. } => "deaf",
+            Self::Late { .. } => "late",
             Self::SpareAdded => "spare added",
             Self::Forgotten => "forgotten",
         }
