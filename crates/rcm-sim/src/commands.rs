@@ -216,7 +216,7 @@ impl World {
     }
 
     /// Ends connections at the node's side: what waits in them is not executed any more.
-    fn kill(&mut self, node: usize, which: impl Fn(ConnId, &Conn) -> bool) {
+    pub(crate) fn kill(&mut self, node: usize, which: impl Fn(ConnId, &Conn) -> bool) {
         let process = self.servers[node].process;
         let mut killed = Vec::new();
         for (&id, other) in &mut self.conns {

@@ -58,7 +58,7 @@ impl World {
         } = attempt;
         let server = &self.servers[node];
         let joined = self.net.joins(Party::Monitor(who), Party::Node(node));
-        let silent = !joined || !server.host_up || self.net.loses(&mut self.rng);
+        let silent = !joined || !server.host_up || server.is_deaf || self.net.loses(&mut self.rng);
         if silent {
             let at = (asked_at + within).max(self.now);
             return self.schedule_for(who, at, Ours::Unheard(attempt));

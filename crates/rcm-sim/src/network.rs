@@ -24,6 +24,8 @@ pub(crate) struct Network {
     jitter: Time,
     /// So many packets of a hundred are lost and repeated.
     pub(crate) loss: u64,
+    /// Packets are late by up to this.
+    pub(crate) late: Time,
     blocked: BTreeSet<(Party, Party)>,
 }
 
@@ -37,6 +39,7 @@ impl Network {
             base,
             jitter: rng.range(1, base * 4),
             loss: 0,
+            late: 0,
             blocked: BTreeSet::new(),
         }
     }
@@ -44,6 +47,9 @@ impl Network {
     /// How long a packet takes, with its repetitions.
     pub(crate) fn delay(&self, rng: &mut Rng) -> Time {
         let mut delay = self.base + rng.range(0, self.jitter);
+        if self.late > 0 {
+            delay += rng.range(0, self.late);
+        }
         while self.loss > 0 && rng.percent(self.loss) {
             delay += REPEATED_AFTER;
         }
@@ -66,6 +72,7 @@ impl Network {
     pub(crate) fn heal(&mut self) {
         self.blocked.clear();
         self.loss = 0;
+        self.late = 0;
     }
 
     pub(crate) fn passes(&self, from: Party, to: Party) -> bool {

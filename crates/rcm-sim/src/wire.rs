@@ -284,6 +284,21 @@ impl World {
     }
 }
 
+impl World {
+    /// All connections of a living process end: the monitors', and those that it replicates over.
+    pub(crate) fn reset_connections(&mut self, node: usize) {
+        if !self.servers[node].up {
+            return;
+        }
+        self.kill(node, |_, _| true);
+        let fed = self.servers[node].attached.values();
+        let fed: Vec<usize> = fed.map(|fed| fed.node).collect();
+        for replica in fed.into_iter().chain([node]) {
+            self.cut_link(replica);
+        }
+    }
+}
+
 impl Conn {
     /// What was sent and has not arrived.
     pub(crate) fn on_the_way(&self) -> impl Iterator<Item = &Request> {

@@ -61,7 +61,8 @@ fn check_awaited(world: &mut World, who: Who, sealed: &BTreeSet<RunId>) -> Findi
         let position = Position::from(&server.replication(&world.addresses));
         let is_member = record.is_some_and(|record| record.knows(run_id));
         let counts = is_member && world.truth.can_be_traced(&position);
-        let reached = world.net.joins(Party::Monitor(who), Party::Node(node));
+        let joined = world.net.joins(Party::Monitor(who), Party::Node(node));
+        let reached = joined && !server.is_deaf;
         if counts && reached && server.runs(world.now) && !server.is_loading() {
             let name = world.name(node);
             return broken(NAME, format!("{name} answers and was not waited for"));

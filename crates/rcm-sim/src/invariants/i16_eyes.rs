@@ -83,6 +83,7 @@ fn reaches(world: &World, who: Who) -> bool {
             let well = server.is_primary() && server.runs(world.now) && !server.is_loading();
             let same_stream = server.id == record.chain.head();
             let joined = world.net.joins(Party::Monitor(who), Party::Node(node));
-            well && same_stream && joined && world.net.loss == 0
+            let clear = !server.is_deaf && world.net.loss == 0 && world.net.late == 0;
+            well && same_stream && joined && clear
         })
 }

@@ -20,6 +20,8 @@ impl World {
             }
             What::CutFromNode { other, .. } => join(Party::Node(other), Party::Node(node)),
             What::Loss { .. } => self.net.loss = 0,
+            What::Late { .. } => self.net.late = 0,
+            What::Deaf { .. } => self.servers[node].is_deaf = false,
             What::Store { .. } => self.store.trouble = None,
             What::Crash { .. }
             | What::CrashWithChild { .. }
@@ -35,6 +37,7 @@ impl World {
             | What::AttachedByHand { .. }
             | What::Switchover { .. }
             | What::Replace
+            | What::Reset
             | What::SpareAdded
             | What::Forgotten => {}
         }
@@ -54,6 +57,7 @@ impl World {
                 self.restart(node, process, Disk::Everything);
             }
             self.servers[node].slow_until = 0;
+            self.servers[node].is_deaf = false;
             self.resume(node, self.servers[node].process);
         }
         for who in 0..self.monitors.len() {

@@ -154,6 +154,15 @@ impl World {
                 self.net.loss = percent;
                 self.schedule(now + time, Event::Undo(place, node));
             }
+            What::Late { most, time } => {
+                self.net.late = most;
+                self.schedule(now + time, Event::Undo(place, node));
+            }
+            What::Reset => self.reset_connections(node),
+            What::Deaf { time } => {
+                self.servers[node].is_deaf = true;
+                self.schedule(now + time, Event::Undo(place, node));
+            }
             What::MonitorKilled { whose, back_after } => {
                 for who in self.meant(whose, by) {
                     self.kill_monitor(who);

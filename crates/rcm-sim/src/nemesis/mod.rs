@@ -16,6 +16,7 @@ mod promise;
 mod stalled;
 mod strangers;
 mod switchover;
+mod weather;
 
 use rcm_core::action::Deed;
 use rcm_core::record::Phase;
@@ -200,6 +201,17 @@ pub enum What {
         after: Time,
         leads: bool,
     },
+    /// All connections of the node end, and nothing else happens to it.
+    Reset,
+    /// Nobody gets a new connection to the node, or hears why; the old ones go on.
+    Deaf {
+        time: Time,
+    },
+    /// All packets are late, each by as much as this.
+    Late {
+        most: Time,
+        time: Time,
+    },
     /// The operator adds a spare to the group.
     SpareAdded,
     /// The operator forgets the node.
@@ -230,6 +242,9 @@ impl What {
             Self::Replace => "replace",
             Self::HandedOver => "handed over",
             Self::AddressReused { .. } => "address reused",
+            Self::Reset => "reset",
+            Self::Deaf { .. } => "deaf",
+            Self::Late { .. } => "late",
             Self::SpareAdded => "spare added",
             Self::Forgotten => "forgotten",
         }

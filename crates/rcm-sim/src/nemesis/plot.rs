@@ -11,6 +11,7 @@ use super::promise::promise;
 use super::stalled::stalled;
 use super::strangers::strangers;
 use super::switchover::switchover;
+use super::weather::weather;
 use super::{Fault, Size, What, When, Whom};
 use crate::seed::Rng;
 use crate::store::Trouble;
@@ -45,16 +46,19 @@ pub enum Plot {
     Stalled,
     /// The operator changes who belongs to the group.
     Operated,
+    /// The network splits, flaps, resets connections or is late.
+    Weather,
 }
 
 /// What decides whether a seed has strangers, a store that answers late, one of the plots that are
-/// aimed best, a leader that is stalled, and an operator. Each is drawn apart, so that all other seeds
+/// aimed best, a leader that is stalled, an operator, and bad weather. Each is drawn apart, so that all other seeds
 /// are what they are without it; these numbers leave every kept seed as it was.
 const STRANGERS: u64 = 70;
 const LATE_ANSWERS: u64 = 125;
 const BY_ONE_RULE: u64 = 36;
 const STALLED: u64 = 200;
 const OPERATED: u64 = 226;
+const WEATHER: u64 = 274;
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
@@ -65,6 +69,10 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, OPERATED);
     if !strict && rng.percent(3) {
         return (Plot::Operated, operated(&mut rng, size));
+    }
+    let mut rng = Rng::new(seed, WEATHER);
+    if rng.percent(4) {
+        return weather(&mut rng, size);
     }
     let (plot, mut faults) = plotted(seed, size, strict);
     let mut rng = Rng::new(seed, LATE_ANSWERS);
@@ -131,6 +139,7 @@ fn plotted(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
         Plot::Strangers => faults = strangers(rng, size),
         Plot::Stalled => faults = stalled(rng, size),
         Plot::Operated => faults = operated(rng, size),
+        Plot::Weather => return weather(rng, size),
         Plot::ByHand => {
             let what = by_hand(rng, size);
             faults.push(Fault {

@@ -39,6 +39,8 @@ pub(crate) struct Server {
     pub(crate) stranger: bool,
     pub(crate) up: bool,
     pub(crate) host_up: bool,
+    /// What asks for a new connection does not reach it.
+    pub(crate) is_deaf: bool,
     /// `SIGSTOP`.
     pub(crate) stopped: bool,
     /// A script runs, since when and until when.
@@ -137,6 +139,7 @@ impl Server {
             stranger: false,
             up: false,
             host_up: true,
+            is_deaf: false,
             stopped: false,
             script: None,
             loading_until: None,

@@ -57,7 +57,7 @@ impl World {
             return self.attempt_failed(node);
         };
         let joined = self.net.joins(Party::Node(node), Party::Node(target));
-        if !joined || !self.servers[target].host_up {
+        if !joined || !self.servers[target].host_up || self.servers[target].is_deaf {
             return self.schedule(self.now + S, again);
         }
         if !self.servers[target].up {
