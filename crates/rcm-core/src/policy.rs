@@ -144,6 +144,11 @@ impl Nodes {
     pub fn forgotten(&self) -> &[Address] {
         &self.forgotten
     }
+
+    /// Whether the operators have named this address: it is listed, or forgotten.
+    pub fn name(&self, address: &Address) -> bool {
+        self.addresses().contains(address) || self.forgotten().contains(address)
+    }
 }
 
 impl Policy {

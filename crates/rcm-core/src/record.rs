@@ -224,12 +224,11 @@ impl Record {
 
     /// Whether a process that answers at a member's address belongs to another group, which has got
     /// that address: its data does not descend from this group's, and it receives the data of a node
-    /// that never was a member, or feeds such nodes and no others.
+    /// that is no member and was never named, or feeds such nodes and no others.
     fn is_elsewhere(&self, node: &Node, nodes: &Nodes) -> bool {
-        // Who was forgotten may still follow whom it followed.
-        let is_member = |address: &Address| {
-            self.member_at(address).is_some() || nodes.forgotten().contains(address)
-        };
+        // Who was added may follow the primary before it is recorded, and who was forgotten still does.
+        let is_member =
+            |address: &Address| self.member_at(address).is_some() || nodes.name(address);
         let in_company = match node.replication().map(|seen| &seen.role) {
             Some(Role::Replica(following)) => {
                 (following.link_up || following.syncing) && !is_member(&following.primary)
