@@ -7,6 +7,7 @@ mod draw;
 mod eyes;
 mod heal;
 mod inflict;
+mod interrupted;
 mod operated;
 mod plot;
 mod promise;
