@@ -10,6 +10,7 @@ mod draw;
 mod eyes;
 mod heal;
 mod inflict;
+mod interrupted;
 mod operated;
 mod plot;
 mod promise;

@@ -6,6 +6,7 @@ use super::calm::calm;
 use super::deposed::deposed;
 use super::draw::{any, by_hand, crash, fault};
 use super::eyes::eyes;
+use super::interrupted::interrupted;
 use super::operated::operated;
 use super::promise::promise;
 use super::stalled::stalled;
@@ -51,14 +52,16 @@ pub enum Plot {
 }
 
 /// What decides whether a seed has strangers, a store that answers late, one of the plots that are
-/// aimed best, a leader that is stalled, an operator, and bad weather. Each is drawn apart, so that all other seeds
-/// are what they are without it; these numbers leave every kept seed as it was.
+/// aimed best, a leader that is stalled, an operator, bad weather, and what is interrupted late. Each is
+/// drawn apart, so that all other seeds are what they are without it; these numbers leave every kept
+/// seed as it was.
 const STRANGERS: u64 = 70;
 const LATE_ANSWERS: u64 = 125;
 const BY_ONE_RULE: u64 = 36;
 const STALLED: u64 = 200;
 const OPERATED: u64 = 226;
 const WEATHER: u64 = 274;
+const INTERRUPTED: u64 = 279;
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
@@ -73,6 +76,10 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, WEATHER);
     if rng.percent(4) {
         return weather(&mut rng, size);
+    }
+    let mut rng = Rng::new(seed, INTERRUPTED);
+    if rng.percent(3) {
+        return interrupted(&mut rng, size, strict);
     }
     let (plot, mut faults) = plotted(seed, size, strict);
     let mut rng = Rng::new(seed, LATE_ANSWERS);
