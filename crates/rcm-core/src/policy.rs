@@ -146,7 +146,7 @@ impl Nodes {
     }
 
     /// Whether the operators have named this address: it is listed, or forgotten.
-    pub fn name(&self, address: &Address) -> bool {
+    pub fn names(&self, address: &Address) -> bool {
         self.addresses().contains(address) || self.forgotten().contains(address)
     }
 }

@@ -228,7 +228,7 @@ impl Record {
     fn is_elsewhere(&self, node: &Node, nodes: &Nodes) -> bool {
         // Who was added may follow the primary before it is recorded, and who was forgotten still does.
         let is_member =
-            |address: &Address| self.member_at(address).is_some() || nodes.name(address);
+            |address: &Address| self.member_at(address).is_some() || nodes.names(address);
         let in_company = match node.replication().map(|seen| &seen.role) {
             Some(Role::Replica(following)) => {
                 (following.link_up || following.syncing) && !is_member(&following.primary)

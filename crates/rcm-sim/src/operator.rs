@@ -74,16 +74,13 @@ impl World {
         }
     }
 
-    /// The operator forgets a replica, as long as there is another one in step. Of a primary, and of the
-    /// last node that is listed, that is not accepted.
+    /// The operator forgets a replica. Of a primary, and of the last node that is listed, that is not
+    /// accepted.
     pub(crate) fn forget_node(&mut self, node: usize) {
         let leads = self.last_published() == Some(node);
-        let in_step =
-            |(other, server): (usize, &Server)| other != node && server.up && server.link_is_up();
-        let spared = self.group().any(in_step);
         let remain = self.membership.listed.iter().any(|&other| other != node);
         let known = self.group().any(|(other, _)| other == node);
-        if leads || !remain || !known || !spared {
+        if leads || !remain || !known {
             return;
         }
         self.membership.listed.retain(|&other| other != node);

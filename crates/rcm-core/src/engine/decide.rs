@@ -61,7 +61,7 @@ impl Engine {
     }
 
     fn tick(&mut self, mut plan: Plan) {
-        if self.has_been_outranked(&plan) {
+        if self.is_outranked_meanwhile(&plan) {
             return self.judge();
         }
         let (world, out) = self.split();

@@ -45,7 +45,7 @@ impl Engine {
             Ruling::Replace if self.verdict == Verdict::NoCandidate => {}
             Ruling::Replace => self.replace(primary, Verdict::PrimaryRestarted),
             Ruling::Wait => {
-                self.ripens_at = self.disputed_since.map(|s| s + Policy::COLD_START_AFTER);
+                self.ripens_at = self.others_awaited_until().filter(|&at| at > self.now);
             }
         }
     }

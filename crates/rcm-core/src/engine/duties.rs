@@ -267,9 +267,13 @@ impl Engine {
             planned: since.planned,
             after: self.now.since(since.at),
         };
+        let is_alone = self.view.nodes().all(|node| node.id == primary.id);
         if replicas > 0 {
-            self.restoring = None;
             self.out.tell(self.now, kind);
+        }
+        // Where everybody else was forgotten there is nothing to restore.
+        if replicas > 0 || is_alone {
+            self.restoring = None;
         }
     }
 

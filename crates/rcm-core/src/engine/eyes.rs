@@ -36,6 +36,8 @@ pub(super) struct Eyes {
     late: Option<Late>,
     /// Since when a quorum sees something else.
     pub(super) dissents_since: Option<Instant>,
+    /// Whose silence the others have not agreed on in time.
+    pub(super) doubted: Option<About>,
     /// When this one gave up the lease last.
     pub(super) resigned_at: Option<Instant>,
 }
@@ -202,12 +204,14 @@ impl Engine {
         self.own().map(|own| own.since + Policy::AGREE_WITHIN)
     }
 
-    /// Whether this monitor would act, and others have not agreed for as long as they are waited for.
-    pub(super) fn is_agreement_overdue(&self) -> bool {
-        let overdue = self
-            .agreement_awaited_until()
-            .is_some_and(|at| at <= self.now);
-        overdue && self.objection() == Some(Obstacle::NotAgreed)
+    /// The others have not agreed in time. Perhaps only this monitor looked when the streams stopped:
+    /// it goes on as if it had not, and lets a replica find out, so that all can see it.
+    pub(super) fn doubt_own_eyes(&mut self) {
+        let about = self.about();
+        let vetoes = about.map(|about| self.ballot().count(about, self.now).vetoes);
+        if vetoes == Some(0) {
+            self.eyes.doubted = about;
+        }
     }
 
     /// Tells the others what is seen, and leaves the lease to them if they see more.

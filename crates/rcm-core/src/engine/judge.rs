@@ -34,6 +34,7 @@ impl Engine {
         let subject = Subject {
             primary: node.id,
             run_id: self.run_id_in_office(node),
+            is_doubted: self.eyes.doubted.is_some() && self.eyes.doubted == self.about(),
         };
         if matches!(self.record(), Some(record) if !may_be_abandoned(record)) {
             // Announced is announced: the node may have been promoted and have taken writes.
@@ -67,16 +68,18 @@ impl Engine {
             verdict = Verdict::PrimarySilent;
         }
         self.ripens_at = judgement.ripens_at;
+        if let Some(replica) = judgement.wants_witness {
+            self.ask_witness(replica);
+        }
+        if failure.is_none() {
+            self.eyes.doubted = None;
+        }
         let strict = self.is_strict();
         if strict && verdict == Verdict::Healthy && self.was_renamed(primary) {
             // Whoever follows it confirms what no later failover would find.
             verdict = Verdict::ForeignLineage;
         }
         self.form_opinion(verdict, &judgement);
-        let undecided = verdict != Verdict::PrimarySilent || self.is_agreement_overdue();
-        if let Some(replica) = judgement.wants_witness.filter(|_| undecided) {
-            self.ask_witness(replica);
-        }
         let replaces = verdict.calls_for() == Response::FailOver
             || (strict && verdict == Verdict::ForeignLineage);
         if replaces && !self.may_be_replaced(primary) {

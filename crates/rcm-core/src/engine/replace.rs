@@ -36,6 +36,9 @@ impl Engine {
                 self.ripens_at = Some(until);
                 return;
             }
+            if obstacle == Obstacle::NotAgreed && cause == Verdict::PrimarySilent {
+                self.doubt_own_eyes();
+            }
             return self.tell_would_act(primary, cause, obstacle);
         }
         if let Some(held) = self.lease.held() {
@@ -48,7 +51,7 @@ impl Engine {
     }
 
     /// Why nothing is done although something should be.
-    fn obstacle(&self, hold_off: Option<Instant>) -> Option<Obstacle> {
+    pub(super) fn obstacle(&self, hold_off: Option<Instant>) -> Option<Obstacle> {
         match (self.policy.observe, self.rivals.is_empty(), hold_off) {
             (true, _, _) => Some(Obstacle::Observing),
             (false, false, _) => Some(Obstacle::RivalController),

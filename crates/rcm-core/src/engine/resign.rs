@@ -53,11 +53,12 @@ impl Engine {
             || (count.lost + count.suspected >= needed && !sees_well && self.hears_no_replica())
     }
 
-    /// Whether the group has replicas, and none of them answers this monitor.
+    /// Whether the group has other nodes than its primary, and none of them answers this monitor.
     fn hears_no_replica(&self) -> bool {
-        let is_replica = |node: &&Node| node.following().is_some();
-        let mut replicas = self.view.nodes().filter(is_replica).peekable();
-        replicas.peek().is_some() && !replicas.any(Node::answers)
+        let primary = self.primary_node().map(|node| node.id);
+        let others = self.view.nodes().filter(|node| Some(node.id) != primary);
+        let mut others = others.peekable();
+        others.peek().is_some() && !others.any(Node::answers)
     }
 
     /// The primary that others may see more of. A plan that comes forward is left alone.

@@ -8,6 +8,7 @@ use crate::id::Offset;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::policy::Policy;
+use crate::time::Instant;
 use crate::view::Node;
 
 /// What a restarted primary comes to.
@@ -85,37 +86,51 @@ impl Engine {
         if followers == 0 {
             return self.alone(node);
         }
-        if self.may_be_outranked(prefix(node)) {
+        if self.may_be_outranked(prefix(node).unwrap_or_default()) {
             return Ruling::Wait;
         }
         self.untraced(node)
     }
 
     /// Whether a member that does not answer may hold more, and still has time to say so.
-    fn may_be_outranked(&self, held: Option<Offset>) -> bool {
+    fn may_be_outranked(&self, held: Offset) -> bool {
         let record = self.record();
         let outranks = |node: &Node| {
-            record.is_some_and(|it| it.includes(node, &self.nodes) && it.furthest(node) > held)
+            record.is_some_and(|it| {
+                it.includes(node, &self.nodes) && it.furthest(node).unwrap_or_default() > held
+            })
         };
         let primary = self.primary_node().map(|node| node.id);
         let away = |node: &&Node| !node.answers() && Some(node.id) != primary;
         !self.waited_for_the_others() && self.view.nodes().filter(away).any(outranks)
     }
 
-    /// Whether those that do not answer have had their time since the primary restarted.
-    fn waited_for_the_others(&self) -> bool {
-        self.disputed_since
-            .is_some_and(|since| self.now >= since + Policy::COLD_START_AFTER)
+    /// Until when those that do not answer are waited for: since the new process was met, however often
+    /// it was mute in between.
+    pub(super) fn others_awaited_until(&self) -> Option<Instant> {
+        let met = self.primary_node().and_then(|node| node.role_since);
+        let since = met.or(self.disputed_since)?;
+        Some(since + Policy::COLD_START_AFTER)
     }
 
-    /// Whether somebody who holds more has come, while the store refuses to write that a restarted
-    /// primary stays.
-    pub(super) fn has_been_outranked(&self, plan: &Plan) -> bool {
+    fn waited_for_the_others(&self) -> bool {
+        self.others_awaited_until()
+            .is_some_and(|until| until <= self.now)
+    }
+
+    /// Whether somebody who holds more has come, and could be promoted at once, while the store refuses
+    /// to write that a restarted primary stays.
+    pub(super) fn is_outranked_meanwhile(&self, plan: &Plan) -> bool {
         let Plan::Adoption { writing, how, .. } = plan else {
             return false;
         };
         let restarted = matches!(how, Adoption::Restarted | Adoption::RestartedWithoutLineage);
-        restarted && writing.is_pausing() && self.rule_on_restart() == Ruling::Replace
+        let outranked = || self.rule_on_restart() == Ruling::Replace;
+        let replaceable = || {
+            let mut primary = self.primary_node().into_iter();
+            primary.any(|node| self.may_be_replaced(node.id)) && self.obstacle(None).is_none()
+        };
+        restarted && writing.is_pausing() && outranked() && replaceable()
     }
 
     /// Everybody follows it already: its data is all there is.
@@ -137,7 +152,8 @@ impl Engine {
     /// Nobody answers whose data could be compared. A node with data is better than none once the
     /// others have had their time; an empty one is not.
     fn alone(&self, node: &Node) -> Ruling {
-        let known = self.record().map_or(0, |record| record.members.len());
+        let members = self.record().into_iter().flat_map(|record| &record.members);
+        let known = members.filter(|member| !self.is_forgotten(member)).count();
         let has_data = node.condition.is_some_and(|condition| !condition.empty);
         if known <= 1 || (self.waited_for_the_others() && has_data) {
             self.untraced(node)

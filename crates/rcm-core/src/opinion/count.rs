@@ -24,7 +24,7 @@ pub struct Ballot<'a> {
 pub struct Count {
     /// Peers that say that the primary is lost.
     pub lost: usize,
-    /// Peers that something speaks to against it, and not enough.
+    /// Peers that see something against it, and not enough.
     pub suspected: usize,
     /// Peers that say that it answers.
     pub well: usize,

@@ -41,22 +41,22 @@ pub(super) fn awaited(hands: &BTreeMap<NodeId, Hand>, world: World<'_>) -> Optio
         .min()
 }
 
-/// Until when those who answer, and may hold more than the best, are waited for because the store is
-/// slow. Its answer comes at the deadline of the read at the latest.
+/// Until when those who have let us in, and may hold more than the best, are waited for because the
+/// store is slow: as long as one read may take since sealing began.
 pub(super) fn awaited_of_store(
     hands: &BTreeMap<NodeId, Hand>,
     record: &Record,
     best: Candidate,
+    since: Instant,
     world: World<'_>,
 ) -> Option<Instant> {
+    let until = since + Policy::ACTION_WITHIN;
     let mut confirming = hands.values().filter(|hand| hand.awaits_store());
     let may_be_ahead = |hand: &Hand| {
         let node = world.view.get(hand.node());
         node.is_some_and(|node| record.furthest(node) > Some(best.prefix()))
     };
-    confirming
-        .any(may_be_ahead)
-        .then(|| world.now + Policy::SEAL_WITHIN)
+    (until > world.now && confirming.any(may_be_ahead)).then_some(until)
 }
 
 /// Counts and ranks the nodes in the hands of a failover that began sealing at `since`.
@@ -93,7 +93,7 @@ pub(super) fn count(
     {
         return Count::Waiting(patience_ends);
     }
-    if let Some(until) = awaited_of_store(hands, record, best, world) {
+    if let Some(until) = awaited_of_store(hands, record, best, since, world) {
         return Count::Waiting(until);
     }
     let silent = hands

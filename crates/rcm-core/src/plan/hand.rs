@@ -23,7 +23,7 @@ use crate::view::Node;
 pub(super) struct Hand {
     target: Target,
     state: State,
-    /// Since when only the node itself is waited for.
+    /// Since when it is waited for; anew once the store has confirmed the epoch.
     began: Instant,
     /// Its clients are disconnected with the seal.
     evict: bool,
@@ -33,7 +33,7 @@ pub(super) struct Hand {
     drain: Option<Instant>,
     /// How far it had come when it was asked last; asked twice without progress, it is done.
     drained_to: Option<Offset>,
-    /// Nothing spoke against it when it was taken in hand.
+    /// Nothing spoke against it when it was taken in hand, or it has let us in.
     expected: bool,
     /// Where it stood while it was loading a whole data set.
     was_loading: Option<Position>,
@@ -164,10 +164,11 @@ impl Hand {
         matches!(self.state, State::Sealing { .. } | State::Unknown)
     }
 
-    /// Whether the node has answered, and only the record is read before it is sealed: how long that
-    /// takes is the store's, and says nothing about the node.
+    /// Whether the node has let us in, and only the record is read before it is sealed: how long that
+    /// takes is the store's, and says nothing about the node. At a lost primary it is the kernel that
+    /// lets us in.
     pub(super) const fn awaits_store(&self) -> bool {
-        matches!(self.state, State::Gripping(Grip::Confirming(_)))
+        matches!(self.state, State::Gripping(Grip::Confirming(_))) && !self.target.blind
     }
 
     /// Whether the count waits for this node: it was heard when it was taken in hand, or is heard by now.
@@ -248,6 +249,8 @@ impl Hand {
                 let grip = grip.step(self.target, &outcome, world, out)?;
                 self.state = State::Gripping(grip);
                 if awaited_store {
+                    // It has let us in: it is heard.
+                    self.expected |= !self.target.blind;
                     self.began = world.now;
                 }
                 match grip {

@@ -50,7 +50,7 @@ pub(super) fn count(
     let voters = ranking.candidates.len();
     let needed = needed(record, world);
     if needed.is_some_and(|needed| voters >= needed) {
-        let slow = |best| awaited_of_store(hands, record, best, world);
+        let slow = |best| awaited_of_store(hands, record, best, since, world);
         if let Some(until) = ranking.best().and_then(slow) {
             return Count::Waiting(until);
         }

@@ -20,6 +20,8 @@ pub struct Subject {
     pub primary: NodeId,
     /// Its process, as recorded; unknown when nobody has met it yet.
     pub run_id: Option<RunId>,
+    /// The other monitors have not seen the streams of its replicas stop: that counts for nothing.
+    pub is_doubted: bool,
 }
 
 /// A verdict on the primary, and what would change it.
@@ -81,6 +83,7 @@ pub fn diagnose(view: &View, subject: Subject, policy: &Policy, now: Instant) ->
         view,
         node,
         policy,
+        is_doubted: subject.is_doubted,
         now,
     }
     .diagnose()
@@ -106,6 +109,7 @@ struct Case<'a> {
     view: &'a View,
     node: &'a Node,
     policy: &'a Policy,
+    is_doubted: bool,
     now: Instant,
 }
 
@@ -178,13 +182,7 @@ impl Case<'_> {
             return self.asking(vouched, silence, delay);
         }
         if tally.confirms > 0 {
-            let judged = self.at(began + delay, Verdict::PrimarySilent, failure, tally);
-            let ripens_at = judged.ripens_at;
-            let asking = self.asking(judged, silence, delay);
-            return Judgement {
-                ripens_at,
-                ..asking
-            };
+            return self.at(began + delay, Verdict::PrimarySilent, failure, tally);
         }
         let suspected = Judgement::suspected(failure, Some(tally), None);
         self.asking(suspected, silence, delay)
@@ -217,6 +215,7 @@ impl Case<'_> {
             since,
             margin,
             now: self.now,
+            is_doubted: self.is_doubted,
         }
     }
 

@@ -73,6 +73,7 @@ fn judge(view: &View, now: u64) -> Judgement {
     let subject = Subject {
         primary: PRIMARY,
         run_id: Some(RunId::from_number(0)),
+        is_doubted: false,
     };
     diagnose(view, subject, &Policy::default(), millis(now))
 }

@@ -41,7 +41,7 @@ pub struct Tally {
     /// How many have not answered since, although they answered before.
     pub unheard: usize,
     /// A replica whose link may be cut, so that it finds out: one that vouched for the primary, or
-    /// cannot tell, or whose stream has stopped, which another monitor may not have seen.
+    /// cannot tell.
     pub idle: Option<NodeId>,
 }
 
@@ -54,6 +54,8 @@ pub(super) struct Silence {
     pub(super) margin: Duration,
     /// When they are asked.
     pub(super) now: Instant,
+    /// The other monitors have not seen the streams stop: that counts for nothing.
+    pub(super) is_doubted: bool,
 }
 
 /// A stream that moved less than this between two looks carries no writes: an idle primary's PING
@@ -80,7 +82,7 @@ impl Tally {
         let Some(subject) = view.get(primary) else {
             return tally;
         };
-        let (mut vouched, mut stopped) = (None, None);
+        let mut vouched = None;
         for node in replicas(view, subject) {
             let testimony = testimony(node, silence);
             match testimony {
@@ -90,17 +92,15 @@ impl Tally {
                 Testimony::Unheard if node.answers() => tally.unheard += 1,
                 Testimony::Unheard => {}
             }
-            if !is_linked(node) || !has_backlog_to_spare(node, subject) {
+            if !is_linked(node) || !has_backlog_to_spare(node, subject, silence) {
                 continue;
             }
             match testimony {
                 Testimony::Veto => vouched = vouched.or(Some(node.id)),
                 Testimony::Abstain => tally.idle = tally.idle.or(Some(node.id)),
-                Testimony::Confirm => stopped = stopped.or(Some(node.id)),
-                Testimony::Unheard => {}
+                Testimony::Confirm | Testimony::Unheard => {}
             }
         }
-        tally.idle = tally.idle.or(stopped);
         // A veto is only taken back by who gave it.
         if tally.vetoes > 0 {
             tally.idle = vouched;
@@ -131,8 +131,7 @@ impl Silence {
     fn last_word(self, node: &Node) -> Option<Instant> {
         let asked = node.cut_at.filter(|&cut| cut >= self.since);
         // Who was asked and found nobody has answered.
-        let found_nobody = || !is_linked(node) && testimony(node, self) == Testimony::Confirm;
-        let asked = asked.filter(|_| !found_nobody());
+        let asked = asked.filter(|_| testimony(node, self) != Testimony::Confirm);
         self.sign_of_life(node).max(asked)
     }
 
@@ -171,13 +170,16 @@ fn is_replica_of(node: &Node, primary: &Node, view: &View) -> bool {
 }
 
 /// A link that is cut must come back by a partial resynchronisation: what the replica has not
-/// received must be far less than the smallest backlog, 1 MB by default (`repl-backlog-size`).
-fn has_backlog_to_spare(node: &Node, primary: &Node) -> bool {
+/// received, by what was seen and by what a living primary has written since, must be far less than
+/// the smallest backlog, 1 MB by default (`repl-backlog-size`).
+fn has_backlog_to_spare(node: &Node, primary: &Node, silence: Silence) -> bool {
     const SPARE_BYTES: u64 = 64 * 1024;
+    let quiet = silence.now.since(silence.since).as_millis();
+    let since = u128::from(node.rate()) * quiet / 1_000;
     let last = primary.offset().map(|(offset, _)| offset);
     let own = node.offset().map(|(offset, _)| offset);
     last.zip(own)
-        .is_some_and(|(last, own)| last.ahead_of(own) <= SPARE_BYTES)
+        .is_some_and(|(last, own)| u128::from(last.ahead_of(own)) + since <= SPARE_BYTES.into())
 }
 
 /// What one replica says. Bytes that were still under way when the silence began count for nothing.
@@ -214,7 +216,7 @@ fn testimony(node: &Node, silence: Silence) -> Testimony {
         motion.bytes >= MOVING_BYTES && since.since(motion.to) <= MOVING_WITHIN
     });
     let settled = quiet >= silence.margin.max(QUIET_AT_LEAST);
-    if was_moving && settled && expected >= EXPECTED_BYTES {
+    if was_moving && settled && expected >= EXPECTED_BYTES && !silence.is_doubted {
         return Testimony::Confirm;
     }
     Testimony::Abstain

@@ -294,6 +294,7 @@ fn diagnosed_lost(primary: NodeId, record: &Record, world: World<'_>) -> Option<
     let subject = Subject {
         primary,
         run_id: record.primary.run_id,
+        is_doubted: false,
     };
     let verdict = diagnose(world.view, subject, world.policy, world.now).verdict;
     verdict.is_loss().then_some(verdict)
