@@ -1,5 +1,6 @@
 //! `rcm-sim`: runs seeds and says what was seen.
 
+use std::io::Write as _;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -66,6 +67,15 @@ const MILLION: u64 = 1_000_000;
 /// So many failing seeds are told in full.
 const TOLD: usize = 10;
 
+/// Prints a line. Whoever reads no further, as `head`, has seen enough.
+macro_rules! say {
+    ($($text:tt)*) => {
+        if writeln!(std::io::stdout(), $($text)*).is_err() {
+            std::process::exit(1);
+        }
+    };
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     let mutant = match &options.mutant {
@@ -104,9 +114,9 @@ fn nightly(seeds: u64, threads: usize) -> bool {
     let from = night().saturating_mul(MILLION);
     let range = |seeds| from..from.saturating_add(seeds);
     let plain = many(range(seeds), (None, false), threads);
-    println!("strict groups:");
+    say!("strict groups:");
     let strict = many(range(seeds / 5), (None, true), threads);
-    println!("deliberate defects:");
+    say!("deliberate defects:");
     mutants(0, SEEDS, threads) && plain && strict
 }
 
@@ -125,15 +135,17 @@ fn one(seed: u64, mutant: Option<Mutant>, options: &Options) -> ExitCode {
         text: options.trace,
         only,
     });
-    print!("{}", ran.text);
-    println!("seed {seed} {:?} hash {:016x}", ran.plot, ran.hash);
+    for line in ran.text.lines() {
+        say!("{line}");
+    }
+    say!("seed {seed} {:?} hash {:016x}", ran.plot, ran.hash);
     for (place, fault) in ran.faults.iter().enumerate() {
-        println!("  fault {place}: {fault:?}");
+        say!("  fault {place}: {fault:?}");
     }
     match ran.broken {
         None => ExitCode::SUCCESS,
         Some(broken) => {
-            println!("BROKEN {broken}");
+            say!("BROKEN {broken}");
             ExitCode::FAILURE
         }
     }
@@ -164,7 +176,7 @@ fn many(seeds: Range<u64>, kind: Kind, threads: usize) -> bool {
         };
         let kept: Vec<String> = shrink(&setup).iter().map(ToString::to_string).collect();
         if let Some(broken) = &ran.broken {
-            println!("BROKEN seed {} ({:?}) {broken}", ran.seed, ran.plot);
+            say!("BROKEN seed {} ({:?}) {broken}", ran.seed, ran.plot);
         }
         let only = if kept.is_empty() {
             String::new()
@@ -173,7 +185,7 @@ fn many(seeds: Range<u64>, kind: Kind, threads: usize) -> bool {
         };
         let defect = mutant.map_or(String::new(), |mutant| format!(" --mutant {mutant:?}"));
         let strict = if strict { " --strict" } else { "" };
-        println!(
+        say!(
             "  cargo run -p rcm-sim --release -- --seed {} --trace{strict}{only}{defect}",
             ran.seed
         );
@@ -215,7 +227,7 @@ fn work(next: &AtomicU64, end: u64, (mutant, strict): Kind, sum: &Mutex<Sum>) {
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 fn tell(sum: &Sum, seconds: f64, strict: bool) {
     let simulated = sum.simulated as f64 / 1e6;
-    println!(
+    say!(
         "{} seeds in {seconds:.1} s ({:.0} a second), {simulated:.0} s simulated ({:.0} a second), {} inputs",
         sum.seeds,
         sum.seeds as f64 / seconds,
@@ -227,7 +239,7 @@ fn tell(sum: &Sum, seconds: f64, strict: bool) {
             .iter()
             .map(|(word, count)| format!("{word} {count}"))
             .collect();
-        println!("{title}: {}", words.join(", "));
+        say!("{title}: {}", words.join(", "));
     };
     counts("seen", &sum.coverage.counts);
     counts("faults", &sum.coverage.faults);
@@ -237,13 +249,13 @@ fn tell(sum: &Sum, seconds: f64, strict: bool) {
         .iter()
         .map(|it| it.code())
         .collect();
-    println!("verdicts never reached: {}", verdicts.join(", "));
-    println!("rules never followed: {:?}", sum.coverage.missing_rules());
-    println!(
+    say!("verdicts never reached: {}", verdicts.join(", "));
+    say!("rules never followed: {:?}", sum.coverage.missing_rules());
+    say!(
         "transitions never taken: {:?}",
         sum.coverage.missing_edges(strict)
     );
-    println!(
+    say!(
         "{} of {} seeds broke a promise",
         sum.broken.len(),
         sum.seeds
@@ -279,11 +291,11 @@ fn mutants(from: u64, seeds: u64, threads: usize) -> bool {
         let mode = if trial.strict { "strict " } else { "" };
         let name = format!("{mode}{:?}", trial.mutant);
         match trial.killed {
-            Some((seed, by)) => println!("{name:<25} killed   by seed {seed}: {by}"),
-            None => println!("{name:<25} SURVIVED {seeds} seeds"),
+            Some((seed, by)) => say!("{name:<25} killed   by seed {seed}: {by}"),
+            None => say!("{name:<25} SURVIVED {seeds} seeds"),
         }
     }
     let survivors = trials.iter().filter(|trial| trial.killed.is_none()).count();
-    println!("{survivors} of {} defects survived", trials.len());
+    say!("{survivors} of {} defects survived", trials.len());
     survivors == 0
 }

@@ -60,7 +60,7 @@ const LATE_ANSWERS: u64 = 125;
 const BY_ONE_RULE: u64 = 36;
 const STALLED: u64 = 200;
 const OPERATED: u64 = 226;
-const WEATHER: u64 = 274;
+const WEATHER: u64 = 285;
 const INTERRUPTED: u64 = 279;
 
 /// The plot and the faults of a seed, for a group of so many nodes.
