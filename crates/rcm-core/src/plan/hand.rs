@@ -220,7 +220,8 @@ impl Hand {
         if world.lacks(Mutant::Impatient) && matches!(self.state, State::Sealing { .. }) {
             return self.seal(world, out);
         }
-        if restarted || (matches!(self.state, State::Unknown) && self.answers(world)) {
+        let answers = matches!(self.state, State::Unknown) && self.answers(world);
+        if restarted || answers || self.is_back(world) {
             self.state = State::Gripping(Grip::begin(self.target, world, out));
         }
         if self.next_deadline().is_none_or(|at| at > world.now) {
@@ -326,6 +327,18 @@ impl Hand {
             seal,
             since: world.now,
         };
+    }
+
+    /// Whether a node that was not reached has been looked at since, and could be sealed: its
+    /// connections may have ended with a seal of an earlier plan, when it woke up.
+    fn is_back(&self, world: World<'_>) -> bool {
+        let State::Unreached { since } = self.state else {
+            return false;
+        };
+        let node = world.view.get(self.target.node);
+        let look = node.and_then(|node| node.look.as_ref());
+        self.answers(world)
+            && look.is_some_and(|look| look.asked_at > since && !look.replication.loading)
     }
 
     fn answers(&self, world: World<'_>) -> bool {
