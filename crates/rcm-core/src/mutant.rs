@@ -1,4 +1,5 @@
-//! Deliberate defects of the core, each the loss of one rule: the simulation has to notice them.
+//! Deliberate defects of the core, each the loss of one rule: the simulation has to notice them. A few
+//! are defects of the simulated clients and servers instead, where a promise rests on those.
 //!
 //! Without the feature `mutants` a [`Defect`] is nothing, [`Defect::is`] is false and the hooks are
 //! compiled away; the program that is shipped never has them.
@@ -45,6 +46,12 @@ pub enum Mutant {
     NoBranch,
     /// Strict mode: clients trust the number that `WAIT` gives, whoever is behind it.
     TrustWait,
+    /// Strict mode: clients believe what the primary of an older epoch says.
+    OldEpochs,
+    /// Strict mode: clients take a write that was not confirmed in time for one that was not done.
+    LateIsRefused,
+    /// Strict mode: what clients send on one connection overtakes itself.
+    Overtaking,
     /// The successor is promoted whatever the primary held when it was sealed.
     HandOverUncompared,
     /// Older hands are not killed.
@@ -73,11 +80,19 @@ pub enum Mutant {
     Trespass,
     /// A monitor that cannot act keeps the lease from those who can.
     NeverResigns,
+    /// Nodes are not told to write their roles down.
+    RolesForgotten,
+    /// Failovers on evidence that can be wrong follow each other without a pause.
+    NoHoldOff,
+    /// Whoever the operators forget is watched all the same.
+    ForgetsNobody,
+    /// Servers let anybody continue whose place in the stream they have, whatever stream that is.
+    AnyStream,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 40] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -97,6 +112,9 @@ impl Mutant {
         Self::FeedsAlways,
         Self::NoBranch,
         Self::TrustWait,
+        Self::OldEpochs,
+        Self::LateIsRefused,
+        Self::Overtaking,
         Self::HandOverUncompared,
         Self::NoFence,
         Self::NoConfirm,
@@ -111,6 +129,10 @@ impl Mutant {
         Self::QuorumShrinks,
         Self::Trespass,
         Self::NeverResigns,
+        Self::RolesForgotten,
+        Self::NoHoldOff,
+        Self::ForgetsNobody,
+        Self::AnyStream,
     ];
 }
 

@@ -22,7 +22,7 @@ pub const SEEDS: u64 = 10_000;
 /// The rules that hold up strict mode; the others are tried on async groups. There is no `NoFence`
 /// among them: in strict mode every seal ends all other connections of its node, so that an older hand
 /// is gone before anything depends on it.
-const STRICT: [Mutant; 11] = [
+const STRICT: [Mutant; 14] = [
     Mutant::NoSeal,
     Mutant::RawOffset,
     Mutant::NoCompare,
@@ -33,13 +33,16 @@ const STRICT: [Mutant; 11] = [
     Mutant::FeedsAlways,
     Mutant::NoBranch,
     Mutant::TrustWait,
+    Mutant::OldEpochs,
+    Mutant::LateIsRefused,
+    Mutant::Overtaking,
     Mutant::NoConfirm,
 ];
 
 /// Every mutant, and whether it is tried on strict groups. Some rules hold up both modes.
 pub fn trials() -> Vec<(Mutant, bool)> {
     let only_strict = |mutant: &Mutant| {
-        let strict = Mutant::SmallQuorum..=Mutant::TrustWait;
+        let strict = Mutant::SmallQuorum..=Mutant::Overtaking;
         strict.contains(mutant)
     };
     let plain = Mutant::ALL.into_iter().filter(|it| !only_strict(it));

@@ -1,5 +1,6 @@
 //! Standing duties: every node that answers is brought to what the record says of it.
 
+use crate::mutant::Mutant;
 use alloc::vec::Vec;
 
 use super::belonging::{Follows, follows, receives};
@@ -74,7 +75,7 @@ impl Engine {
     }
 
     fn write_down(&self, node: NodeId) -> WriteDown {
-        match (self.policy.persist_roles, self.is_strict()) {
+        match (self.persists_roles(), self.is_strict()) {
             (true, false) => WriteDown::Role,
             (true, true) if self.unpersisted.contains(&node) => WriteDown::Sealed,
             _ => WriteDown::Nothing,
@@ -166,8 +167,12 @@ impl Engine {
         node.following_since.unwrap_or(self.now)
     }
 
+    fn persists_roles(&self) -> bool {
+        self.policy.persist_roles && !self.defect.is(Mutant::RolesForgotten)
+    }
+
     fn judge_persistence(&self, node: &Node) -> Judged {
-        if self.policy.persist_roles && self.unpersisted.contains(&node.id) {
+        if self.persists_roles() && self.unpersisted.contains(&node.id) {
             return Judged::Needs(Need::Persist);
         }
         Judged::Content

@@ -8,6 +8,7 @@ use crate::event::{Adoption, Kind, Obstacle};
 use crate::id::{Address, NodeId};
 use crate::lease::Held;
 use crate::lineage::Position;
+use crate::mutant::Mutant;
 use crate::observation::Failure;
 use crate::plan::{Failover, Incumbent};
 use crate::policy::Nodes;
@@ -22,7 +23,7 @@ impl Engine {
         if let Some(node) = self.successor() {
             return self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         }
-        let hold_off = if cause.is_undecidable() {
+        let hold_off = if cause.is_undecidable() && !self.defect.is(Mutant::NoHoldOff) {
             self.hold_off.until(self.now)
         } else {
             None

@@ -13,6 +13,7 @@ use super::Engine;
 use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::{Address, Epoch, NodeId, Version};
+use crate::mutant::Mutant;
 use crate::record::Member;
 use crate::settings::Settings;
 use crate::view::Node;
@@ -44,7 +45,10 @@ impl Engine {
 
     /// Nodes that do not belong to the group any more are watched no longer.
     pub(super) fn leave_forgotten(&mut self) {
-        if self.nodes.forgotten().is_empty() || self.plan.is_some() {
+        if self.nodes.forgotten().is_empty()
+            || self.plan.is_some()
+            || self.defect.is(Mutant::ForgetsNobody)
+        {
             return;
         }
         if self.record().is_some_and(|record| !record.is_committed()) {

@@ -1,5 +1,6 @@
 //! `PSYNC`: whether a replica continues or gets everything, and how it comes to have it.
 
+use rcm_core::mutant::Mutant;
 use std::collections::VecDeque;
 
 use super::{Item, LATER, Piece, Stream};
@@ -125,7 +126,8 @@ impl World {
         let Some(from) = server.backlog_from else {
             return false;
         };
-        let same = asking.id == server.id
+        let same = self.mutant == Some(Mutant::AnyStream)
+            || asking.id == server.id
             || server
                 .previous
                 .is_some_and(|(id, fork)| id == asking.id && asking.offset <= fork);

@@ -5,6 +5,7 @@
 //! epoch, because a seal ends it.
 
 use rcm_core::id::Epoch;
+use rcm_core::mutant::Mutant;
 
 use super::{Event, Outcome, Wait, Write, WriteId};
 use crate::monitor::Who;
@@ -19,7 +20,8 @@ pub(crate) struct Client {
     every: Time,
     /// How many times in a hundred it looks whether the primary has changed before it writes.
     looks: u64,
-    known: Option<(Epoch, usize)>,
+    /// The newest primary that it has heard of.
+    pub(crate) known: Option<(Epoch, usize)>,
     connection: Option<Connection>,
     /// When its last batch arrives: what is sent on one connection keeps its order.
     last: Time,
@@ -85,7 +87,12 @@ impl World {
         let delay = self.net.delay(&mut self.rng);
         let last = &mut self.strict_clients[client].last;
         *last = (*last).max(self.now + delay);
-        let (at, evictions) = (*last, connection.evictions);
+        let at = if self.mutant == Some(Mutant::Overtaking) {
+            self.now + delay
+        } else {
+            *last
+        };
+        let evictions = connection.evictions;
         self.schedule_strictly(at, Event::Batch { write, evictions });
     }
 
@@ -154,6 +161,9 @@ impl World {
     /// `WAIT` gives up; the client is told that nobody knows.
     pub(crate) fn on_wait_over(&mut self, node: usize, write: WriteId) {
         self.servers[node].waits.retain(|wait| wait.write != write);
+        if self.mutant == Some(Mutant::LateIsRefused) {
+            self.ledger.writes[write].outcome = Outcome::Refused;
+        }
     }
 
     /// The client hears what became of its write.
@@ -166,7 +176,7 @@ impl World {
         }
         // What an older epoch's primary says is not passed on.
         let newer = self.strict_clients[client].known.map(|(epoch, _)| epoch);
-        if newer > Some(epoch) {
+        if newer > Some(epoch) && self.mutant != Some(Mutant::OldEpochs) {
             self.coverage.count("replies of an older epoch");
             return;
         }
