@@ -38,6 +38,9 @@ sim: toolchain ## try the decisions on ten thousand simulated storms
 	$(CARGO) run --release --package rcm-sim -- --seeds 10000
 	$(CARGO) run --release --package rcm-sim -- --strict --seeds 2000
 
+nightly: toolchain ## a million storms, other ones each night, and every deliberate defect; an hour
+	$(CARGO) run --release --package rcm-sim -- --nightly
+
 bench: toolchain ## measure against Sentinel and HAProxy, side by side, in three quarters of an hour; bench/README.md has the parts
 	@scripts/servers test
 	@scripts/servers proxies
@@ -63,4 +66,4 @@ servers: ## fetch the servers that the tests run against
 toolchain:
 	@scripts/toolchain
 
-.PHONY: help demo check test lint doc fix sim bench bench-quick clients servers toolchain
+.PHONY: help demo check test lint doc fix sim nightly bench bench-quick clients servers toolchain
