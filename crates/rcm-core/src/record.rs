@@ -13,7 +13,7 @@ use crate::observation::{Replication, Role};
 use crate::policy::Nodes;
 use crate::quorum::Quorum;
 use crate::verdict::Verdict;
-use crate::view::Node;
+use crate::view::{Node, View};
 
 /// The agreed state of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,10 +209,10 @@ impl Record {
     }
 
     /// Whether a node was recorded as a member, by its process or by its address. `nodes` are those
-    /// that the operators have named.
-    pub fn includes(&self, node: &Node, nodes: &Nodes) -> bool {
+    /// that the operators have named, and `view` knows to what their names resolve.
+    pub fn includes(&self, node: &Node, view: &View, nodes: &Nodes) -> bool {
         let known = node.run_id().is_some_and(|run_id| self.knows(run_id));
-        known || (self.member_at(&node.address).is_some() && !self.is_elsewhere(node, nodes))
+        known || (self.member_at(&node.address).is_some() && !self.is_elsewhere(node, view, nodes))
     }
 
     /// How much of the history a node was seen to hold, or was recorded with.
@@ -225,10 +225,15 @@ impl Record {
     /// Whether a process that answers at a member's address belongs to another group, which has got
     /// that address: its data does not descend from this group's, and it receives the data of a node
     /// that is no member and was never named, or feeds such nodes and no others.
-    fn is_elsewhere(&self, node: &Node, nodes: &Nodes) -> bool {
+    fn is_elsewhere(&self, node: &Node, view: &View, nodes: &Nodes) -> bool {
         // Who was added may follow the primary before it is recorded, and who was forgotten still does.
-        let is_member =
+        let is_named =
             |address: &Address| self.member_at(address).is_some() || nodes.names(address);
+        // Servers tell each other's addresses as numbers.
+        let is_member = |address: &Address| {
+            let node = view.at_address(address);
+            is_named(address) || node.is_some_and(|node| is_named(&node.address))
+        };
         let in_company = match node.replication().map(|seen| &seen.role) {
             Some(Role::Replica(following)) => {
                 (following.link_up || following.syncing) && !is_member(&following.primary)

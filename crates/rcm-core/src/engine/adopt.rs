@@ -137,7 +137,7 @@ pub(super) fn successor<'a>(view: &'a View, record: &Record, nodes: &Nodes) -> O
         .nodes()
         .filter(|other| ![node.id, recorded.id].contains(&other.id));
     let accepted = others
-        .filter(|other| record.includes(other, nodes))
+        .filter(|other| record.includes(other, view, nodes))
         .all(|other| {
             let recorded = record.member_at(&other.address).map(|member| member.offset);
             receives(view, node, other) || (prefix(other) <= own && recorded <= own)
@@ -165,7 +165,7 @@ pub(super) fn accepted_by_all<'a>(
         .all(|member| {
             member.is_some_and(|other| other.id == node.id || receives(view, node, other))
         });
-    (holds_data && lost && followed && record.includes(node, nodes)).then_some(node)
+    (holds_data && lost && followed && record.includes(node, view, nodes)).then_some(node)
 }
 
 /// Whether the record and the nodes have anything in common; `None` while too little is known.
@@ -334,7 +334,7 @@ impl Engine {
                 || record.is_ancestor_of(node)
                 || self
                     .record()
-                    .is_some_and(|record| record.includes(node, &self.nodes))
+                    .is_some_and(|record| record.includes(node, &self.view, &self.nodes))
                 || node
                     .following()
                     .is_some_and(|f| primary.listens_at(&f.primary))

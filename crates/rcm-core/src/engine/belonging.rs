@@ -84,7 +84,7 @@ impl Engine {
     /// Whether the node may be changed: it belongs to the group, or has nothing to lose. `None` while
     /// that is not known.
     pub(super) fn may_be_changed(&self, node: &Node, record: &Record) -> Option<bool> {
-        if record.includes(node, &self.nodes)
+        if record.includes(node, &self.view, &self.nodes)
             || record.is_ancestor_of(node)
             || self.defect.is(Mutant::Trespass)
         {

@@ -87,7 +87,7 @@ impl Engine {
         let waited = self.now >= since + Policy::COLD_START_AFTER;
         // Nobody can come any more who holds more.
         let all_are_in = waited && record.is_some_and(|record| self.all_answer(record));
-        let is_ours = record.is_some_and(|record| record.includes(node, &self.nodes));
+        let is_ours = record.is_some_and(|record| record.includes(node, &self.view, &self.nodes));
         let holds_data = node.condition.is_some_and(|it| !it.empty);
         let keeps_data = is_ours && node.is_primary() && holds_data;
         let ruling = self.rule_on_restart();

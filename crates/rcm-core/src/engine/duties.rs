@@ -272,7 +272,9 @@ impl Engine {
             planned: since.planned,
             after: self.now.since(since.at),
         };
-        let is_alone = self.view.nodes().all(|node| node.id == primary.id);
+        let is_stranger = |node: &Node| matches!(self.judge_node(node), Judged::Foreign);
+        let mut others = self.view.nodes().filter(|node| node.id != primary.id);
+        let is_alone = others.all(is_stranger);
         if replicas > 0 {
             self.out.tell(self.now, kind);
         }

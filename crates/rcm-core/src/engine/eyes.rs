@@ -204,6 +204,16 @@ impl Engine {
         self.own().map(|own| own.since + Policy::AGREE_WITHIN)
     }
 
+    /// Whether this monitor, which would act, does not trust what it sees. Votes that come late end that.
+    pub(super) fn doubts_own_eyes(&self) -> bool {
+        let doubted = self.eyes.doubted.filter(|it| Some(*it) == self.about());
+        let too_few = |about| {
+            let ballot = self.ballot();
+            ballot.count(about, self.now).lost + 1 < ballot.needed()
+        };
+        self.lease.held().is_some() && doubted.is_some_and(too_few)
+    }
+
     /// The others have not agreed in time. Perhaps only this monitor looked when the streams stopped:
     /// it goes on as if it had not, and lets a replica find out, so that all can see it.
     pub(super) fn doubt_own_eyes(&mut self) {

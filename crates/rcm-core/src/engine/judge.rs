@@ -34,7 +34,7 @@ impl Engine {
         let subject = Subject {
             primary: node.id,
             run_id: self.run_id_in_office(node),
-            is_doubted: self.eyes.doubted.is_some() && self.eyes.doubted == self.about(),
+            is_doubted: self.doubts_own_eyes(),
         };
         if matches!(self.record(), Some(record) if !may_be_abandoned(record)) {
             // Announced is announced: the node may have been promoted and have taken writes.

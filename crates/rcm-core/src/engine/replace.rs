@@ -10,8 +10,7 @@ use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
 use crate::observation::Failure;
-use crate::plan::{Failover, Incumbent};
-use crate::policy::Nodes;
+use crate::plan::{Failover, Incumbent, World};
 use crate::record::Record;
 use crate::rule::Rule;
 use crate::time::Instant;
@@ -52,7 +51,7 @@ impl Engine {
     }
 
     /// Why nothing is done although something should be.
-    pub(super) fn obstacle(&self, hold_off: Option<Instant>) -> Option<Obstacle> {
+    fn obstacle(&self, hold_off: Option<Instant>) -> Option<Obstacle> {
         match (self.policy.observe, self.rivals.is_empty(), hold_off) {
             (true, _, _) => Some(Obstacle::Observing),
             (false, false, _) => Some(Obstacle::RivalController),
@@ -110,13 +109,13 @@ impl Engine {
             eligible && hopeful && node.refuses_us.is_none()
         };
         let contenders = self.view.nodes().filter(may_answer);
-        let contenders = contenders.filter_map(|node| contender(node, record, &self.nodes));
+        let contenders = contenders.filter_map(|node| contender(node, record, self.world()));
         let votes = |it: &Contender| !record.is_strict() || record.has_vote(it.run_id);
         rank(&record.chain, contenders.filter(votes))
     }
 }
 
-fn contender(node: &Node, record: &Record, nodes: &Nodes) -> Option<Contender> {
+fn contender(node: &Node, record: &Record, world: World<'_>) -> Option<Contender> {
     let seen = node.replication()?;
     Some(Contender {
         node: node.id,
@@ -125,16 +124,16 @@ fn contender(node: &Node, record: &Record, nodes: &Nodes) -> Option<Contender> {
         priority: record.priority(node.run_id()?, seen),
         // A seal in time ends a full synchronisation, and what the replica held is kept.
         incomplete: seen.loading,
-        recorded: recorded(node, record, nodes),
+        recorded: recorded(node, record, world),
     })
 }
 
-fn recorded(node: &Node, record: &Record, nodes: &Nodes) -> Recorded {
+fn recorded(node: &Node, record: &Record, world: World<'_>) -> Recorded {
     if node.run_id().is_some_and(|run_id| record.knows(run_id)) {
         return Recorded::SameProcess;
     }
     let at = |address: &Address| record.member_at(address).map(|member| member.offset);
-    match at(&node.address).filter(|_| record.includes(node, nodes)) {
+    match at(&node.address).filter(|_| record.includes(node, world.view, world.nodes)) {
         Some(offset) => Recorded::OtherProcess(offset),
         None => Recorded::Unknown,
     }

@@ -69,7 +69,7 @@ impl Engine {
             };
         }
         // A server of another group that has got the address is never kept.
-        if !node.is_primary() || !record.includes(node, &self.nodes) {
+        if !node.is_primary() || !record.includes(node, &self.view, &self.nodes) {
             return if best.max(prefix(node)).is_some() {
                 Ruling::Replace
             } else {
@@ -97,7 +97,8 @@ impl Engine {
         let record = self.record();
         let outranks = |node: &Node| {
             record.is_some_and(|it| {
-                it.includes(node, &self.nodes) && it.furthest(node).unwrap_or_default() > held
+                it.includes(node, &self.view, &self.nodes)
+                    && it.furthest(node).unwrap_or_default() > held
             })
         };
         let primary = self.primary_node().map(|node| node.id);
@@ -105,12 +106,10 @@ impl Engine {
         !self.waited_for_the_others() && self.view.nodes().filter(away).any(outranks)
     }
 
-    /// Until when those that do not answer are waited for: since the new process was met, however often
-    /// it was mute in between.
+    /// Until when those that do not answer are waited for: since the new process was met, and anew
+    /// when it was mute, because then nobody may have been heard.
     pub(super) fn others_awaited_until(&self) -> Option<Instant> {
-        let met = self.primary_node().and_then(|node| node.role_since);
-        let since = met.or(self.disputed_since)?;
-        Some(since + Policy::COLD_START_AFTER)
+        Some(self.disputed_since? + Policy::COLD_START_AFTER)
     }
 
     fn waited_for_the_others(&self) -> bool {
@@ -128,9 +127,10 @@ impl Engine {
         let outranked = || self.rule_on_restart() == Ruling::Replace;
         let replaceable = || {
             let mut primary = self.primary_node().into_iter();
-            primary.any(|node| self.may_be_replaced(node.id)) && self.obstacle(None).is_none()
+            primary.any(|node| self.may_be_replaced(node.id))
         };
-        restarted && writing.is_pausing() && outranked() && replaceable()
+        let leads = self.lease.held().is_some() && !self.observing();
+        leads && restarted && writing.is_pausing() && outranked() && replaceable()
     }
 
     /// Everybody follows it already: its data is all there is.

@@ -36,7 +36,7 @@ pub(super) enum Count {
 pub(super) fn awaited(hands: &BTreeMap<NodeId, Hand>, world: World<'_>) -> Option<Instant> {
     let awaited = hands.values().filter(|hand| hand.is_awaited(world));
     awaited
-        .filter_map(Hand::waited_for_until)
+        .filter_map(|hand| hand.waited_for_until(world))
         .filter(|&at| at > world.now)
         .min()
 }

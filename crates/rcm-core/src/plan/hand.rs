@@ -7,6 +7,7 @@ use crate::id::{ActionId, NodeId, Offset, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
+use crate::observation::Failure;
 use crate::plan::count::Sealed;
 use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
@@ -23,8 +24,12 @@ use crate::view::Node;
 pub(super) struct Hand {
     target: Target,
     state: State,
-    /// Since when it is waited for; anew once the store has confirmed the epoch.
+    /// Since when it is waited for; once anew, when the store has confirmed the epoch.
     began: Instant,
+    /// It had let us in when that was confirmed.
+    let_in: bool,
+    /// It was taken in hand again as soon as it was back.
+    taken_back: bool,
     /// Its clients are disconnected with the seal.
     evict: bool,
     /// Its gates are shut with the seal.
@@ -90,6 +95,8 @@ impl Hand {
             state: State::Gripping(Grip::begin(target, world, out)),
             target,
             began: world.now,
+            let_in: false,
+            taken_back: false,
             // Whom a fence would end on the lost primary is ended by its seal.
             evict: is_lost || following.is_none(),
             shut: false,
@@ -177,7 +184,7 @@ impl Hand {
     }
 
     /// Until when the count waits for this node.
-    pub(super) fn waited_for_until(&self) -> Option<Instant> {
+    pub(super) fn waited_for_until(&self, world: World<'_>) -> Option<Instant> {
         let drained = if self.drain.is_some() {
             Policy::DRAIN_WITHIN
         } else {
@@ -188,7 +195,10 @@ impl Hand {
                 Some(self.began + drained + Policy::SEAL_WITHIN)
             }
             State::Sealing { since, .. } => Some(since + Policy::SEAL_WITHIN),
-            State::Sealed(_) | State::Unknown | State::Unreached { .. } => None,
+            State::Unknown | State::Unreached { .. } => self
+                .was_cut_off(world)
+                .then(|| self.began + drained + Policy::SEAL_WITHIN),
+            State::Sealed(_) => None,
         }
     }
 
@@ -221,7 +231,9 @@ impl Hand {
             return self.seal(world, out);
         }
         let answers = matches!(self.state, State::Unknown) && self.answers(world);
-        if restarted || answers || self.is_back(world) {
+        let is_back = !self.taken_back && self.is_back(world);
+        self.taken_back |= is_back;
+        if restarted || answers || is_back {
             self.state = State::Gripping(Grip::begin(self.target, world, out));
         }
         if self.next_deadline().is_none_or(|at| at > world.now) {
@@ -249,9 +261,9 @@ impl Hand {
                 let awaited_store = self.awaits_store();
                 let grip = grip.step(self.target, &outcome, world, out)?;
                 self.state = State::Gripping(grip);
-                if awaited_store {
-                    // It has let us in: it is heard.
-                    self.expected |= !self.target.blind;
+                if awaited_store && !self.let_in {
+                    // It is heard.
+                    (self.let_in, self.expected) = (true, true);
                     self.began = world.now;
                 }
                 match grip {
@@ -339,6 +351,16 @@ impl Hand {
         let look = node.and_then(|node| node.look.as_ref());
         self.answers(world)
             && look.is_some_and(|look| look.asked_at > since && !look.replication.loading)
+    }
+
+    /// Whether the connections to the node have ended, and it has not been looked at since: if nobody
+    /// refuses new ones, it may be back at once.
+    fn was_cut_off(&self, world: World<'_>) -> bool {
+        let node = world.view.get(self.target.node);
+        node.is_some_and(|node| {
+            let ended = matches!(node.trouble.failure(), None | Some(Failure::Closed));
+            ended && !node.look_is_current && node.refuses_us.is_none()
+        })
     }
 
     fn answers(&self, world: World<'_>) -> bool {

@@ -92,7 +92,7 @@ impl Tally {
                 Testimony::Unheard if node.answers() => tally.unheard += 1,
                 Testimony::Unheard => {}
             }
-            if !is_linked(node) || !has_backlog_to_spare(node, subject, silence) {
+            if !is_linked(node) || !has_backlog_to_spare(node, subject) {
                 continue;
             }
             match testimony {
@@ -170,16 +170,13 @@ fn is_replica_of(node: &Node, primary: &Node, view: &View) -> bool {
 }
 
 /// A link that is cut must come back by a partial resynchronisation: what the replica has not
-/// received, by what was seen and by what a living primary has written since, must be far less than
-/// the smallest backlog, 1 MB by default (`repl-backlog-size`).
-fn has_backlog_to_spare(node: &Node, primary: &Node, silence: Silence) -> bool {
+/// received must be far less than the smallest backlog, 1 MB by default (`repl-backlog-size`).
+fn has_backlog_to_spare(node: &Node, primary: &Node) -> bool {
     const SPARE_BYTES: u64 = 64 * 1024;
-    let quiet = silence.now.since(silence.since).as_millis();
-    let since = u128::from(node.rate()) * quiet / 1_000;
     let last = primary.offset().map(|(offset, _)| offset);
     let own = node.offset().map(|(offset, _)| offset);
     last.zip(own)
-        .is_some_and(|(last, own)| u128::from(last.ahead_of(own)) + since <= SPARE_BYTES.into())
+        .is_some_and(|(last, own)| last.ahead_of(own) <= SPARE_BYTES)
 }
 
 /// What one replica says. Bytes that were still under way when the silence began count for nothing.

@@ -83,7 +83,10 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
     }
     let (plot, mut faults) = plotted(seed, size, strict);
     let mut rng = Rng::new(seed, LATE_ANSWERS);
-    if rng.percent(5) {
+    // A late failover seals whoever has got the lost primary's address, and then nothing tells any more
+    // that it followed somebody else.
+    let follows = |fault: &Fault| matches!(fault.what, What::AddressReused { leads: false, .. });
+    if !faults.iter().any(follows) && rng.percent(5) {
         let trouble = Trouble::AnswersLate(rng.pick(&[200 * MS, 1_500 * MS, 3 * S]));
         let time = rng.range(S, 9 * S);
         let what = What::Store { trouble, time };

@@ -302,5 +302,5 @@ fn diagnosed_lost(primary: NodeId, record: &Record, world: World<'_>) -> Option<
 
 /// Whether a node belongs to the group: it was recorded, or its data descends from the group's.
 fn is_ours(node: &Node, record: &Record, world: World<'_>) -> bool {
-    record.includes(node, world.nodes) || record.is_ancestor_of(node)
+    record.includes(node, world.view, world.nodes) || record.is_ancestor_of(node)
 }
