@@ -278,3 +278,7 @@ impl Record {
                 .any(|member| member.run_id == Some(run_id))
     }
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;
