@@ -102,8 +102,10 @@ impl Hand {
             shut: false,
             // It may still hold what an earlier primary sent.
             drain: quiet_since.filter(|_| {
-                !world.lacks(Mutant::NoDrain)
-                    && following.is_some_and(|following| !following.primary.is_tombstone())
+                // Who was never looked at may follow anybody.
+                let unknown = known.is_none_or(|node| node.look.is_none());
+                let follows = following.is_some_and(|it| !it.primary.is_tombstone());
+                !world.lacks(Mutant::NoDrain) && !is_lost && (unknown || follows)
             }),
             expected: is_heard(node, world),
             was_loading: known

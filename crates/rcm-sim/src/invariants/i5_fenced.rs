@@ -1,5 +1,8 @@
-//! I5: once a node was fenced or sealed for an epoch, no command of a lower epoch changes it any more,
-//! however late it comes. The node knows of no epochs: connections that are killed have to do.
+//! I5: once a node was sealed, or anything else was done to it, for an epoch, no command of a lower epoch
+//! changes it any more, however late it comes. The node knows of no epochs: connections that are killed
+//! have to do.
+//!
+//! What still comes between the fence of an epoch and its first command is undone by that command.
 //!
 //! A witness's link may be cut late: that costs a partial resynchronisation and nothing else.
 
@@ -15,13 +18,15 @@ const NAME: &str = "I5 no deposed monitor changes a node";
 pub(super) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Script) -> Finding {
     let process = world.servers[node].process;
     let highest = world.truth.ruled.entry(process).or_default();
-    let (changes, decides) = match script {
-        Script::Seal { .. } => (true, true),
-        Script::Promote | Script::Attach(..) | Script::SetGates(_) | Script::Persist(_) => {
-            (true, false)
+    let changes = match script {
+        Script::Seal { .. }
+        | Script::Promote
+        | Script::Attach(..)
+        | Script::SetGates(_)
+        | Script::Persist(_) => true,
+        Script::Fence(_) | Script::Inspect | Script::Pause(_) | Script::Resume | Script::Cut => {
+            false
         }
-        Script::Fence(_) => (false, true),
-        Script::Inspect | Script::Pause(_) | Script::Resume | Script::Cut => (false, false),
     };
     if changes && epoch < *highest {
         let (by, name) = (*highest, world.name(node));
@@ -30,7 +35,7 @@ pub(super) fn check(world: &mut World, node: usize, epoch: Epoch, script: &Scrip
             format!("{script:?} of epoch {epoch} changes {name}, which is ruled by {by}"),
         );
     }
-    if decides {
+    if changes {
         *highest = epoch.max(*highest);
     }
     Ok(())
