@@ -359,9 +359,16 @@ impl Hand {
     /// refuses new ones, it may be back at once.
     fn was_cut_off(&self, world: World<'_>) -> bool {
         let node = world.view.get(self.target.node);
+        let ended_at = if let State::Unreached { since } = self.state {
+            Some(since)
+        } else {
+            None
+        };
         node.is_some_and(|node| {
             let ended = matches!(node.trouble.failure(), None | Some(Failure::Closed));
-            ended && !node.look_is_current && node.refuses_us.is_none()
+            let looked = node.look.as_ref().map(|look| look.asked_at);
+            let looked_since = node.look_is_current && looked > ended_at;
+            ended && !looked_since && node.refuses_us.is_none()
         })
     }
 
