@@ -9,7 +9,7 @@ use rcm_resp::encode_command;
 use redis_cluster_monitor::config::Proxy as Settings;
 use redis_cluster_monitor::local::{Server, Version};
 
-use super::every_command::{Vocabulary, chance, refill};
+use super::every_command::{Vocabulary, chance, refill, server};
 use super::{Appointed, wire};
 use crate::eyes;
 use crate::monitor::{Result, SOON, builder, check};
@@ -230,7 +230,7 @@ pub(super) fn without_ids(reply: &[u8]) -> String {
 }
 
 async fn replies_are_those_of_the_server(version: Version) -> Result {
-    let server = builder(version)?.start()?;
+    let server = server(version)?;
     let vocabulary = Vocabulary::of(&server, version)?;
     for share in [true, false] {
         compare_replies(&server, &vocabulary, share);
