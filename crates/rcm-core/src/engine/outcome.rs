@@ -28,12 +28,9 @@ impl Engine {
             self.after_read(outcome);
             return;
         }
-        let duty = self
-            .duties
-            .iter()
-            .find(|(_, duty)| duty.awaits() == Some(id));
-        if let Some(node) = duty.map(|(node, _)| *node) {
-            self.step_duty(node, outcome);
+        let mut duties = self.duties.iter();
+        if let Some((&node, _)) = duties.find(|(_, duty)| duty.awaits(id)) {
+            self.step_duty(node, id, outcome);
             return;
         }
         let Some(mut plan) = self.plan.take() else {
@@ -161,7 +158,7 @@ impl Engine {
         }
     }
 
-    fn step_duty(&mut self, node: NodeId, outcome: Outcome) {
+    fn step_duty(&mut self, node: NodeId, action: ActionId, outcome: Outcome) {
         let Some(mut duty) = self.duties.remove(&node) else {
             return;
         };
@@ -173,7 +170,7 @@ impl Engine {
             return self.end_duty(node, &duty, DutyEnd::Failed(String::new()));
         }
         let (world, out) = self.split();
-        let end = duty.step(outcome, world, out);
+        let end = duty.step(action, outcome, world, out);
         if end.is_final() {
             return self.end_duty(node, &duty, end);
         }

@@ -159,15 +159,15 @@ impl Duty {
         }
     }
 
-    /// The action whose outcome it waits for.
-    pub const fn awaits(&self) -> Option<ActionId> {
+    /// Whether it waits for the outcome of this action.
+    pub fn awaits(&self, action: ActionId) -> bool {
         match self.state {
-            State::Gripping(grip) => grip.awaits(),
+            State::Gripping(grip) => grip.awaits() == Some(action),
+            State::Attaching(attach, persist) => attach == action || persist == Some(action),
             State::Inspecting(id)
             | State::Sealing(id)
-            | State::Attaching(id, _)
             | State::Persisting(id)
-            | State::Setting(id) => Some(id),
+            | State::Setting(id) => id == action,
         }
     }
 
@@ -203,9 +203,19 @@ impl Duty {
         self.attached
     }
 
-    /// Takes the outcome of its action in.
-    pub fn step(&mut self, outcome: Outcome, world: World<'_>, out: &mut Outbox) -> DutyEnd {
+    /// Takes the outcome of one of its actions in.
+    pub fn step(
+        &mut self,
+        action: ActionId,
+        outcome: Outcome,
+        world: World<'_>,
+        out: &mut Outbox,
+    ) -> DutyEnd {
         match (self.state, outcome) {
+            // The writing ended before the attaching: which role was written, only a look can tell.
+            (State::Attaching(_, Some(persist)), _) if persist == action => {
+                DutyEnd::Failed(String::new())
+            }
             (State::Gripping(grip), outcome) => {
                 match grip.step(self.target, &outcome, world, out) {
                     Err(Superseded(_)) => return DutyEnd::Superseded,
