@@ -43,25 +43,18 @@ pub(super) fn deposed(rng: &mut Rng, size: Size, first: Time, faults: &mut Vec<F
         },
     };
     at_step(rng, what);
-    if rng.percent(40) {
-        // What it has sent arrives late.
-        let what = What::CutFromMonitor {
-            whose: Whose::Leader,
-            time: rng.range(S, 9 * S),
-            to,
-            from,
-        };
-        at_step(rng, what);
-    }
-    if rng.percent(40) {
-        // The next leader does not reach the node.
-        let what = What::CutFromMonitor {
-            whose: Whose::Others,
-            time: rng.range(S, 9 * S),
-            to,
-            from,
-        };
-        at_step(rng, what);
+    // What the leader has sent arrives late; the next one does not reach the node.
+    for whose in [Whose::Leader, Whose::Others] {
+        if rng.percent(40) {
+            let time = rng.range(S, 9 * S);
+            let what = What::CutFromMonitor {
+                whose,
+                time,
+                to,
+                from,
+            };
+            at_step(rng, what);
+        }
     }
     if rng.percent(30) {
         let when = When::At(first + rng.range(0, 5 * S));
