@@ -20,7 +20,7 @@ pub struct Coverage {
 }
 
 /// Rules outside the failover plan.
-const DUTIES: [Rule; 9] = [
+const DUTIES: [Rule; 11] = [
     Rule::R200,
     Rule::R210,
     Rule::R220,
@@ -30,6 +30,8 @@ const DUTIES: [Rule; 9] = [
     Rule::R255,
     Rule::R260,
     Rule::R270,
+    Rule::R280,
+    Rule::R290,
 ];
 
 impl Coverage {
@@ -81,10 +83,11 @@ impl Coverage {
             .collect()
     }
 
-    /// Rules of the standing duties that were never followed.
-    pub fn missing_rules(&self) -> Vec<Rule> {
+    /// Rules of the standing duties of groups of this mode that were never followed.
+    pub fn missing_rules(&self, strict: bool) -> Vec<Rule> {
         DUTIES
             .into_iter()
+            .filter(|rule| strict || !matches!(rule, Rule::R280 | Rule::R290))
             .filter(|rule| !self.rules.contains(rule))
             .collect()
     }

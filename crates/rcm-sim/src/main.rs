@@ -250,7 +250,10 @@ fn tell(sum: &Sum, seconds: f64, strict: bool) {
         .map(|it| it.code())
         .collect();
     say!("verdicts never reached: {}", verdicts.join(", "));
-    say!("rules never followed: {:?}", sum.coverage.missing_rules());
+    say!(
+        "rules never followed: {:?}",
+        sum.coverage.missing_rules(strict)
+    );
     say!(
         "transitions never taken: {:?}",
         sum.coverage.missing_edges(strict)
