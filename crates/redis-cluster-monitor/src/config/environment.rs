@@ -12,6 +12,13 @@ use super::duration;
 use super::settings::{self, Process, Settings, check_delay};
 use super::{Environment, Error, Secret, etcd, sentinel};
 
+/// The variables that hold passwords.
+pub const PASSWORDS: [&str; 3] = [
+    "RCM_PASSWORD",
+    "RCM_SENTINEL_PASSWORD",
+    "RCM_STORE_PASSWORD",
+];
+
 /// What the environment says.
 #[derive(Debug, Default)]
 pub(super) struct Variables {

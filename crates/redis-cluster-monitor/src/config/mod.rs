@@ -30,6 +30,7 @@ use rcm_core::id::GroupName;
 use rcm_core::policy::{Nodes, Policy};
 
 use crate::telemetry::Log;
+pub use environment::PASSWORDS;
 pub use etcd::{Etcd, Tls};
 pub use hooks::{Scripts, Webhook};
 pub use network::Network;

@@ -348,7 +348,10 @@ fn hung_hooks() -> Result {
     let receiver = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let settings = builder(Version::System)?.password("open-sesame");
     let mut servers = Servers::start(&settings, 1)?;
-    let state = State::new().with_variable("RCM_PASSWORD", "open-sesame".into());
+    let state = State::new()
+        .with_variable("RCM_PASSWORD", "open-sesame".into())
+        .with_variable("RCM_SENTINEL_PASSWORD", "open-sesame".into())
+        .with_variable("RCM_STORE_PASSWORD", "open-sesame".into());
     let nodes = servers.addresses();
     let file = format!(
         "[groups.shop]\nnodes = [\"{}\", \"{}\"]\nclient_reconfig_script = \"{}\"\n[[webhooks]]\nurl \

@@ -13,6 +13,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::{sleep, timeout};
 
+use crate::config::PASSWORDS;
+
 /// How much of what a script says is kept, in bytes.
 const KEPT: usize = 1024;
 /// How long the end of what an ended script said is waited for; something that it left running may
@@ -112,10 +114,13 @@ pub(super) struct Process {
 impl Process {
     /// Starts a script; no shell reads its arguments.
     pub(super) fn start(path: &Path, arguments: &[String]) -> Result<Self, End> {
-        let mut child = Command::new(path)
+        let mut command = Command::new(path);
+        // Passwords are not the scripts' business.
+        for variable in PASSWORDS {
+            command.env_remove(variable);
+        }
+        let mut child = command
             .args(arguments)
-            // The nodes' password is not the scripts' business.
-            .env_remove("RCM_PASSWORD")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
