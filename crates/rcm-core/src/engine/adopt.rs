@@ -159,12 +159,10 @@ pub(super) fn accepted_by_all<'a>(
     };
     let holds_data = node.condition.is_some_and(|condition| !condition.empty);
     let lost = view.nodes().all(|node| !record.is_ancestor_of(node));
-    let members = record.members.iter();
-    let followed = members
-        .map(|member| view.at_address(&member.address))
-        .all(|member| {
-            member.is_some_and(|other| other.id == node.id || receives(view, node, other))
-        });
+    let followed = record.remaining(nodes).all(|member| {
+        let member = view.at_address(&member.address);
+        member.is_some_and(|other| other.id == node.id || receives(view, node, other))
+    });
     (holds_data && lost && followed && record.includes(node, view, nodes)).then_some(node)
 }
 

@@ -89,11 +89,14 @@ impl Engine {
         let all_are_in = waited && record.is_some_and(|record| self.all_answer(record));
         let is_ours = record.is_some_and(|record| record.includes(node, &self.view, &self.nodes));
         let holds_data = node.condition.is_some_and(|it| !it.empty);
-        let keeps_data = is_ours && node.is_primary() && holds_data;
+        // A group without persistence has nothing left to lose.
+        let is_empty = |node: &Node| node.condition.is_some_and(|it| it.empty);
+        let nothing_is_left = || self.view.nodes().all(is_empty);
+        let stays = is_ours && node.is_primary() && (holds_data || nothing_is_left());
         let ruling = self.rule_on_restart();
         if ruling == Ruling::Keep {
             self.adopt(primary, Rule::R250, Adoption::Restarted);
-        } else if ruling == Ruling::KeepUntraced || (all_are_in && keeps_data) {
+        } else if ruling == Ruling::KeepUntraced || (all_are_in && stays) {
             self.adopt(primary, Rule::R250, Adoption::RestartedWithoutLineage);
         } else if let Some(node) = accepted.filter(|_| waited) {
             self.adopt(node, Rule::R240, Adoption::ChangedByHand);
@@ -111,10 +114,11 @@ impl Engine {
     }
 
     fn all_answer(&self, record: &Record) -> bool {
-        let members = record.members.iter();
-        members
-            .map(|member| self.view.at_address(&member.address))
-            .all(|node| node.is_some_and(Node::answers))
+        let mut members = record.remaining(&self.nodes);
+        members.all(|member| {
+            let node = self.view.at_address(&member.address);
+            node.is_some_and(Node::answers)
+        })
     }
 
     /// A change made by hand that may be taken over. In strict mode none: only those who are sealed

@@ -317,7 +317,9 @@ impl Engine {
         {
             note_member(&mut members, node);
         }
-        members.retain(|member| !self.is_forgotten(member) || self.holds_office(&member.address));
+        members.retain(|member| {
+            !member.is_forgotten(&self.nodes) || self.holds_office(&member.address)
+        });
         if roles_persisted == record.roles_persisted && members == record.members {
             return;
         }

@@ -118,10 +118,10 @@ impl Engine {
                 self.tell_learned(&stored.record);
             }
         }
-        for member in &stored.record.members {
-            if !self.is_forgotten(member) {
-                self.watch(member.address.clone(), false);
-            }
+        let members = stored.record.remaining(&self.nodes);
+        let addresses: Vec<_> = members.map(|member| member.address.clone()).collect();
+        for address in addresses {
+            self.watch(address, false);
         }
         self.watch(stored.record.primary.address.clone(), false);
         self.know(stored);

@@ -80,30 +80,34 @@ impl Engine {
         if !holds_all {
             return Ruling::Replace;
         }
+        if self.may_be_outranked(prefix(node)) {
+            return Ruling::Wait;
+        }
         if best.is_some() {
             return Ruling::Keep;
         }
         if followers == 0 {
             return self.alone(node);
         }
-        if self.may_be_outranked(prefix(node).unwrap_or_default()) {
-            return Ruling::Wait;
-        }
         self.untraced(node)
     }
 
-    /// Whether a member that does not answer may hold more, and still has time to say so.
-    fn may_be_outranked(&self, held: Offset) -> bool {
-        let record = self.record();
-        let outranks = |node: &Node| {
-            record.is_some_and(|it| {
-                it.includes(node, &self.view, &self.nodes)
-                    && it.furthest(node).unwrap_or_default() > held
-            })
+    /// Whether a member that has not said what it holds may hold more than this, and still has time to
+    /// say so: it does not answer, or still loads what it has on its disk.
+    fn may_be_outranked(&self, held: Option<Offset>) -> bool {
+        let Some(record) = self.record() else {
+            return false;
         };
         let primary = self.primary_node().map(|node| node.id);
-        let away = |node: &&Node| !node.answers() && Some(node.id) != primary;
-        !self.waited_for_the_others() && self.view.nodes().filter(away).any(outranks)
+        let is_away = |node: &Node| {
+            let loads = node.replication().is_some_and(|seen| seen.loading);
+            Some(node.id) != primary && (loads || !node.answers())
+        };
+        let outranks = |node: &Node| {
+            record.furthest(node) > held && record.includes(node, &self.view, &self.nodes)
+        };
+        let mut nodes = self.view.nodes();
+        !self.waited_for_the_others() && nodes.any(|node| is_away(node) && outranks(node))
     }
 
     /// Until when those that do not answer are waited for: since the new process was met, and anew
@@ -152,8 +156,8 @@ impl Engine {
     /// Nobody answers whose data could be compared. A node with data is better than none once the
     /// others have had their time; an empty one is not.
     fn alone(&self, node: &Node) -> Ruling {
-        let members = self.record().into_iter().flat_map(|record| &record.members);
-        let known = members.filter(|member| !self.is_forgotten(member)).count();
+        let records = self.record().into_iter();
+        let known = records.flat_map(|it| it.remaining(&self.nodes)).count();
         let has_data = node.condition.is_some_and(|condition| !condition.empty);
         if known <= 1 || (self.waited_for_the_others() && has_data) {
             self.untraced(node)

@@ -14,7 +14,6 @@ use crate::action::Deed;
 use crate::event::Kind;
 use crate::id::{Address, Epoch, NodeId, Version};
 use crate::mutant::Mutant;
-use crate::record::Member;
 use crate::settings::Settings;
 use crate::view::Node;
 
@@ -85,11 +84,6 @@ impl Engine {
         self.yardsticks.remove(&id);
         self.out.order(Epoch(0), Deed::Unwatch { node: id });
         self.out.tell(self.now, Kind::NodeForgotten { node, asked });
-    }
-
-    /// Whether a recorded member does not belong to the group any more.
-    pub(super) fn is_forgotten(&self, member: &Member) -> bool {
-        member.seat.is_none() && self.nodes.forgotten().contains(&member.address)
     }
 
     pub(super) fn holds_office(&self, address: &Address) -> bool {

@@ -16,6 +16,7 @@ use crate::plan::voters::Shortage;
 use crate::policy::Policy;
 use crate::record::Record;
 use crate::time::Instant;
+use crate::view::Node;
 
 /// What counting came to.
 #[derive(Debug)]
@@ -123,7 +124,11 @@ fn without_candidate(
         return Count::Waiting(since + Policy::SEAL_WITHIN);
     }
     // Once everybody is sealed and counted, nobody can come who holds more.
-    let all_are_in = contenders.len() >= record.members.len();
+    let is_in = |node: &Node| contenders.iter().any(|it| it.node == node.id);
+    let all_are_in = record.remaining(world.nodes).all(|member| {
+        let node = world.view.at_address(&member.address);
+        node.is_some_and(is_in)
+    });
     if let Some(best) = best_of_those_that_lost(contenders, record).filter(|_| all_are_in) {
         let patience_ends = since + Policy::COLD_START_AFTER;
         if patience_ends > world.now {
