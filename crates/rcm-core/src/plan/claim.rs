@@ -5,7 +5,6 @@
 use alloc::boxed::Box;
 
 use crate::action::{Deed, Done, Failed, Outcome};
-use crate::event::Kind;
 use crate::id::{ActionId, Revision};
 use crate::mutant::Mutant;
 use crate::plan::{Outbox, World};
@@ -28,7 +27,6 @@ pub struct Writing {
     record: Record,
     expect: Revision,
     state: State,
-    told_failed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +62,6 @@ impl Writing {
             record,
             expect,
             state,
-            told_failed: false,
         }
     }
 
@@ -125,9 +122,7 @@ impl Writing {
                 self.compare(record, revision, world, out)
             }
             (_, Outcome::Failed(Failed::Refused(text))) => {
-                if !core::mem::replace(&mut self.told_failed, true) {
-                    out.tell(world.now, Kind::StoreFailed { text });
-                }
+                out.tell_store_refuses(world.now, text);
                 self.state = State::Pausing {
                     until: world.now + RETRY_AFTER,
                 };
@@ -168,9 +163,7 @@ impl Writing {
     }
 
     fn done(&self, revision: Revision, world: World<'_>, out: &mut Outbox) -> Written {
-        if self.told_failed {
-            out.tell(world.now, Kind::StoreRecovered);
-        }
+        out.tell_store_takes(world.now);
         Written::Done(Stored {
             record: self.record.clone(),
             revision,

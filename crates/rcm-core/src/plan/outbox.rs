@@ -1,6 +1,7 @@
 //! Where plans and the engine put what they want done and told.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::action::{Action, Deed, Done, Outcome};
@@ -20,6 +21,8 @@ pub struct Outbox {
     /// epoch of such a command.
     loose: BTreeMap<NodeId, Epoch>,
     evicted: BTreeMap<NodeId, Instant>,
+    /// The store refused what was written last.
+    store_refuses: bool,
 }
 
 /// An action whose outcome has not come.
@@ -89,6 +92,20 @@ impl Outbox {
             rule: Some(rule),
             kind,
         });
+    }
+
+    /// Tells that the store refuses what is written, once until it takes something.
+    pub fn tell_store_refuses(&mut self, at: Instant, text: String) {
+        if !core::mem::replace(&mut self.store_refuses, true) {
+            self.tell(at, Kind::StoreFailed { text });
+        }
+    }
+
+    /// Tells that the store takes what is written, if it was told that it does not.
+    pub fn tell_store_takes(&mut self, at: Instant) {
+        if core::mem::take(&mut self.store_refuses) {
+            self.tell(at, Kind::StoreRecovered);
+        }
     }
 
     /// The next action to be executed.

@@ -104,6 +104,9 @@ impl Story {
         if self.unanswered.contains("write") {
             return None;
         }
+        if let Some(text) = self.refused.get("write") {
+            return Some(Outcome::Failed(Failed::Refused(text.clone())));
+        }
         if expect != self.revision {
             return Some(Outcome::Failed(Failed::Conflict));
         }

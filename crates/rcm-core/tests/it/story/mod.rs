@@ -45,7 +45,7 @@ pub(crate) struct Story {
     unanswered: BTreeSet<String>,
     /// How many bytes clients write just before something is done.
     surges: BTreeMap<String, u64>,
-    /// What is refused, and with which text.
+    /// What is refused, and with which text. Without a text it is refused no more.
     refused: BTreeMap<String, String>,
     silent_actions: bool,
     /// What another monitor writes as soon as this is done.
@@ -117,8 +117,10 @@ impl Runner for Story {
             }
             "refused" => {
                 let what = args.next_pos().ok_or("what?")?.value.clone();
-                let text = args.next_pos().ok_or("with which text?")?.value.clone();
-                self.refused.insert(what, text);
+                match args.next_pos() {
+                    Some(text) => self.refused.insert(what, text.value.clone()),
+                    None => self.refused.remove(&what),
+                };
             }
             "settings" | "add" | "forget" => self.edit(name, &mut args)?,
             "quiet" => self.silent_actions = true,
