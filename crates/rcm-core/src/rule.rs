@@ -33,6 +33,8 @@ pub enum Rule {
     F142,
     /// Nobody can be promoted: stay sealed and keep trying.
     F145,
+    /// Nobody could be promoted, and a node has come, or was changed, that can: claim again.
+    F146,
     /// Strict mode: too few voters are sealed: stay sealed and keep trying.
     F147,
     /// Announced: promote.
@@ -139,6 +141,8 @@ pub const TRANSITIONS: &[Edge] = &[
     (Rule::F140, Stage::Sealing, Stage::Intending),
     (Rule::F142, Stage::Sealing, Stage::Intending),
     (Rule::F145, Stage::Sealing, Stage::Sealing),
+    (Rule::F146, Stage::Sealing, Stage::Claiming),
+    (Rule::R240, Stage::Sealing, Stage::Idle),
     (Rule::F147, Stage::Sealing, Stage::Sealing),
     (Rule::F105, Stage::Sealing, Stage::Idle),
     (Rule::F150, Stage::Intending, Stage::Promoting),

@@ -60,10 +60,13 @@ impl Engine {
         self.consult();
     }
 
-    fn tick(&mut self, mut plan: Plan) {
+    fn tick(&mut self, plan: Plan) {
         if self.is_outranked_meanwhile(&plan) {
             return self.judge();
         }
+        let Some(mut plan) = self.reconsider(plan) else {
+            return;
+        };
         let (world, out) = self.split();
         match &mut plan {
             Plan::Failover(failover) => {

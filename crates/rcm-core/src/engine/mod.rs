@@ -26,6 +26,7 @@ mod request;
 mod resign;
 mod restart;
 mod settings;
+mod stalled;
 mod strict;
 
 use alloc::boxed::Box;

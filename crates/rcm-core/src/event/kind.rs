@@ -206,6 +206,13 @@ pub enum Kind {
         /// Who answered and could not be.
         refused: Vec<Refused>,
     },
+    /// Nobody could be promoted, and now somebody can.
+    FailoverReconsidered {
+        /// Who has come, or was changed since it was sealed.
+        node: Address,
+        /// The epoch that is claimed for that.
+        epoch: Epoch,
+    },
     /// Too few voters are sealed to promote anybody (strict mode).
     FailoverBlocked {
         /// How many are sealed.

@@ -42,6 +42,7 @@ impl Kind {
             | Self::WouldAct { .. }
             | Self::FailoverStarted { .. }
             | Self::FailoverResumed { .. }
+            | Self::FailoverReconsidered { .. }
             | Self::SwitchoverAborted { .. }
             | Self::SwitchoverDoubted { .. }
             | Self::SwitchoverDerailed { .. }

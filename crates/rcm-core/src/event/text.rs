@@ -166,6 +166,13 @@ impl fmt::Display for Kind {
                 f.write_str("nobody can be promoted: waiting for a replica that can")?;
                 write_refused(f, refused)
             }
+            Self::FailoverReconsidered { node, epoch } => {
+                write!(
+                    f,
+                    "{node} has come, or was changed since it was sealed: sealing and comparing all \
+                     again, epoch {epoch}"
+                )
+            }
             Self::FailoverBlocked {
                 voters,
                 needed,

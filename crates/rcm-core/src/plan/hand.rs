@@ -7,7 +7,7 @@ use crate::id::{ActionId, NodeId, Offset, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
-use crate::observation::Failure;
+use crate::observation::{Failure, Replication};
 use crate::plan::count::Sealed;
 use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
@@ -60,7 +60,10 @@ enum State {
         seal: ActionId,
         since: Instant,
     },
-    Sealed(Report),
+    Sealed {
+        report: Report,
+        at: Instant,
+    },
     /// The seal was sent and not answered. Once the node answers again it is sealed again.
     Unknown,
     /// Nothing was sent.
@@ -135,7 +138,7 @@ impl Hand {
             State::Gripping(grip) => grip.awaits(),
             State::Inspecting(id) | State::Sealing { seal: id, .. } => Some(*id),
             State::Draining { .. }
-            | State::Sealed(_)
+            | State::Sealed { .. }
             | State::Unknown
             | State::Unreached { .. } => None,
         }
@@ -144,7 +147,7 @@ impl Hand {
     /// Where the node stands, once it is sealed.
     pub(super) const fn report(&self) -> Option<&Report> {
         match &self.state {
-            State::Sealed(report) => Some(report),
+            State::Sealed { report, .. } => Some(report),
             State::Gripping(_)
             | State::Inspecting(_)
             | State::Draining { .. }
@@ -165,7 +168,7 @@ impl Hand {
 
     /// Whether a seal may be executed on the node, now or later.
     pub(super) const fn may_be_sealed(&self) -> bool {
-        self.unanswered || matches!(self.state, State::Sealing { .. } | State::Sealed(_))
+        self.unanswered || matches!(self.state, State::Sealing { .. } | State::Sealed { .. })
     }
 
     /// Whether a seal was sent and not answered.
@@ -200,7 +203,7 @@ impl Hand {
             State::Unknown | State::Unreached { .. } => self
                 .was_cut_off(world)
                 .then(|| self.began + drained + Policy::SEAL_WITHIN),
-            State::Sealed(_) => None,
+            State::Sealed { .. } => None,
         }
     }
 
@@ -218,7 +221,9 @@ impl Hand {
             // A node that never answers the look is sealed all the same when its time is over.
             State::Inspecting(_) => Some(self.began + Policy::DRAIN_WITHIN),
             State::Unreached { since } => Some(since + REACH_AGAIN),
-            State::Gripping(_) | State::Sealing { .. } | State::Sealed(_) | State::Unknown => None,
+            State::Gripping(_) | State::Sealing { .. } | State::Sealed { .. } | State::Unknown => {
+                None
+            }
         }
     }
 
@@ -248,7 +253,7 @@ impl Hand {
             State::Unreached { .. } => {
                 self.state = State::Gripping(Grip::begin(self.target, world, out));
             }
-            State::Gripping(_) | State::Sealing { .. } | State::Sealed(_) | State::Unknown => {}
+            State::Gripping(_) | State::Sealing { .. } | State::Sealed { .. } | State::Unknown => {}
         }
     }
 
@@ -295,7 +300,8 @@ impl Hand {
                 self.state = if node.is_some_and(|node| is_gone(&report, since, node)) {
                     State::Unreached { since: world.now }
                 } else {
-                    State::Sealed(report)
+                    let at = world.now;
+                    State::Sealed { report, at }
                 };
             }
             (State::Sealing { .. }, Outcome::Unknown) => {
@@ -308,7 +314,7 @@ impl Hand {
             }
             (
                 State::Draining { .. }
-                | State::Sealed(_)
+                | State::Sealed { .. }
                 | State::Unknown
                 | State::Unreached { .. },
                 _,
@@ -341,6 +347,22 @@ impl Hand {
             seal,
             since: world.now,
         };
+    }
+
+    /// Whether somebody has made another role for the node since it was sealed, or another priority.
+    pub(super) fn was_changed(&self, world: World<'_>) -> bool {
+        let State::Sealed { report, at } = &self.state else {
+            return false;
+        };
+        let node = world.view.get(self.target.node);
+        let look = node.and_then(|node| node.look.as_ref());
+        let said = |seen: &Replication| {
+            let following = seen.following();
+            following.map(|it| (it.primary.clone(), it.priority))
+        };
+        look.is_some_and(|look| {
+            look.asked_at > *at && said(&look.replication) != said(&report.replication)
+        })
     }
 
     /// Whether a node that was not reached has been looked at since, and could be sealed: its

@@ -81,7 +81,9 @@ impl Herald {
     fn note(&mut self, kind: &Kind, status: &Status) {
         match kind {
             Kind::VerdictChanged { to, .. } if to.means_lost() => self.judge(true),
-            Kind::FailoverStarted { epoch, .. } | Kind::SwitchoverStarted { epoch, .. } => {
+            Kind::FailoverStarted { epoch, .. }
+            | Kind::FailoverReconsidered { epoch, .. }
+            | Kind::SwitchoverStarted { epoch, .. } => {
                 self.tell("+new-epoch", epoch.to_string());
                 self.tell_of_primary("+try-failover");
                 self.tell_of_primary("+elected-leader");

@@ -41,6 +41,13 @@ impl Failover {
         self.let_go(out);
     }
 
+    /// Nobody could be promoted, and somebody has put a node into office that may stay there.
+    pub fn yield_to_hand(self, out: &mut Outbox) -> Stored {
+        assert_listed((Rule::R240, self.stage(), Stage::Idle));
+        self.let_go(out);
+        self.stored
+    }
+
     /// A newer record rules, and the node that was promoted here must not stay a primary beside
     /// another one. Whoever still finds it announced looks at it first, and keeps it.
     pub(super) fn disown(&self, found: Option<&Stored>, world: World<'_>, out: &mut Outbox) {

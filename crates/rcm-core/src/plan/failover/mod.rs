@@ -198,7 +198,8 @@ impl Failover {
         out: &mut Outbox,
     ) -> Progress {
         if self.is_late_hand(id) {
-            return self.step_late_hand(id, outcome, world, out);
+            self.step_late_hand(id, outcome, world, out);
+            return Progress::Running;
         }
         let progress = match &mut self.state {
             State::Claiming(writing) => {

@@ -1,6 +1,7 @@
 //! The nodes in our hands: sealed all together, counted, and let go if the primary turns out to be well.
 
-use super::{Failover, Incumbent, Progress, State, Superseded, is_ours};
+use super::claiming::claim;
+use super::{Course, Failover, Incumbent, Progress, State, Superseded, is_ours};
 use crate::action::{Deed, Outcome};
 use crate::event::Kind;
 use crate::id::{ActionId, NodeId};
@@ -62,13 +63,18 @@ impl Failover {
         outcome: Outcome,
         world: World<'_>,
         out: &mut Outbox,
-    ) -> Progress {
+    ) {
         self.let_strangers_go(world);
         let mut hands = self.hands.values_mut();
-        let stepped = hands.find(|hand| hand.awaits() == Some(id));
-        match stepped.map(|hand| hand.step(outcome, world, out)) {
-            Some(Err(Superseded(epoch))) => self.superseded(Some(epoch), world, out),
-            Some(Ok(())) | None => Progress::Running,
+        let Some(hand) = hands.find(|hand| hand.awaits() == Some(id)) else {
+            return;
+        };
+        if let Err(Superseded(_)) = hand.step(outcome, world, out) {
+            // A newer epoch rules this node. If it is not our own, our next write tells what stands in
+            // the record, and whoever was promoted here is not left as it is.
+            let node = hand.node();
+            self.hands.remove(&node);
+            out.order(self.stored.record.epoch, Deed::Close { node });
         }
     }
 
@@ -118,6 +124,30 @@ impl Failover {
             self.counted(world),
             Some(Count::Nobody(_) | Count::Blocked(_))
         )
+    }
+
+    /// Whether a node came after the others were sealed, or is not as it was sealed any more.
+    pub fn is_news(&self, node: NodeId, world: World<'_>) -> bool {
+        let hand = self.hands.get(&node);
+        hand.is_none_or(|hand| hand.was_changed(world))
+    }
+
+    /// Nobody could be promoted, and this node may be: the next epoch announces it, and all are sealed
+    /// and ranked again.
+    pub fn reconsider(&mut self, node: NodeId, world: World<'_>, out: &mut Outbox) {
+        let Some(node) = world.view.get(node).map(|node| node.address.clone()) else {
+            return;
+        };
+        let epoch = self.stored.record.epoch.next();
+        let kind = Kind::FailoverReconsidered { node, epoch };
+        out.tell_rule(world.now, Rule::F146, kind);
+        // A seal that was sent to the primary may still be executed.
+        let primary = self.hands.get(&self.incumbent);
+        self.may_be_sealed |= primary.is_some_and(Hand::may_be_sealed);
+        self.told_stalled = false;
+        self.course = Course::Unplanned;
+        let writing = claim(&self.stored, self.cause, world, out);
+        self.take(Rule::F146, State::Claiming(writing));
     }
 
     /// What counting comes to, while nodes are sealed to be counted.

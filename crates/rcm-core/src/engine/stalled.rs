@@ -1,0 +1,46 @@
+//! A failover that finds nobody to promote goes on as soon as somebody can be: a node came, the operator
+//! changed one, or put one into office.
+
+use super::adopt::successor;
+use super::{Engine, Plan};
+use crate::candidate::Candidate;
+use crate::event::Adoption;
+use crate::id::NodeId;
+use crate::plan::Failover;
+use crate::rule::Rule;
+use crate::view::Node;
+
+impl Engine {
+    /// The plan as it goes on; none when it gave way to what somebody did by hand.
+    pub(super) fn reconsider(&mut self, plan: Plan) -> Option<Plan> {
+        let Plan::Failover(mut failover) = plan else {
+            return Some(plan);
+        };
+        if failover.record().is_strict() || !failover.is_stalled(self.world()) {
+            return Some(Plan::Failover(failover));
+        }
+        let by_hand = successor(&self.view, failover.record(), &self.nodes);
+        if let Some(node) = by_hand.map(|node| node.id) {
+            let stored = failover.yield_to_hand(&mut self.out);
+            self.know(stored);
+            self.adopt(node, Rule::R240, Adoption::ChangedByHand);
+            return None;
+        }
+        if let Some(node) = self.who_can_be_promoted(&failover) {
+            let (world, out) = self.split();
+            failover.reconsider(node, world, out);
+        }
+        Some(Plan::Failover(failover))
+    }
+
+    /// A node that can be promoted, as far as it says, and that the failover has not seen like that.
+    fn who_can_be_promoted(&self, failover: &Failover) -> Option<NodeId> {
+        let primary = self.primary_node()?.id;
+        let candidates = self.preview(primary).candidates;
+        let mut nodes = candidates.iter().map(Candidate::node);
+        nodes.find(|&node| {
+            let answers = self.view.get(node).is_some_and(Node::answers);
+            answers && failover.is_news(node, self.world())
+        })
+    }
+}
