@@ -80,6 +80,8 @@ pub enum Mutant {
     Trespass,
     /// A monitor that cannot act keeps the lease from those who can.
     NeverResigns,
+    /// A failover that finds nobody to promote looks for nothing that has changed.
+    StaysStalled,
     /// Nodes are not told to write their roles down.
     RolesForgotten,
     /// Failovers on evidence that can be wrong follow each other without a pause.
@@ -92,7 +94,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::NoSeal,
         Self::RawOffset,
         Self::NoDrain,
@@ -129,6 +131,7 @@ impl Mutant {
         Self::QuorumShrinks,
         Self::Trespass,
         Self::NeverResigns,
+        Self::StaysStalled,
         Self::RolesForgotten,
         Self::NoHoldOff,
         Self::ForgetsNobody,

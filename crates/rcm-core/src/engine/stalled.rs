@@ -6,6 +6,7 @@ use super::{Engine, Plan};
 use crate::candidate::Candidate;
 use crate::event::Adoption;
 use crate::id::NodeId;
+use crate::mutant::Mutant;
 use crate::plan::Failover;
 use crate::rule::Rule;
 use crate::view::Node;
@@ -16,7 +17,8 @@ impl Engine {
         let Plan::Failover(mut failover) = plan else {
             return Some(plan);
         };
-        if failover.record().is_strict() || !failover.is_stalled(self.world()) {
+        let stays = failover.record().is_strict() || self.defect.is(Mutant::StaysStalled);
+        if stays || !failover.is_stalled(self.world()) {
             return Some(Plan::Failover(failover));
         }
         let by_hand = successor(&self.view, failover.record(), &self.nodes);

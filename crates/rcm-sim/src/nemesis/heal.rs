@@ -32,6 +32,7 @@ impl World {
             | What::MonitorKilled { .. }
             | What::MonitorGone { .. }
             | What::MonitorPaused { .. }
+            | What::Priority { .. }
             | What::PromotedByHand
             | What::HandedOver
             | What::AttachedByHand { .. }

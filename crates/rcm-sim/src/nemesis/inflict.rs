@@ -203,6 +203,7 @@ impl World {
                 }
                 self.schedule(now + MOVED_AFTER, Event::Undo(place, node));
             }
+            What::Priority { to } => self.servers[node].priority = to,
             What::PromotedByHand => {
                 if self.servers[node].up {
                     self.promote(node);

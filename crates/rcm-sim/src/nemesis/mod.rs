@@ -184,6 +184,10 @@ pub enum What {
         trouble: Trouble,
         time: Time,
     },
+    /// The operator sets the node's `replica-priority`.
+    Priority {
+        to: u32,
+    },
     PromotedByHand,
     AttachedByHand {
         to: usize,
@@ -237,6 +241,7 @@ impl What {
             Self::MonitorGone { .. } => "monitor gone",
             Self::MonitorPaused { .. } => "monitor paused",
             Self::Store { .. } => "store",
+            Self::Priority { .. } => "priority",
             Self::PromotedByHand => "promoted by hand",
             Self::AttachedByHand { .. } => "attached by hand",
             Self::Switchover { .. } => "switchover",

@@ -9,7 +9,7 @@ use super::eyes::eyes;
 use super::interrupted::interrupted;
 use super::operated::operated;
 use super::promise::promise;
-use super::stalled::stalled;
+use super::stalled::{barred, stalled};
 use super::strangers::strangers;
 use super::switchover::switchover;
 use super::weather::weather;
@@ -43,7 +43,7 @@ pub enum Plot {
     Promise,
     /// A single rule holds the promise.
     Aimed,
-    /// Whoever leads reaches nobody who could be promoted, for long.
+    /// Whoever leads reaches nobody who could be promoted, for long, or nobody may be.
     Stalled,
     /// The operator changes who belongs to the group.
     Operated,
@@ -52,8 +52,8 @@ pub enum Plot {
 }
 
 /// What decides whether a seed has strangers, a store that answers late, one of the plots that are
-/// aimed best, a leader that is stalled, an operator, bad weather, and what is interrupted late. Each is
-/// drawn apart, so that all other seeds are what they are without it; these numbers leave every kept
+/// aimed best, a leader that is stalled, an operator, bad weather, what is interrupted late, and replicas
+/// that may not be promoted. Each is drawn apart, so that all other seeds are what they are without it; these numbers leave every kept
 /// seed as it was.
 const STRANGERS: u64 = 70;
 const LATE_ANSWERS: u64 = 125;
@@ -62,6 +62,7 @@ const STALLED: u64 = 200;
 const OPERATED: u64 = 226;
 const WEATHER: u64 = 285;
 const INTERRUPTED: u64 = 279;
+const BARRED: u64 = 302;
 
 /// The plot and the faults of a seed, for a group of so many nodes.
 pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
@@ -80,6 +81,10 @@ pub(crate) fn plan(seed: u64, size: Size, strict: bool) -> (Plot, Vec<Fault>) {
     let mut rng = Rng::new(seed, INTERRUPTED);
     if rng.percent(3) {
         return interrupted(&mut rng, size, strict);
+    }
+    let mut rng = Rng::new(seed, BARRED);
+    if !strict && rng.percent(1) {
+        return (Plot::Stalled, barred(&mut rng, size));
     }
     let (plot, mut faults) = plotted(seed, size, strict);
     let mut rng = Rng::new(seed, LATE_ANSWERS);

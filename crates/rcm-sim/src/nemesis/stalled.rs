@@ -1,5 +1,6 @@
-//! The primary is lost, and the monitor that may act reaches nobody who could be promoted, until long
-//! after the others, who reach everybody, have agreed that it is lost.
+//! The primary is lost, and nobody can be promoted for a while: the monitor that may act reaches nobody,
+//! until long after the others, who reach everybody, have agreed that the primary is lost; or nobody may
+//! be promoted until the operator lets one.
 
 use super::draw::ways;
 use super::{Disk, Fault, Size, Step, What, When, Whom, Whose};
@@ -8,22 +9,14 @@ use crate::trace::{MS, S, Time};
 
 /// Longer than any of these runs goes on before everything works again.
 const FOR_LONG: Time = 40 * S;
+const CRASH: What = What::Crash {
+    back_after: None,
+    disk: Disk::Everything,
+};
 
 pub(super) fn stalled(rng: &mut Rng, size: Size) -> Vec<Fault> {
     let first = 3 * S + rng.range(0, 2 * S);
-    let (back_after, disk) = (None, Disk::Everything);
-    let crash = What::Crash { back_after, disk };
-    let back_after = FOR_LONG;
-    let gone = [
-        crash,
-        What::HostLost { back_after },
-        What::Stop { time: FOR_LONG },
-    ];
-    let lost = Fault {
-        when: When::At(first),
-        whom: Whom::Primary,
-        what: rng.pick(&gone),
-    };
+    let lost = lost_for_long(rng, first);
     let before = When::At(first - rng.range(0, S));
     let (blind_to, when) = match rng.range(0, 4) {
         0 => (1..size.nodes, before),
@@ -50,4 +43,48 @@ pub(super) fn stalled(rng: &mut Rng, size: Size) -> Vec<Fault> {
         what: cut,
     });
     cuts.chain([lost]).collect()
+}
+
+/// Nobody may be promoted, until the operator lets a replica, or promotes it by hand.
+pub(super) fn barred(rng: &mut Rng, size: Size) -> Vec<Fault> {
+    let first = 3 * S + rng.range(0, 2 * S);
+    let before = first - rng.range(0, S);
+    let replicas = 1..size.nodes;
+    let barred = replicas.map(|node| Fault {
+        when: When::At(before),
+        whom: Whom::Node(node),
+        what: What::Priority { to: 0 },
+    });
+    let when = if rng.percent(70) {
+        When::At(first + rng.range(0, 4 * S))
+    } else {
+        When::After(Step::Seal, 1, rng.pick(&[0, 200, MS, 300 * MS]))
+    };
+    let mut lost = lost_for_long(rng, first);
+    let mut what = What::Priority { to: 100 };
+    if rng.percent(50) {
+        what = What::PromotedByHand;
+        // Who confirms a silence may be the one that is promoted.
+        lost.what = CRASH;
+    }
+    let acts = Fault {
+        when,
+        whom: Whom::Node(1 + rng.index(size.nodes.saturating_sub(1))),
+        what,
+    };
+    barred.chain([lost, acts]).collect()
+}
+
+fn lost_for_long(rng: &mut Rng, at: Time) -> Fault {
+    let back_after = FOR_LONG;
+    let gone = [
+        CRASH,
+        What::HostLost { back_after },
+        What::Stop { time: FOR_LONG },
+    ];
+    Fault {
+        when: When::At(at),
+        whom: Whom::Primary,
+        what: rng.pick(&gone),
+    }
 }
