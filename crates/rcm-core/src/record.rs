@@ -131,13 +131,6 @@ pub struct Loss {
     pub look_age_ms: u64,
 }
 
-impl Member {
-    /// Whether it does not belong to the group any more. Whoever has a seat keeps it.
-    pub fn is_forgotten(&self, nodes: &Nodes) -> bool {
-        self.seat.is_none() && nodes.forgotten().contains(&self.address)
-    }
-}
-
 impl Record {
     /// The format that this version writes.
     pub const VERSION: u32 = 1;
@@ -208,10 +201,14 @@ impl Record {
         members
     }
 
-    /// The members that the operators have not forgotten.
+    /// The members that the operators have not forgotten. Whoever has a seat keeps it, and so does
+    /// whoever is in office.
     pub fn remaining<'a>(&'a self, nodes: &'a Nodes) -> impl Iterator<Item = &'a Member> {
         let members = self.members.iter();
-        members.filter(|member| !member.is_forgotten(nodes))
+        members.filter(|it| {
+            let stays = it.seat.is_some() || it.address == self.primary.address;
+            stays || !nodes.forgotten().contains(&it.address)
+        })
     }
 
     /// The member that listens at `address`.

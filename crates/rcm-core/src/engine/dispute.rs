@@ -1,21 +1,36 @@
 //! A primary that answers: it stays in office, somebody else was put there by hand, or it has to be
 //! replaced.
 
+use core::time::Duration;
+
 use super::Engine;
 use super::adopt::{accepted_by_all, successor};
 use super::restart::Ruling;
 use crate::event::Adoption;
-use crate::id::NodeId;
+use crate::id::{NodeId, RunId};
 use crate::policy::Policy;
 use crate::record::{Phase, Record};
 use crate::rule::Rule;
-use crate::verdict::Verdict;
+use crate::time::Instant;
+use crate::verdict::{Response, Verdict};
 use crate::view::Node;
+
+/// Whether a primary that answers is the one that is in office.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dispute {
+    /// Which process answers.
+    process: Option<RunId>,
+    /// Since when.
+    pub(super) since: Instant,
+}
+
+/// A restarted primary that is silent for no longer than this merely stutters.
+const STUTTER: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// The primary is well. A claim that nobody carried out, or a first meeting, is written down.
     pub(super) fn settle_office(&mut self, primary: NodeId) {
-        self.disputed_since = None;
+        self.dispute = None;
         self.told_would_act = None;
         let Some(record) = self.record() else { return };
         let Some(node) = self.view.get(primary) else {
@@ -35,7 +50,7 @@ impl Engine {
     }
 
     pub(super) fn replace_or_keep(&mut self, primary: NodeId) {
-        self.disputed_since.get_or_insert(self.now);
+        self.disputed_since(primary);
         match self.rule_on_restart() {
             Ruling::Keep => self.adopt(primary, Rule::R250, Adoption::Restarted),
             Ruling::KeepUntraced => {
@@ -52,7 +67,7 @@ impl Engine {
 
     /// The recorded primary says that it is a replica: we sealed it, or somebody demoted it.
     pub(super) fn replace_demoted(&mut self, primary: NodeId) {
-        let since = *self.disputed_since.get_or_insert(self.now);
+        let since = self.disputed_since(primary);
         let Some(following) = self.view.get(primary).and_then(Node::following) else {
             return;
         };
@@ -64,7 +79,7 @@ impl Engine {
         let settled = since + Policy::ADOPT_AFTER;
         if settled > self.now {
             self.ripens_at = Some(settled);
-        } else if let Some(node) = self.successor() {
+        } else if let Some(node) = self.record().and_then(|it| self.successor(it)) {
             self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         } else if !outside {
             self.replace(primary, Verdict::PrimaryClaimsReplica);
@@ -80,23 +95,22 @@ impl Engine {
         if node.run_id() == self.run_id_in_office(node) {
             return self.replace_demoted(primary);
         }
-        let since = *self.disputed_since.get_or_insert(self.now);
-        let record = self.record();
+        let since = self.disputed_since(primary);
+        let (Some(node), record) = (self.view.get(primary), self.record()) else {
+            return;
+        };
         let accepted = record.and_then(|record| accepted_by_all(&self.view, record, &self.nodes));
         let accepted = accepted.map(|node| node.id);
         let waited = self.now >= since + Policy::COLD_START_AFTER;
         // Nobody can come any more who holds more.
-        let all_are_in = waited && record.is_some_and(|record| self.all_answer(record));
+        let all_are_in = waited && record.is_some_and(|it| self.others_have_said(primary, it));
         let is_ours = record.is_some_and(|record| record.includes(node, &self.view, &self.nodes));
         let holds_data = node.condition.is_some_and(|it| !it.empty);
-        // A group without persistence has nothing left to lose.
-        let is_empty = |node: &Node| node.condition.is_some_and(|it| it.empty);
-        let nothing_is_left = || self.view.nodes().all(is_empty);
-        let stays = is_ours && node.is_primary() && (holds_data || nothing_is_left());
+        let keeps_data = is_ours && node.is_primary() && holds_data;
         let ruling = self.rule_on_restart();
         if ruling == Ruling::Keep {
             self.adopt(primary, Rule::R250, Adoption::Restarted);
-        } else if ruling == Ruling::KeepUntraced || (all_are_in && stays) {
+        } else if ruling == Ruling::KeepUntraced || (all_are_in && keeps_data) {
             self.adopt(primary, Rule::R250, Adoption::RestartedWithoutLineage);
         } else if let Some(node) = accepted.filter(|_| waited) {
             self.adopt(node, Rule::R240, Adoption::ChangedByHand);
@@ -113,18 +127,50 @@ impl Engine {
         record.is_some_and(|record| nodes.any(|node| record.is_ancestor_of(node)))
     }
 
-    fn all_answer(&self, record: &Record) -> bool {
+    /// Whether every other member has said what it holds.
+    fn others_have_said(&self, primary: NodeId, record: &Record) -> bool {
         let mut members = record.remaining(&self.nodes);
         members.all(|member| {
             let node = self.view.at_address(&member.address);
-            node.is_some_and(Node::answers)
+            let has_said = |node: &Node| node.id == primary || (node.answers() && !node.loads());
+            node.is_some_and(has_said)
         })
+    }
+
+    /// Whether a restarted primary is silent for a moment only, while others are heard: those who are
+    /// waited for had their time all the same.
+    pub(super) fn merely_stutters(&self, primary: NodeId, verdict: Verdict) -> bool {
+        let Some(node) = self.view.get(primary) else {
+            return false;
+        };
+        let restarted = node.run_id() != self.run_id_in_office(node);
+        let began_at = node.trouble.began_at();
+        let is_short = began_at.is_none_or(|at| at + STUTTER > self.now);
+        let others_are_heard = self.view.nodes().any(Node::answers);
+        restarted && is_short && others_are_heard && verdict.calls_for() != Response::FailOver
+    }
+
+    /// Since when it is disputed that this process of the primary is in office.
+    fn disputed_since(&mut self, primary: NodeId) -> Instant {
+        let process = self.view.get(primary).and_then(Node::run_id);
+        let since = self.now;
+        let known = self.dispute.filter(|dispute| dispute.process == process);
+        self.dispute
+            .insert(known.unwrap_or(Dispute { process, since }))
+            .since
     }
 
     /// A change made by hand that may be taken over. In strict mode none: only those who are sealed
     /// and counted can say what was acknowledged.
-    pub(super) fn successor(&self) -> Option<NodeId> {
-        let record = self.record().filter(|record| !record.is_strict())?;
-        successor(&self.view, record, &self.nodes).map(|node| node.id)
+    pub(super) fn successor(&self, record: &Record) -> Option<NodeId> {
+        if record.is_strict() {
+            return None;
+        }
+        let node = successor(&self.view, record, &self.nodes)?;
+        match &record.phase {
+            // Who was announced may have been promoted and have taken writes: it is looked at first.
+            Phase::Promoting { intent, .. } if intent.address != node.address => None,
+            Phase::Promoting { .. } | Phase::Claimed { .. } | Phase::Committed => Some(node.id),
+        }
     }
 }

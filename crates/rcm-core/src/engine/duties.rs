@@ -317,18 +317,16 @@ impl Engine {
         {
             note_member(&mut members, node);
         }
-        members.retain(|member| {
-            !member.is_forgotten(&self.nodes) || self.holds_office(&member.address)
-        });
-        if roles_persisted == record.roles_persisted && members == record.members {
-            return;
-        }
-        let record = Record {
+        let noted = Record {
             members,
             roles_persisted,
             ..record.clone()
         };
-        self.write(held, record, Plan::Note);
+        let members = noted.remaining(&self.nodes).cloned().collect();
+        let noted = Record { members, ..noted };
+        if noted != *record {
+            self.write(held, noted, Plan::Note);
+        }
     }
 
     /// Warnings that need the record to be seen.

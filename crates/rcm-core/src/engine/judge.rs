@@ -109,20 +109,12 @@ impl Engine {
             self.hope(primary);
         } else {
             if !self.merely_stutters(primary, verdict) {
-                self.disputed_since = None;
+                self.dispute = None;
             }
             if verdict.calls_for() == Response::FailOver {
                 self.replace(primary, verdict);
             }
         }
-    }
-
-    /// Whether a restarted primary is silent for a moment while others are heard: those who are waited
-    /// for had their time all the same.
-    fn merely_stutters(&self, primary: NodeId, verdict: Verdict) -> bool {
-        let node = self.view.get(primary);
-        let restarted = node.is_some_and(|node| node.run_id() != self.run_id_in_office(node));
-        restarted && verdict == Verdict::PrimarySuspected && self.view.nodes().any(Node::answers)
     }
 
     /// A healthy primary is not the whole story.

@@ -118,14 +118,19 @@ impl Engine {
                 self.tell_learned(&stored.record);
             }
         }
-        let members = stored.record.remaining(&self.nodes);
-        let addresses: Vec<_> = members.map(|member| member.address.clone()).collect();
-        for address in addresses {
+        self.know(stored);
+        self.watch_members();
+        self.owe_persistence();
+    }
+
+    /// Watches everybody who belongs to the group by the record.
+    pub(super) fn watch_members(&mut self) {
+        let Some(record) = self.record() else { return };
+        let members = record.remaining(&self.nodes).map(|member| &member.address);
+        let all = members.chain([&record.primary.address]);
+        for address in all.cloned().collect::<Vec<_>>() {
             self.watch(address, false);
         }
-        self.watch(stored.record.primary.address.clone(), false);
-        self.know(stored);
-        self.owe_persistence();
     }
 
     /// Another monitor has put somebody into office.

@@ -35,6 +35,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::dispute::Dispute;
 use self::eyes::Eyes;
 use self::hold_off::HoldOff;
 use self::strict::Yardstick;
@@ -95,8 +96,8 @@ pub struct Engine {
     /// The primary in office was lost and has not been seen well since.
     primary_lost: bool,
     ripens_at: Option<Instant>,
-    /// Since when the topology has called for an adoption or a repair.
-    disputed_since: Option<Instant>,
+    /// The primary answers, and is not what it should be.
+    dispute: Option<Dispute>,
     warnings: Vec<Warning>,
     rivals: Vec<String>,
     told_would_act: Option<Verdict>,
@@ -205,7 +206,7 @@ impl Engine {
             verdict: Verdict::ColdStart,
             primary_lost: false,
             ripens_at: None,
-            disputed_since: None,
+            dispute: None,
             warnings: Vec::new(),
             rivals: Vec::new(),
             told_would_act: None,

@@ -144,7 +144,7 @@ impl Engine {
         self.grounded = true;
         self.primary_lost = false;
         self.told_would_act = None;
-        self.disputed_since = None;
+        self.dispute = None;
         self.brisk_until = self.now + BRISK;
         self.know(stored);
         self.owe_persistence();

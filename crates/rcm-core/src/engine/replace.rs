@@ -19,7 +19,7 @@ use crate::view::Node;
 
 impl Engine {
     pub(super) fn replace(&mut self, primary: NodeId, cause: Verdict) {
-        if let Some(node) = self.successor() {
+        if let Some(node) = self.record().and_then(|it| self.successor(it)) {
             return self.adopt(node, Rule::R240, Adoption::ChangedByHand);
         }
         let hold_off = if cause.is_undecidable() && !self.defect.is(Mutant::NoHoldOff) {
@@ -98,9 +98,12 @@ impl Engine {
 
     /// The ranking by what is known without touching anybody.
     pub(super) fn preview(&self, lost: NodeId) -> Ranking {
-        let Some(record) = self.record() else {
-            return Ranking::default();
-        };
+        let record = self.record();
+        record.map_or_else(Ranking::default, |record| self.preview_by(record, lost))
+    }
+
+    /// The same by another record.
+    pub(super) fn preview_by(&self, record: &Record, lost: NodeId) -> Ranking {
         let may_answer = |node: &&Node| {
             let failure = node.trouble.failure();
             let hopeful = matches!(failure, None | Some(Failure::Mute));

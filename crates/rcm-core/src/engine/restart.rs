@@ -99,10 +99,7 @@ impl Engine {
             return false;
         };
         let primary = self.primary_node().map(|node| node.id);
-        let is_away = |node: &Node| {
-            let loads = node.replication().is_some_and(|seen| seen.loading);
-            Some(node.id) != primary && (loads || !node.answers())
-        };
+        let is_away = |node: &Node| Some(node.id) != primary && (node.loads() || !node.answers());
         let outranks = |node: &Node| {
             record.furthest(node) > held && record.includes(node, &self.view, &self.nodes)
         };
@@ -113,7 +110,7 @@ impl Engine {
     /// Until when those that do not answer are waited for: since the new process was met, and anew
     /// when it was mute, because then nobody may have been heard.
     pub(super) fn others_awaited_until(&self) -> Option<Instant> {
-        Some(self.disputed_since? + Policy::COLD_START_AFTER)
+        Some(self.dispute?.since + Policy::COLD_START_AFTER)
     }
 
     fn waited_for_the_others(&self) -> bool {

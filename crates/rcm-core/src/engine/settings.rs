@@ -40,6 +40,8 @@ impl Engine {
                 self.out.tell(self.now, Kind::NodeAdded { node: address });
             }
         }
+        // Who is forgotten no more.
+        self.watch_members();
     }
 
     /// Nodes that do not belong to the group any more are watched no longer.
@@ -84,11 +86,6 @@ impl Engine {
         self.yardsticks.remove(&id);
         self.out.order(Epoch(0), Deed::Unwatch { node: id });
         self.out.tell(self.now, Kind::NodeForgotten { node, asked });
-    }
-
-    pub(super) fn holds_office(&self, address: &Address) -> bool {
-        self.record()
-            .is_some_and(|record| record.primary.address == *address)
     }
 
     fn has_seat(&self, address: &Address) -> bool {

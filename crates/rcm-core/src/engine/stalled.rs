@@ -1,7 +1,6 @@
 //! A failover that finds nobody to promote goes on as soon as somebody can be: a node came, the operator
 //! changed one, or put one into office.
 
-use super::adopt::successor;
 use super::{Engine, Plan};
 use crate::candidate::Candidate;
 use crate::event::Adoption;
@@ -21,8 +20,8 @@ impl Engine {
         if stays || !failover.is_stalled(self.world()) {
             return Some(Plan::Failover(failover));
         }
-        let by_hand = successor(&self.view, failover.record(), &self.nodes);
-        if let Some(node) = by_hand.map(|node| node.id) {
+        let by_hand = self.successor(failover.record());
+        if let Some(node) = by_hand.filter(|&node| !failover.may_yet_seal(node)) {
             let stored = failover.yield_to_hand(&mut self.out);
             self.know(stored);
             self.adopt(node, Rule::R240, Adoption::ChangedByHand);
@@ -35,14 +34,15 @@ impl Engine {
         Some(Plan::Failover(failover))
     }
 
-    /// A node that can be promoted, as far as it says, and that the failover has not seen like that.
+    /// A node that can be promoted, as far as it says, and that the failover has not seen like that. One
+    /// that somebody promoted, although another may hold more, is left alone.
     fn who_can_be_promoted(&self, failover: &Failover) -> Option<NodeId> {
         let primary = self.primary_node()?.id;
-        let candidates = self.preview(primary).candidates;
+        let candidates = self.preview_by(failover.record(), primary).candidates;
         let mut nodes = candidates.iter().map(Candidate::node);
         nodes.find(|&node| {
-            let answers = self.view.get(node).is_some_and(Node::answers);
-            answers && failover.is_news(node, self.world())
+            let waits = |node: &Node| node.answers() && !node.is_primary();
+            self.view.get(node).is_some_and(waits) && failover.is_news(node, self.world())
         })
     }
 }

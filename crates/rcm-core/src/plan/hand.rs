@@ -129,6 +129,12 @@ impl Hand {
         self
     }
 
+    /// The same, knowing what an earlier hand on the node knew.
+    pub(super) fn after(mut self, before: Option<&Self>) -> Self {
+        self.was_loading = self.was_loading.or(before.and_then(|it| it.was_loading));
+        self
+    }
+
     pub(super) const fn node(&self) -> NodeId {
         self.target.node
     }

@@ -1,5 +1,5 @@
-//! A6: a failover that is abandoned leaves the primary in office: it is one, and no seal is on its
-//! way to it or waits in its sockets.
+//! A6: a failover that is abandoned leaves the primary in office: it is one, and no seal of its own is on
+//! its way to it or waits in its sockets. What a deposed monitor does meanwhile is I5's business.
 
 use rcm_core::id::Address;
 
@@ -14,12 +14,19 @@ pub(super) fn check(world: &World, primary: &Address) -> Finding {
         return Ok(());
     };
     let server = &world.servers[node];
+    let ours = world.store.record.as_ref().map(|record| record.epoch);
+    let ruled_by = world.truth.ruled.get(&server.process).copied();
     // A process that boots as a replica was made one by nobody here.
     let by_us = server.follow().is_some_and(|follow| follow.told_by_monitor);
-    if server.up && by_us {
+    if server.up && by_us && ruled_by >= ours {
         return broken(NAME, format!("{} is no primary any more", world.name(node)));
     }
-    let is_seal = |request: &Request| matches!(request, Request::Act(_, _, Script::Seal { .. }));
+    let is_seal = |request: &Request| {
+        let Request::Act(_, epoch, Script::Seal { .. }) = request else {
+            return false;
+        };
+        Some(*epoch) >= ours
+    };
     let waits = server.inbox.iter().any(|(_, request)| is_seal(request));
     let on_its_way = world.conns.values().any(|conn| {
         conn.node == node

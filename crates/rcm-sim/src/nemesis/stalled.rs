@@ -62,9 +62,10 @@ pub(super) fn barred(rng: &mut Rng, size: Size) -> Vec<Fault> {
     };
     let mut lost = lost_for_long(rng, first);
     let mut what = What::Priority { to: 100 };
-    if rng.percent(50) {
+    // One behind whom somebody may hold more is left alone.
+    if size.nodes == 2 && rng.percent(50) {
         what = What::PromotedByHand;
-        // Who confirms a silence may be the one that is promoted.
+        // Nobody else could confirm a silence.
         lost.what = CRASH;
     }
     let acts = Fault {

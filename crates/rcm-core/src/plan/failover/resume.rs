@@ -43,6 +43,8 @@ impl Failover {
         world: World<'_>,
         out: &mut Outbox,
     ) {
+        // An earlier hand on it is of another epoch.
+        self.hands.remove(&node);
         let epoch = self.stored.record.epoch;
         let kind = Kind::FailoverResumed {
             epoch,

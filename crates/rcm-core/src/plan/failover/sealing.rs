@@ -24,12 +24,14 @@ impl Failover {
         let (leased, lost) = (self.leased, self.lost());
         let strict = self.stored.record.is_strict();
         self.held.clear();
+        let before = core::mem::take(&mut self.hands);
         self.hands = world
             .view
             .nodes()
             .filter(|node| self.may_seal(node, world))
             .map(|node| {
                 let hand = Hand::begin(node.id, epoch, leased, (lost, quiet_since), world, out);
+                let hand = hand.after(before.get(&node.id));
                 (node.id, if strict { hand.strictly() } else { hand })
             })
             .collect();
@@ -130,6 +132,12 @@ impl Failover {
     pub fn is_news(&self, node: NodeId, world: World<'_>) -> bool {
         let hand = self.hands.get(&node);
         hand.is_none_or(|hand| hand.was_changed(world))
+    }
+
+    /// Whether a seal was sent to a node and not answered, so that it may be executed later.
+    pub fn may_yet_seal(&self, node: NodeId) -> bool {
+        let hand = self.hands.get(&node);
+        hand.is_some_and(Hand::is_outstanding)
     }
 
     /// Nobody could be promoted, and this node may be: the next epoch announces it, and all are sealed
