@@ -132,7 +132,7 @@ impl Engine {
         let mut members = record.remaining(&self.nodes);
         members.all(|member| {
             let node = self.view.at_address(&member.address);
-            let has_said = |node: &Node| node.id == primary || (node.answers() && !node.loads());
+            let has_said = |node: &Node| node.id == primary || (node.answers() && !node.starts());
             node.is_some_and(has_said)
         })
     }

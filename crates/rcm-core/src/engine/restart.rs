@@ -92,19 +92,26 @@ impl Engine {
         self.untraced(node)
     }
 
-    /// Whether a member that has not said what it holds may hold more than this, and still has time to
-    /// say so: it does not answer, or still loads what it has on its disk.
+    /// Whether a member that has not said what it holds may hold more than this: one that does not
+    /// answer still has time to say so, and one that loads what is on its disk has all the time it needs.
     fn may_be_outranked(&self, held: Option<Offset>) -> bool {
         let Some(record) = self.record() else {
             return false;
         };
         let primary = self.primary_node().map(|node| node.id);
-        let is_away = |node: &Node| Some(node.id) != primary && (node.loads() || !node.answers());
+        let waited = self.waited_for_the_others();
+        let is_awaited = |node: &Node| {
+            if node.answers() {
+                node.starts()
+            } else {
+                !waited
+            }
+        };
         let outranks = |node: &Node| {
             record.furthest(node) > held && record.includes(node, &self.view, &self.nodes)
         };
-        let mut nodes = self.view.nodes();
-        !self.waited_for_the_others() && nodes.any(|node| is_away(node) && outranks(node))
+        let mut others = self.view.nodes().filter(|node| Some(node.id) != primary);
+        others.any(|node| is_awaited(node) && outranks(node))
     }
 
     /// Until when those that do not answer are waited for: since the new process was met, and anew

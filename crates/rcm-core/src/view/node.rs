@@ -136,9 +136,11 @@ impl Node {
         self.look_is_current && self.trouble.is_none() && self.refuses_us.is_none()
     }
 
-    /// Whether the node said last that it still loads its data.
-    pub fn loads(&self) -> bool {
-        self.replication().is_some_and(|seen| seen.loading)
+    /// Whether the node said last that it still loads what is on its own disk, and not what its primary
+    /// has sent.
+    pub fn starts(&self) -> bool {
+        let syncs = self.following().is_some_and(|it| it.syncing);
+        !syncs && self.replication().is_some_and(|seen| seen.loading)
     }
 
     /// Whether the node has been asked at all and something came of it.
