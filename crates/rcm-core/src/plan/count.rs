@@ -35,11 +35,8 @@ pub(super) enum Count {
 
 /// Until when those who are heard are waited for.
 pub(super) fn awaited(hands: &BTreeMap<NodeId, Hand>, world: World<'_>) -> Option<Instant> {
-    let awaited = hands.values().filter(|hand| hand.is_awaited(world));
-    awaited
-        .filter_map(|hand| hand.waited_for_until(world))
-        .filter(|&at| at > world.now)
-        .min()
+    let awaited = hands.values().filter_map(|hand| hand.awaited_until(world));
+    awaited.filter(|&at| at > world.now).min()
 }
 
 /// Until when those who have let us in, and may hold more than the best, are waited for because the

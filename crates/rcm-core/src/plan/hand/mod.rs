@@ -1,13 +1,15 @@
 //! What is done to one node between the claim and the count: hold it, drain it, seal it.
 
+mod looks;
+
 use core::time::Duration;
 
+use self::looks::{is_gone, is_heard};
 use crate::action::{Deed, Done, Outcome, Report};
 use crate::id::{ActionId, NodeId, Offset, RunId};
 use crate::lease::Held;
 use crate::lineage::Position;
 use crate::mutant::Mutant;
-use crate::observation::{Failure, Replication};
 use crate::plan::count::Sealed;
 use crate::plan::grip::{Grip, Superseded, Target};
 use crate::plan::{Outbox, World};
@@ -30,15 +32,13 @@ pub(super) struct Hand {
     let_in: bool,
     /// It was taken in hand again as soon as it was back.
     taken_back: bool,
-    /// Its clients are disconnected with the seal.
-    evict: bool,
-    /// Its gates are shut with the seal.
-    shut: bool,
+    /// How it is sealed.
+    seal: Deed,
     /// It is given time to apply what it has received; since then nothing more was sent to it.
     drain: Option<Instant>,
     /// How far it had come when it was asked last; asked twice without progress, it is done.
     drained_to: Option<Offset>,
-    /// Nothing spoke against it when it was taken in hand, or it has let us in.
+    /// Nothing spoke against it when it was taken in hand.
     expected: bool,
     /// Where it stood while it was loading a whole data set.
     was_loading: Option<Position>,
@@ -100,9 +100,12 @@ impl Hand {
             began: world.now,
             let_in: false,
             taken_back: false,
-            // Whom a fence would end on the lost primary is ended by its seal.
-            evict: is_lost || following.is_none(),
-            shut: false,
+            seal: Deed::Seal {
+                node,
+                // Whom a fence would end on the lost primary is ended by its seal.
+                evict: is_lost || following.is_none(),
+                shut: false,
+            },
             // It may still hold what an earlier primary sent.
             drain: quiet_since.filter(|_| {
                 // Who was never looked at may follow anybody.
@@ -123,9 +126,12 @@ impl Hand {
 
     /// The same in strict mode: no client may survive an epoch, also none of a replica, which may be
     /// in office again later.
-    pub(super) const fn strictly(mut self) -> Self {
-        self.evict = true;
-        self.shut = true;
+    pub(super) fn strictly(mut self) -> Self {
+        self.seal = Deed::Seal {
+            node: self.target.node,
+            evict: true,
+            shut: true,
+        };
         self
     }
 
@@ -189,13 +195,12 @@ impl Hand {
         matches!(self.state, State::Gripping(Grip::Confirming(_))) && !self.target.blind
     }
 
-    /// Whether the count waits for this node: it was heard when it was taken in hand, or is heard by now.
-    pub(super) fn is_awaited(&self, world: World<'_>) -> bool {
-        self.expected || is_heard(self.target.node, world)
-    }
-
-    /// Until when the count waits for this node.
-    pub(super) fn waited_for_until(&self, world: World<'_>) -> Option<Instant> {
+    /// Until when the count waits for this node, if it does: it was heard when it was taken in hand, has
+    /// let us in, or is heard by now.
+    pub(super) fn awaited_until(&self, world: World<'_>) -> Option<Instant> {
+        if !(self.expected || self.let_in || is_heard(self.target.node, world)) {
+            return None;
+        }
         let drained = if self.drain.is_some() {
             Policy::DRAIN_WITHIN
         } else {
@@ -275,8 +280,7 @@ impl Hand {
                 let grip = grip.step(self.target, &outcome, world, out)?;
                 self.state = State::Gripping(grip);
                 if awaited_store && !self.let_in {
-                    // It is heard.
-                    (self.let_in, self.expected) = (true, true);
+                    self.let_in = true;
                     self.began = world.now;
                 }
                 match grip {
@@ -342,11 +346,7 @@ impl Hand {
         let deed = if world.lacks(Mutant::NoSeal) {
             Deed::Inspect { node }
         } else {
-            Deed::Seal {
-                node,
-                evict: self.evict,
-                shut: self.shut,
-            }
+            self.seal.clone()
         };
         let seal = out.act(world.now, self.target.epoch, Policy::ACTION_WITHIN, deed);
         self.state = State::Sealing {
@@ -354,85 +354,4 @@ impl Hand {
             since: world.now,
         };
     }
-
-    /// Whether somebody has made another role for the node since it was sealed, or another priority.
-    pub(super) fn was_changed(&self, world: World<'_>) -> bool {
-        let State::Sealed { report, at } = &self.state else {
-            return false;
-        };
-        let node = world.view.get(self.target.node);
-        let look = node.and_then(|node| node.look.as_ref());
-        let said = |seen: &Replication| {
-            let following = seen.following();
-            following.map(|it| (it.primary.clone(), it.priority))
-        };
-        look.is_some_and(|look| {
-            look.asked_at > *at && said(&look.replication) != said(&report.replication)
-        })
-    }
-
-    /// Whether a node that was not reached has been looked at since, and could be sealed: its
-    /// connections may have ended with a seal of an earlier plan, when it woke up.
-    fn is_back(&self, world: World<'_>) -> bool {
-        let State::Unreached { since } = self.state else {
-            return false;
-        };
-        let node = world.view.get(self.target.node);
-        let look = node.and_then(|node| node.look.as_ref());
-        self.answers(world)
-            && look.is_some_and(|look| look.asked_at > since && !look.replication.loading)
-    }
-
-    /// Whether the connections to the node have ended, and it has not been looked at since: if nobody
-    /// refuses new ones, it may be back at once.
-    fn was_cut_off(&self, world: World<'_>) -> bool {
-        let node = world.view.get(self.target.node);
-        let ended_at = if let State::Unreached { since } = self.state {
-            Some(since)
-        } else {
-            None
-        };
-        node.is_some_and(|node| {
-            let ended = matches!(node.trouble.failure(), None | Some(Failure::Closed));
-            let looked = node.look.as_ref().map(|look| look.asked_at);
-            let looked_since = node.look_is_current && looked > ended_at;
-            ended && !looked_since && node.refuses_us.is_none()
-        })
-    }
-
-    fn answers(&self, world: World<'_>) -> bool {
-        let node = world.view.get(self.target.node);
-        node.is_some_and(Node::answers)
-    }
-
-    fn drain_is_over(&self, world: World<'_>) -> bool {
-        world.now >= self.began + Policy::DRAIN_WITHIN
-    }
-
-    /// A replica that reports its link down has read what the primary sent to the last byte. That says
-    /// nothing if it is older than the primary's silence, or if all the data are still being read: the
-    /// link may have come up since.
-    fn may_have_more_to_read(&self, world: World<'_>) -> bool {
-        let node = world.view.get(self.target.node);
-        let look = node.and_then(|node| node.look.as_ref());
-        let syncing = node.and_then(Node::following).is_some_and(|it| it.syncing);
-        let Some(quiet_since) = self.drain else {
-            return false;
-        };
-        syncing || look.is_none_or(|look| look.replication.link_up() || look.asked_at < quiet_since)
-    }
-}
-
-/// Whether nothing speaks against a node. One that is heard again, and has not said yet where it
-/// stands, may hold the most.
-fn is_heard(node: NodeId, world: World<'_>) -> bool {
-    let node = world.view.get(node);
-    node.is_some_and(|node| node.trouble.is_none() && node.refuses_us.is_none())
-}
-
-/// Whether another process than the sealed one answered a look that was asked after the seal was sent.
-/// The connection of the seal is older than that look, so the sealed process is the older one.
-fn is_gone(sealed: &Report, since: Instant, node: &Node) -> bool {
-    let newer = node.look.as_ref().is_some_and(|look| look.asked_at > since);
-    newer && node.run_id().is_some_and(|met| met != sealed.run_id)
 }
