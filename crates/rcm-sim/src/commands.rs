@@ -63,6 +63,9 @@ impl World {
                 Reply::Outcome(id, Outcome::Failed(Failed::Refused(text)))
             }
             Request::Act(id, epoch, script) => {
+                if matches!(script, Script::Seal { .. }) && self.is_sealed_unseen(node, conn, id) {
+                    return;
+                }
                 Reply::Outcome(id, self.run_act(node, conn, epoch, script))
             }
             Request::Name(epoch) => {

@@ -153,6 +153,8 @@ impl World {
         }
         hand.waiting.push_back(id);
         let conn = hand.conn;
+        let incarnation = self.monitors[who].incarnation;
+        self.truth.sent.insert((incarnation, id), self.now);
         self.send(conn, Request::Act(id, epoch, script));
     }
 

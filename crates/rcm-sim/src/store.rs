@@ -51,16 +51,6 @@ pub enum Trouble {
     Down,
 }
 
-impl Trouble {
-    /// By how much it makes what goes on late.
-    pub(crate) const fn lateness(self) -> Option<Time> {
-        match self {
-            Self::Slow(by) | Self::AnswersLate(by) => Some(by),
-            Self::Refuses | Self::LosesAnswers | Self::LosesRequests | Self::Down => None,
-        }
-    }
-}
-
 /// What a monitor wants of the store.
 #[derive(Clone, Debug)]
 pub(crate) enum Call {

@@ -1,12 +1,13 @@
 //! Servers of another group: a primary that nobody listed; one that is listed by mistake and is its
 //! replica, or comes up later with data of its own; and those that get the address of a node.
 
-use rcm_core::id::Address;
+use rcm_core::id::{ActionId, Address};
 
 use crate::access::Access;
 use crate::node::{Follow, Place, Process, Server};
 use crate::replication::Piece;
 use crate::trace::{MS, S};
+use crate::wire::ConnId;
 use crate::world::{Event, World};
 
 impl World {
@@ -78,6 +79,26 @@ impl World {
 
     pub(crate) fn on_stranger_comes(&mut self, node: usize) {
         self.start_stranger(node, None);
+    }
+
+    /// Whether a stranger is about to be sealed by a monitor that had not looked at it when it sent the
+    /// seal, and could not know. Nobody can tell it from a member afterwards: the run ends here.
+    pub(crate) fn is_sealed_unseen(&mut self, node: usize, conn: ConnId, seal: ActionId) -> bool {
+        let server = &self.servers[node];
+        let Some(conn) = self.conns.get(&conn).filter(|_| server.stranger) else {
+            return false;
+        };
+        let looked_at = self
+            .truth
+            .looked_at
+            .get(&(conn.incarnation, server.process));
+        let sent = self.truth.sent.get(&(conn.incarnation, seal));
+        let unseen = looked_at.is_none_or(|at| Some(at) > sent);
+        if unseen {
+            self.coverage.count("strangers sealed unseen");
+            self.finished = true;
+        }
+        unseen
     }
 
     /// Somebody else starts where this process was.

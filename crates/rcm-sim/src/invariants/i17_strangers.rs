@@ -1,6 +1,9 @@
 //! I17: data of others is not touched: nothing that is done to a server of another group changes it, be
 //! it listed, or at the address where a node of the group was. Nor is one of them given office, or a
 //! node of the group to follow, which would lose what that node holds.
+//!
+//! A seal that is sent to an address before whoever answers there was looked at hits a stranger, too; that
+//! is a window that stays.
 
 use rcm_core::record::{Phase, Record};
 

@@ -10,7 +10,7 @@ use rcm_core::record::{Phase, Record};
 use rcm_core::verdict::Verdict;
 
 use crate::history::History;
-use crate::monitor::Who;
+use crate::monitor::{Incarnation, Who};
 use crate::node::Process;
 use crate::trace::Time;
 use crate::world::World;
@@ -40,6 +40,10 @@ pub(crate) struct Truth {
     pub(crate) disturbed_at: Time,
     /// What an engine does now somebody has asked for.
     pub(crate) on_request: bool,
+    /// Since when a start of a monitor has known what a process is, by a look at it.
+    pub(crate) looked_at: BTreeMap<(Incarnation, Process), Time>,
+    /// When a start of a monitor sent an action.
+    pub(crate) sent: BTreeMap<(Incarnation, ActionId), Time>,
     own: BTreeMap<Who, Own>,
 }
 

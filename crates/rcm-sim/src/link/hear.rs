@@ -40,6 +40,7 @@ impl World {
             Some(Seen::Replication(replication)) => session.is_primary = replication.is_primary(),
             _ => {}
         }
+        let is_look = matches!(seen, Some(Seen::Replication(_)));
         let fresh = std::mem::replace(&mut session.fresh, Fresh::Idle);
         if fresh != Fresh::Idle {
             session.fresh_next = 0;
@@ -47,6 +48,10 @@ impl World {
         if let Some(link) = self.monitors[who].links.get_mut(&node) {
             link.since = None;
             link.stillborn = 0;
+        }
+        if let Some(known) = self.conns.get(&conn).filter(|_| is_look) {
+            let known = (known.incarnation, known.process);
+            self.truth.looked_at.entry(known).or_insert(self.now);
         }
         if let Fresh::Waiting(conn, _) = fresh {
             self.close(conn);

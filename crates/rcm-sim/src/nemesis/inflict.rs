@@ -201,8 +201,7 @@ impl World {
                 for who in 0..self.monitors.len() {
                     self.cut(Party::Monitor(who), Party::Node(node), true, true);
                 }
-                let moved = now + MOVED_AFTER + self.store_lateness();
-                self.schedule(moved, Event::Undo(place, node));
+                self.schedule(now + MOVED_AFTER, Event::Undo(place, node));
             }
             What::Priority { to } => self.servers[node].priority = to,
             What::PromotedByHand => {
@@ -220,19 +219,6 @@ impl World {
                 }
             }
         }
-    }
-
-    /// How late the store makes a failover at most, in all that is going to happen.
-    fn store_lateness(&self) -> Time {
-        let late = |fault: &Fault| {
-            let What::Store { trouble, .. } = fault.what else {
-                return None;
-            };
-            trouble.lateness()
-        };
-        let longest = self.faults.iter().filter_map(late).max();
-        // The claim is late, and then what confirms it.
-        2 * longest.unwrap_or_default()
     }
 
     /// Data is only taken from a node as long as another one still has all of it: what nobody holds

@@ -72,7 +72,7 @@ pub(crate) struct World {
     pub(crate) healed: bool,
     heal_at: Time,
     settled_since: Option<Time>,
-    finished: bool,
+    pub(crate) finished: bool,
     /// How many replicas have to confirm a write; zero in async mode.
     pub(crate) ack_replicas: u32,
     pub(crate) mutant: Option<Mutant>,
