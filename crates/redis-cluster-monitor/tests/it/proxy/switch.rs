@@ -130,7 +130,7 @@ fn a_stopped_primary_cannot_answer_after_its_office() {
 
 async fn stopped_primary() -> Result {
     let policy = Policy {
-        hang_after: Some(Duration::from_millis(300)),
+        hang_after: Some(Duration::from_millis(1500)),
         ..Policy::default()
     };
     let mut watched = Watched::with(Version::System, policy).await?;
