@@ -295,18 +295,9 @@ fn an_address_that_is_in_use_is_named_with_the_remedy() {
 fn a_failover_on_request_is_a_switchover_and_ends_old_connections() {
     check((|| {
         let watched = Watched::with(&builder(Version::System)?, &DOOR)?;
-        let mut caller = Caller::connect(watched.monitor.door());
         let mut old = watched.group.nodes()[0].client()?;
         old.text(&["SET", "key", "value"])?;
-        let failover = |caller: &mut Caller| caller.ask("SENTINEL FAILOVER mymaster");
-        let begun = wait_for(SOON, "a failover on request", || {
-            // Facts about the members may be on their way into the record.
-            failover(&mut caller) == Frame::ok()
-        });
-        watched.monitor.explain(begun)?;
-        let switched = watched.monitor.wait_for("primary-switched")?;
-        assert_eq!(switched["planned"], true);
-        let new = watched.wait_for_heir(0)?;
+        let new = watched.switch_over()?;
         assert_eq!(watched.get(new, "key")?, "value");
         assert!(old.text(&["GET", "key"]).is_err());
         watched.wait_until_whole(new)?;
