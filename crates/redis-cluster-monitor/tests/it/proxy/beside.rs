@@ -85,8 +85,9 @@ fn ten_switchovers() -> Result<Round> {
     }
     assert_eq!(idle.ask("SET where here"), "OK");
     assert_eq!(idle.ask("CLIENT GETNAME"), "idle");
-    let last = beside.watched.monitor.told("primary-switched").remove(9);
-    beside.says(&format!(", epoch {}", last["epoch"]))?;
+    let switches = beside.watched.monitor.told("primary-switched");
+    let epoch = &switches.last().unwrap()["epoch"];
+    beside.says(&format!(", epoch {epoch}"))?;
     Ok(Round::Played)
 }
 
@@ -171,6 +172,7 @@ fn a_follower_that_never_answers_delays_nobody_for_long_and_has_to_go() {
             told.extend(crate::door::texts(&frame));
         }
         assert!(told.contains(&"rcm-hold".to_owned()), "{told:?}");
+        assert!(beside.watched.monitor.found_replies_late());
         Ok(())
     })());
 }

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use redis_cluster_monitor::driver::Holders;
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
+use crate::eyes;
 use crate::monitor::{Monitor, Result};
 
 /// The most rounds that are played until one proves something.
@@ -64,4 +66,17 @@ impl<S: Subscriber> Layer<S> for Ear {
             self.0.store(true, Ordering::Relaxed);
         }
     }
+}
+
+#[test]
+fn late_replies_are_heard() {
+    eyes::check(async {
+        let (ear, _guard) = Ear::open();
+        let holders = Holders::default();
+        let _deaf = holders.join();
+        assert!(!ear.heard());
+        holders.calm().await;
+        assert!(ear.heard());
+        Ok(())
+    });
 }
