@@ -16,7 +16,7 @@ use crate::simulated::Simulated;
 /// So many nodes may a script have.
 const NODES: usize = 4;
 /// By then real servers have settled.
-const DEADLINE: Duration = Duration::from_secs(8);
+const DEADLINE: Duration = Duration::from_secs(30);
 /// A state that lasts for so many looks is no passing one.
 const STEADY_LOOKS: u32 = 4;
 

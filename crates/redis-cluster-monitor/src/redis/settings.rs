@@ -24,3 +24,21 @@ pub struct Settings {
     /// How often to look, and whether the monitor only looks; it may change on the way.
     pub policy: watch::Receiver<Policy>,
 }
+
+#[cfg(test)]
+impl Settings {
+    /// Those of a group that needs nothing special.
+    pub(super) fn plain() -> Self {
+        Self {
+            credentials: None,
+            commands: Commands::default(),
+            owner: Owner {
+                deployment: "d1".parse().unwrap(),
+                group: "mymaster".parse().unwrap(),
+                monitor: "m1".parse().unwrap(),
+            },
+            replication: None,
+            policy: watch::channel(Policy::default()).1,
+        }
+    }
+}

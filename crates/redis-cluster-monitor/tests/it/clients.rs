@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use redis_cluster_monitor::local::{Client, Library, Version, Writing, wait_for};
+use redis_cluster_monitor::local::{Library, Version, Writing, wait_for};
 
 use crate::monitor::{Result, SOON, Watched, builder, check};
 
@@ -52,12 +52,7 @@ fn writes_on_after_a_hang(library: Library) -> Result {
 
 fn follows_a_switchover(library: Library) -> Result {
     let (watched, writing) = writing(library, &[])?;
-    let mut client = Client::connect(watched.monitor.sentinel()?, SOON)?;
-    // Facts about the members may be on their way into the record.
-    let begun = wait_for(SOON, "a failover on request", || {
-        client.text(&["SENTINEL", "FAILOVER", "mymaster"]).is_ok()
-    });
-    watched.monitor.explain(begun)?;
+    watched.switch_over()?;
     let lost = writes_to_the_heir(&watched, writing)?;
     assert_eq!(lost, 0, "writes were acknowledged and are missing");
     Ok(())

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 pub(crate) type Result<T = ()> = std::result::Result<T, Error>;
 
 /// Longer than anything takes on a machine with many tests at once.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 macro_rules! on_every_version {
     ($($test:ident)*) => {

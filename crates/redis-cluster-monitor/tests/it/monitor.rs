@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use redis_cluster_monitor::local::{Binary, Builder};
-use redis_cluster_monitor::local::{Error, Group, Server, Version, wait_for};
+use redis_cluster_monitor::local::{
+    Binary, Builder, Client, Error, Group, Server, Version, wait_for,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -15,7 +16,11 @@ use tempfile::TempDir;
 pub(crate) type Result<T = ()> = std::result::Result<T, Error>;
 
 /// Longer than anything takes on a machine with many tests at once.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// So often a switchover is asked for at most, until it goes as planned: a primary that is silent for
+/// a moment, as on a busy machine, is a reason to give up.
+pub(crate) const ATTEMPTS: usize = 20;
 
 /// A running monitor; it ends with the value.
 pub(crate) struct Monitor {
@@ -289,10 +294,61 @@ impl Watched {
         Ok(heir.unwrap())
     }
 
+    /// Asks the Sentinel API for another primary, and gives its number when it is in office. A server
+    /// that is late makes the monitor give up, or go on otherwise than planned: then it is asked again.
+    pub(crate) fn switch_over(&self) -> Result<usize> {
+        let mut client = Client::connect(self.monitor.sentinel()?, SOON)?;
+        let ends = || {
+            let mut lines = self.monitor.lines();
+            let codes = ["primary-switched", "switchover-aborted"];
+            lines.retain(|line| codes.iter().any(|code| line["code"] == *code));
+            lines
+        };
+        for _ in 0..ATTEMPTS {
+            let before = ends().len();
+            // Facts about the members may be on their way into the record.
+            let begun = wait_for(SOON, "a failover on request", || {
+                client.text(&["SENTINEL", "FAILOVER", "mymaster"]).is_ok()
+            });
+            self.monitor.explain(begun)?;
+            let ended = wait_for(SOON, "the end of the switchover", || ends().len() > before);
+            self.monitor.explain(ended)?;
+            let end = ends().swap_remove(before);
+            if end["planned"] == true {
+                let mut addresses = self.group.addresses().into_iter();
+                let heir = addresses.position(|it| end["to"] == it.to_string());
+                return Ok(heir.unwrap());
+            }
+            let is_aborted = end["code"] == "switchover-aborted";
+            let is_announced = is_aborted || !self.monitor.told("switchover-derailed").is_empty();
+            assert!(is_announced, "{end}");
+        }
+        panic!("given up {ATTEMPTS} times")
+    }
+
     /// Waits until every running node follows node number `primary`.
     pub(crate) fn wait_until_whole(&self, primary: usize) -> Result {
         self.monitor
             .explain(self.group.wait_until_in_step(primary, SOON))
+    }
+
+    /// Waits until every other node receives the stream of node number `primary`. Under a stream of
+    /// writes they are hardly ever in step with it.
+    pub(crate) fn wait_until_followed(&self, primary: usize) -> Result {
+        let (primary, nodes) = (&self.group.nodes()[primary], self.group.nodes());
+        let port = primary.port().to_string();
+        let follows = |node: &Server| {
+            let told = node.info("replication");
+            told.is_ok_and(|it| {
+                it.get("master_port") == Some(&port)
+                    && it.get("master_link_status").is_some_and(|it| it == "up")
+            })
+        };
+        let followed = wait_for(SOON, "replicas that follow", || {
+            let mut others = nodes.iter().filter(|it| it.port() != primary.port());
+            others.all(follows)
+        });
+        self.monitor.explain(followed)
     }
 
     pub(crate) fn set(&self, node: usize, key: &str, value: &str) -> Result {

@@ -202,7 +202,7 @@ fn a_script_gets_nothing_of_ours_but_the_environment() {
 #[test]
 fn a_hung_script_is_killed_with_all_that_it_started() {
     let mut shop = Shop::open(scripts(ScriptLimits {
-        run_time: Duration::from_millis(500),
+        run_time: Duration::from_secs(3),
         runs: 1,
         ..ScriptLimits::default()
     }));

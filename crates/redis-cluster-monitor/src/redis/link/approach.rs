@@ -184,3 +184,41 @@ impl Approach {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcm_core::id::NodeId;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::redis::Memory;
+
+    fn approach() -> Approach {
+        let address = Address::new("127.0.0.1", 1);
+        let teller = Teller {
+            node: NodeId(7),
+            clock: Clock::start(),
+            sink: mpsc::unbounded_channel().0,
+            address: address.clone(),
+            memory: Memory::default(),
+        };
+        Approach::new(address, Arc::new(Settings::plain()), teller)
+    }
+
+    #[test]
+    fn a_dying_listener_is_tried_at_once_but_not_for_ever() {
+        let mut approach = approach();
+        let mut pause_after = |answered| {
+            let why = Failure::Closed;
+            approach.after(Ending { why, answered });
+            approach.pause
+        };
+        for _ in 0..AT_ONCE_MOST {
+            assert_eq!(pause_after(false), AGAIN_AT_ONCE);
+        }
+        assert_eq!(pause_after(false), AGAIN_SOON);
+        assert_eq!(pause_after(true), Duration::ZERO);
+        assert_eq!(pause_after(false), AGAIN_AT_ONCE);
+    }
+}

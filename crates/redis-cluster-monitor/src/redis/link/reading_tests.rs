@@ -1,23 +1,9 @@
-use rcm_core::fencing::Owner;
-use rcm_core::policy::Policy;
-
 use super::*;
-use crate::redis::Commands;
 
 const ID: &str = "7210869cfd1a0606f668268a2184f4d88feae983";
 
 fn reading() -> Reading {
-    Reading::new(Arc::new(Settings {
-        credentials: None,
-        commands: Commands::default(),
-        owner: Owner {
-            deployment: "d1".parse().unwrap(),
-            group: "mymaster".parse().unwrap(),
-            monitor: "m1".parse().unwrap(),
-        },
-        replication: None,
-        policy: tokio::sync::watch::channel(Policy::default()).1,
-    }))
+    Reading::new(Arc::new(Settings::plain()))
 }
 
 fn server() -> Frame {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use rcm_core::id::Revision;
 use redis_cluster_monitor::store::{Error, Fleet, Leadership};
 
-use super::{CLOCK, Stage, group, leads, record, run, wait_for};
+use super::{CLOCK, Stage, group, leads, record, run, wait_for, write};
 
 #[test]
 fn one_monitor_leads_and_the_other_is_told_what_it_writes() {
@@ -17,7 +16,7 @@ fn one_monitor_leads_and_the_other_is_told_what_it_writes() {
         let mut first = one.join(&group(), true);
         leads(&mut first).await;
         let mut second = two.join(&group(), true);
-        let revision = one.write(&group(), record(), Revision(0)).await.unwrap();
+        let revision = write(&one).await;
         wait_for("the revision", &mut second.stored, |it| *it == revision).await;
         assert_eq!(*second.leadership.borrow(), Leadership::None);
         let refused = two.write(&group(), record(), revision).await;
@@ -26,7 +25,7 @@ fn one_monitor_leads_and_the_other_is_told_what_it_writes() {
         first.resign(CLOCK.now() + Duration::from_secs(5));
         leads(&mut second).await;
         assert_eq!(*first.leadership.borrow(), Leadership::None);
-        two.write(&group(), record(), revision).await.unwrap();
+        write(&two).await;
 
         // An end with a farewell needs no lease to end.
         two.leave().await;

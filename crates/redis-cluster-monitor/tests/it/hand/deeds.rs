@@ -4,7 +4,7 @@ use rcm_core::action::{Deed, Done, Failed, Outcome};
 use redis_cluster_monitor::local::{Binary, Client, Group, Server, Version, wait_for};
 use redis_cluster_monitor::redis::Commands;
 
-use super::{EPOCH, Hand, NODE};
+use super::{EPOCH, Hand, NODE, silent};
 use crate::eyes::{Result, SOON, address, check, on_every_version, settings};
 
 on_every_version! {
@@ -19,7 +19,7 @@ on_every_version! {
 }
 
 fn group(version: Version, replicas: usize) -> Result<Group> {
-    let group = Group::start(&Server::builder(&Binary::of(version)?), replicas)?;
+    let group = Group::start(&silent(version)?, replicas)?;
     group.nodes()[0].text(&["SET", "key", "value"])?;
     group.wait_until_in_step(0, SOON)?;
     Ok(group)

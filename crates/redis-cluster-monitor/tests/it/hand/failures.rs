@@ -24,9 +24,9 @@ async fn a_stopped_node_is_sealed_when_it_wakes(version: Version) -> Result {
     let not_reached = Outcome::Failed(Failed::NotReached);
     assert_eq!(hand.outcome().await, (named, not_reached));
     assert_eq!(hand.act(BLIND).await, Outcome::Done(Done::Opened));
-    let soon = hand.clock.now() + Duration::from_millis(100);
+    let soon = hand.clock.now() + Duration::from_secs(1);
     let look = hand.begin(EPOCH, Deed::Inspect { node: NODE }, soon);
-    let later = soon + Duration::from_millis(100);
+    let later = soon + Duration::from_secs(1);
     let sealed = hand.begin(EPOCH, seal(true), later);
     assert_eq!(hand.outcome().await, (look, Outcome::Unknown));
     assert!(hand.clock.now() >= soon);

@@ -10,11 +10,11 @@ use rcm_core::action::{Action, Deed, Done, Outcome, Report};
 use rcm_core::id::{ActionId, Address, Epoch, NodeId};
 use rcm_core::time::Instant;
 use redis_cluster_monitor::clock::Clock;
-use redis_cluster_monitor::local::Server;
+use redis_cluster_monitor::local::{Binary, Builder, Server, Version};
 use redis_cluster_monitor::redis::{Hands, Settings};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::eyes::{SOON, address, settings};
+use crate::eyes::{Result, SOON, address, settings};
 
 pub(crate) const NODE: NodeId = NodeId(1);
 
@@ -36,6 +36,13 @@ const fn seal(evict: bool) -> Deed {
         evict,
         shut: false,
     }
+}
+
+/// A server that sends its replicas nothing but writes: a ping between two seals would be more than
+/// those hold who were sealed before it.
+pub(crate) fn silent(version: Version) -> Result<Builder> {
+    let server = Server::builder(&Binary::of(version)?);
+    Ok(server.set("repl-ping-replica-period", &["1000"]))
 }
 
 /// Hands on one node, and their outcomes.

@@ -15,12 +15,14 @@ use crate::monitor::{SOON, State, check};
 fn groups_are_shown_in_the_words_of_the_page() {
     check((|| {
         let (watched, http) = watched(&["--proxy", "127.0.0.1:0"])?;
-        let list = get(http, "/v1/groups").body;
         let primary = watched.group.addresses()[0].to_string();
         let line = json!({
             "group": "mymaster", "epoch": 1, "primary": primary, "verdict": "healthy", "replicas": 2,
         });
-        assert_eq!(list, json!({ "groups": [line] }));
+        let list = json!({ "groups": [line] });
+        wait_for(SOON, "the groups as they are", || {
+            get(http, "/v1/groups").body == list
+        })?;
 
         let group = get(http, "/v1/groups/mymaster").body;
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/http.md");

@@ -6,7 +6,9 @@ use redis_cluster_monitor::local::{Version, wait_for};
 
 use super::Wire;
 use super::counting::Counting;
+use super::late::{Round, until_played};
 use crate::door::Caller;
+use crate::eyes;
 use crate::monitor::{Monitor, Result, SOON, State, Watched, builder, check};
 
 /// A group, its monitor, and a proxy that knows only the monitor and an address where nobody is.
@@ -38,20 +40,9 @@ impl Beside {
     }
 
     /// Hands over, and gives the number of the new primary.
-    fn switch_over(&self, old: usize) -> Result<usize> {
-        let before = self.watched.monitor.told("primary-switched").len();
-        let mut caller = Caller::connect(self.sentinel);
-        let begun = || caller.texts("SENTINEL FAILOVER mymaster") == ["OK"];
-        self.watched
-            .monitor
-            .explain(wait_for(SOON, "a switchover", begun))?;
-        let switched = self
-            .watched
-            .monitor
-            .wait_for_nth("primary-switched", before + 1)?;
-        assert_eq!(switched["planned"], true, "{switched}");
-        let primary = self.watched.wait_for_heir(old)?;
-        self.watched.wait_until_whole(primary)?;
+    fn switch_over(&self) -> Result<usize> {
+        let primary = self.watched.switch_over()?;
+        self.watched.wait_until_followed(primary)?;
         Ok(primary)
     }
 
@@ -70,26 +61,34 @@ fn nobody() -> SocketAddr {
 
 #[test]
 fn ten_switchovers_pass_unnoticed_beside_an_application() {
-    check((|| {
-        let beside = Beside::start()?;
-        let mut idle = Wire::connect(beside.address);
-        assert_eq!(idle.ask("CLIENT SETNAME idle"), "OK");
-        let counting: Vec<_> = (0..4)
-            .map(|number| Counting::start(beside.address, format!("count{number}")))
-            .collect();
-        let mut primary = 0;
-        for _ in 0..10 {
-            primary = beside.switch_over(primary)?;
-        }
-        for (number, counting) in counting.into_iter().enumerate() {
-            let counted = counting.end();
-            let stored = beside.watched.get(primary, &format!("count{number}"))?;
-            assert_eq!(stored, counted.to_string());
-        }
-        assert_eq!(idle.ask("SET where here"), "OK");
-        assert_eq!(idle.ask("CLIENT GETNAME"), "idle");
-        beside.says(", epoch 11")
-    })());
+    eyes::check(until_played(async || ten_switchovers()));
+}
+
+fn ten_switchovers() -> Result<Round> {
+    let beside = Beside::start()?;
+    let mut idle = Wire::connect(beside.address);
+    assert_eq!(idle.ask("CLIENT SETNAME idle"), "OK");
+    let counting: Vec<_> = (0..4)
+        .map(|number| Counting::start(beside.address, format!("count{number}")))
+        .collect();
+    let mut primary = 0;
+    for _ in 0..10 {
+        primary = beside.switch_over()?;
+    }
+    if beside.watched.monitor.found_replies_late() {
+        return Ok(Round::Void);
+    }
+    for (number, counting) in counting.into_iter().enumerate() {
+        let counted = counting.end();
+        let stored = beside.watched.get(primary, &format!("count{number}"))?;
+        assert_eq!(stored, counted.to_string());
+    }
+    assert_eq!(idle.ask("SET where here"), "OK");
+    assert_eq!(idle.ask("CLIENT GETNAME"), "idle");
+    let switches = beside.watched.monitor.told("primary-switched");
+    let epoch = &switches.last().unwrap()["epoch"];
+    beside.says(&format!(", epoch {epoch}"))?;
+    Ok(Round::Played)
 }
 
 #[test]
@@ -110,30 +109,35 @@ fn a_killed_primary_costs_a_client_beside_it_a_pause() {
 
 #[test]
 fn without_a_monitor_the_last_primary_is_served_until_there_is_one_again() {
-    check((|| {
-        let mut beside = Beside::start()?;
-        let counting = Counting::start(beside.address, "count".to_owned());
-        let sentinel = beside.sentinel.to_string();
-        let nodes = beside.watched.group.addresses();
-        beside.watched.monitor.stop();
-        beside.says("no monitor answers; ")?;
-        let mut client = Wire::connect(beside.address);
-        assert_eq!(client.ask("SET key value"), "OK");
-        let options = ["--sentinel", &sentinel];
-        beside.watched.monitor = beside.watched.state.monitor(&nodes, &options);
-        let follows = || {
-            let text = format!("monitor {sentinel} is followed");
-            let lines = beside.proxy.lines();
-            lines.iter().filter(|line| line["message"] == *text).count() == 2
-        };
-        beside
-            .proxy
-            .explain(wait_for(SOON, "the monitor is followed again", follows))?;
-        let primary = beside.switch_over(0)?;
-        let counted = counting.end();
-        assert_eq!(beside.watched.get(primary, "count")?, counted.to_string());
-        Ok(())
-    })());
+    eyes::check(until_played(async || another_monitor()));
+}
+
+fn another_monitor() -> Result<Round> {
+    let mut beside = Beside::start()?;
+    let counting = Counting::start(beside.address, "count".to_owned());
+    let sentinel = beside.sentinel.to_string();
+    let nodes = beside.watched.group.addresses();
+    beside.watched.monitor.stop();
+    beside.says("no monitor answers; ")?;
+    let mut client = Wire::connect(beside.address);
+    assert_eq!(client.ask("SET key value"), "OK");
+    let follows = || {
+        let text = format!("monitor {sentinel} is followed");
+        let lines = beside.proxy.lines();
+        lines.iter().filter(|line| line["message"] == *text).count()
+    };
+    let before = follows();
+    let options = ["--sentinel", &sentinel];
+    beside.watched.monitor = beside.watched.state.monitor(&nodes, &options);
+    let again = wait_for(SOON, "the monitor is followed again", || follows() > before);
+    beside.proxy.explain(again)?;
+    let primary = beside.switch_over()?;
+    if beside.watched.monitor.found_replies_late() {
+        return Ok(Round::Void);
+    }
+    let counted = counting.end();
+    assert_eq!(beside.watched.get(primary, "count")?, counted.to_string());
+    Ok(Round::Played)
 }
 
 #[test]
@@ -160,7 +164,7 @@ fn a_follower_that_never_answers_delays_nobody_for_long_and_has_to_go() {
         assert_eq!(mute.texts("SENTINEL RCM-FOLLOW mymaster"), ["OK"]);
         let mut client = Wire::connect(beside.address);
         assert_eq!(client.ask("SET key value"), "OK");
-        beside.switch_over(0)?;
+        beside.switch_over()?;
         assert_eq!(client.ask("GET key"), "value");
         // What it was told, and then the end.
         let mut told = Vec::new();
@@ -168,6 +172,7 @@ fn a_follower_that_never_answers_delays_nobody_for_long_and_has_to_go() {
             told.extend(crate::door::texts(&frame));
         }
         assert!(told.contains(&"rcm-hold".to_owned()), "{told:?}");
+        assert!(beside.watched.monitor.found_replies_late());
         Ok(())
     })());
 }

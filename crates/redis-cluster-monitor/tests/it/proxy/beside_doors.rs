@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use redis_cluster_monitor::local::{Server, Version, wait_for};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::replicas::port;
 use super::trouble::waits_to_be_read;
@@ -33,7 +33,7 @@ fn until_at(reader: &mut Wire, watched: &Watched, nodes: &[usize]) -> Result<usi
     let mut place = None;
     wait_for(SOON, &format!("a reader at {nodes:?}"), || {
         let at = port(reader);
-        place = nodes.iter().copied().find(|node| ports[*node] == at);
+        place = nodes.iter().copied().find(|node| Some(ports[*node]) == at);
         place.is_some()
     })?;
     Ok(place.unwrap())
@@ -46,11 +46,12 @@ fn readers_beside_an_application_go_where_a_replica_is_in_step() {
         let proxy = beside(&watched, &sentinel, &["--listen-replicas", "127.0.0.1:0"]);
         let address = proxy.proxy_to_replicas()?;
         let mut readers = [Wire::connect(address), Wire::connect(address)];
-        let places = [
-            until_at(&mut readers[0], &watched, &[1, 2])?,
-            until_at(&mut readers[1], &watched, &[1, 2])?,
-        ];
-        assert_ne!(places[0], places[1], "they are shared");
+        let mut places = [0; 2];
+        wait_for(SOON, "readers shared between the replicas", || {
+            let mut place = |reader| until_at(&mut readers[reader], &watched, &[1, 2]).unwrap();
+            places = [place(0), place(1)];
+            places[0] != places[1]
+        })?;
         assert!(readers[0].ask("SET key value").starts_with("-READONLY"));
 
         // One is stopped: what was asked of it is asked again elsewhere.
@@ -126,14 +127,17 @@ fn what_happened_beside_an_application_is_told_by_http_and_in_the_log() {
         assert_eq!(writer.ask("GET key"), "value");
         let heir = watched.wait_for_heir(0)?;
 
-        let told = get(http, "/v1/proxy").body;
+        let mut told = Value::Null;
+        wait_for(SOON, "the end of the failover", || {
+            told = get(http, "/v1/proxy").body;
+            told["outlook"] == "open"
+        })?;
         let primary = watched.group.addresses()[heir].to_string();
         assert_eq!(told["group"], "mymaster");
         assert_eq!(
             (&told["epoch"], &told["primary"]),
             (&json!(2), &json!(primary))
         );
-        assert_eq!(told["outlook"], "open");
         assert_eq!(
             told["monitors"],
             json!([{ "address": sentinel, "followed": true }])
@@ -144,13 +148,12 @@ fn what_happened_beside_an_application_is_told_by_http_and_in_the_log() {
             ("clients", 1),
             ("accepted", 1),
             ("requests", 2),
-            ("held", held + 1),
             ("indeterminate", 0),
             ("dropped", 0),
         ] {
             assert_eq!(at(0, field), count, "{field} of {told:#}");
         }
-        assert!(at(0, "held_micros") > 0);
+        assert!(at(0, "held") > held && at(0, "held_micros") > 0);
         assert_eq!(at(1, "clients"), 1);
 
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/http.md");

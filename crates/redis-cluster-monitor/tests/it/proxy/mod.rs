@@ -8,6 +8,7 @@ pub(crate) mod counting;
 mod every_command;
 mod every_point;
 mod held;
+pub(crate) mod late;
 mod libraries;
 mod replicas;
 mod shared;

@@ -8,6 +8,7 @@ use redis_cluster_monitor::config::{Indeterminate, Proxy as Settings};
 use redis_cluster_monitor::local::{Version, wait_for};
 
 use super::counting::Counting;
+use super::late::{Ear, Round, until_played};
 use super::{Wire, in_front_of};
 use crate::eyes;
 use crate::monitor::{Result, SOON};
@@ -19,12 +20,13 @@ eyes::on_every_version! {
 
 async fn switchovers_pass_unnoticed(version: Version) -> Result {
     for share in [true, false] {
-        pass_switchovers(version, share).await?;
+        until_played(async || pass_switchovers(version, share).await).await?;
     }
     Ok(())
 }
 
-async fn pass_switchovers(version: Version, share: bool) -> Result {
+async fn pass_switchovers(version: Version, share: bool) -> Result<Round> {
+    let (ear, _guard) = Ear::open();
     let mut watched = Watched::with(version, Policy::default()).await?;
     let settings = Settings {
         share,
@@ -39,20 +41,13 @@ async fn pass_switchovers(version: Version, share: bool) -> Result {
         .map(|number| Counting::start(proxy.address(), format!("count{number}")))
         .collect();
     let mut primary = 0;
-    for round in 1..=5 {
+    for _ in 0..5 {
         primary = (primary + 1) % 3;
-        watched.switch_over(primary).await;
-        let switched = watched
-            .wait_for(|kind| {
-                matches!(
-                    kind,
-                    Kind::PrimarySwitched { .. } | Kind::SwitchoverAborted { .. }
-                )
-            })
-            .await;
-        let is_planned = matches!(&switched, Kind::PrimarySwitched { planned: true, .. });
-        assert!(is_planned, "{switched:?} in round {round}");
+        watched.hand_over(primary).await;
         watched.until_whole(primary).await;
+    }
+    if ear.heard() {
+        return Ok(Round::Void);
     }
     for (number, counting) in counting.into_iter().enumerate() {
         let counted = counting.end();
@@ -66,7 +61,7 @@ async fn pass_switchovers(version: Version, share: bool) -> Result {
     assert_eq!(idle.ask("GET where"), "nil");
     assert_eq!(proxy.counters().indeterminate.get(), 0);
     assert_eq!(proxy.counters().dropped.get(), 0);
-    Ok(())
+    Ok(Round::Played)
 }
 
 #[test]
@@ -130,7 +125,7 @@ fn a_stopped_primary_cannot_answer_after_its_office() {
 
 async fn stopped_primary() -> Result {
     let policy = Policy {
-        hang_after: Some(Duration::from_millis(300)),
+        hang_after: Some(Duration::from_millis(1500)),
         ..Policy::default()
     };
     let mut watched = Watched::with(Version::System, policy).await?;

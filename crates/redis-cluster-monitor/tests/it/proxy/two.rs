@@ -1,6 +1,7 @@
 //! A switch from one server to another that nobody decides, so that each of its moments can be had.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcm_core::rule::Stage;
 use redis_cluster_monitor::config::Proxy as Settings;
@@ -10,6 +11,9 @@ use redis_cluster_monitor::proxy::Proxy;
 use super::Appointed;
 use crate::monitor::{Result, SOON, builder};
 use crate::switchover::address;
+
+/// A proxy has heard of another primary by then.
+const HEARD: Duration = Duration::from_millis(200);
 
 /// Two servers that know nothing of each other, and a proxy that is told whom to follow.
 pub(super) struct Two {
@@ -73,12 +77,14 @@ impl Two {
     /// Stops the primary and appoints the other, in turns, until a request is caught unanswered.
     pub(super) fn catch_one(&mut self) -> Result {
         let counters = Arc::clone(self.proxy().counters());
+        let is_caught = || counters.indeterminate.get() > 0;
         wait_for(SOON, "an unanswered request", || {
             self.old.pause().unwrap();
             self.switch();
             self.old.resume().unwrap();
             self.swap();
-            counters.indeterminate.get() > 0
+            // The proxy may hear late, and one more switch could catch one more.
+            wait_for(HEARD, "its end", is_caught).is_ok()
         })
     }
 

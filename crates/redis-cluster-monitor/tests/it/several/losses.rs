@@ -12,8 +12,8 @@ fn of_three_monitors_one_acts_and_all_doors_agree() {
 
 fn one_acts() -> Result {
     let mut several = Several::start(3, 1)?;
-    let leader = several.leader()?;
-    let follower = &several.monitors[several.without(leader)[0]];
+    let follower = several.without(several.leader()?)[0];
+    let follower = &several.monitors[follower];
     assert_eq!(
         follower.text("SENTINEL CKQUORUM mymaster")?,
         "OK 3 usable Sentinels. Quorum and failover authorization can be reached"
@@ -30,10 +30,13 @@ fn one_acts() -> Result {
     assert!(follower.others()?.values().all(|flags| flags == "sentinel"));
 
     // Who asks the wrong one is told the right one.
-    let refused = follower.text("SENTINEL FAILOVER mymaster")?;
-    let address = several.monitors[leader].sentinel.to_string();
-    assert!(refused.contains("another monitor acts"), "{refused}");
-    assert!(refused.contains(&address), "{refused}");
+    several.wait_until("the right one is named", || {
+        let leader = several.leader().unwrap();
+        let follower = &several.monitors[several.without(leader)[0]];
+        let refused = follower.text("SENTINEL FAILOVER mymaster").unwrap();
+        let address = several.monitors[leader].sentinel.to_string();
+        refused.contains("another monitor acts") && refused.contains(&address)
+    })?;
 
     several.kill_node(0);
     let heir = several.heir()?;
@@ -41,7 +44,7 @@ fn one_acts() -> Result {
     assert_eq!(several.switches(), 1);
 
     // Whoever says goodbye is not missed.
-    let gone = several.without(leader)[0];
+    let gone = several.without(several.leader()?)[0];
     let gone = several.monitors.remove(gone);
     gone.monitor.terminate();
     several.wait_until("one monitor less", || {
@@ -124,12 +127,6 @@ fn a_follower_is_dead() -> Result {
     several.kill_node(0);
     let heir = several.heir()?;
     several.wait_until_agreed(&several.without(dead), heir, "2")?;
-    assert_eq!(
-        several.monitors[leader]
-            .monitor
-            .told("primary-switched")
-            .len(),
-        1
-    );
+    assert_eq!(several.switches(), 1);
     Ok(())
 }

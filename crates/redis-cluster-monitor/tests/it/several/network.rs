@@ -125,7 +125,8 @@ fn a_follower_that_does_not_hear_the_primary_changes_nothing() -> Result {
             .is_some_and(|it| it["to"] == "healthy")
     })?;
     several.wait_until_agreed(&MONITORS, 0, "1")?;
-    assert!(several.monitors[leader].leads());
+    let resigned = several.monitors[leader].monitor.told("lease-resigned");
+    assert!(resigned.is_empty(), "{resigned:?}");
     assert_eq!(several.switches(), 0);
     Ok(())
 }

@@ -163,7 +163,7 @@ fn an_answer_that_does_not_come_in_time_is_a_failed_attempt() {
     let shop = Shop::open(vec![receiver.webhook()], limits);
     shop.happens(1);
     receiver.wait_for(2);
-    assert_eq!(receiver.numbers(), [1, 1]);
+    assert_eq!(receiver.numbers()[..2], [1, 1]);
 }
 
 #[test]
