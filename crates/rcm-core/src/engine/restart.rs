@@ -94,6 +94,7 @@ impl Engine {
 
     /// Whether a member that has not said what it holds may hold more than this: one that does not
     /// answer still has time to say so, and one that loads what is on its disk has all the time it needs.
+    /// What was recorded of one that this monitor has not tried yet is only the least that it holds.
     fn may_be_outranked(&self, held: Option<Offset>) -> bool {
         let Some(record) = self.record() else {
             return false;
@@ -108,7 +109,8 @@ impl Engine {
             }
         };
         let outranks = |node: &Node| {
-            record.furthest(node) > held && record.includes(node, &self.view, &self.nodes)
+            let may_hold_more = !node.was_tried() || record.furthest(node) > held;
+            may_hold_more && record.includes(node, &self.view, &self.nodes)
         };
         let mut others = self.view.nodes().filter(|node| Some(node.id) != primary);
         others.any(|node| is_awaited(node) && outranks(node))
