@@ -53,8 +53,8 @@ pub enum Plot {
 
 /// What decides whether a seed has strangers, a store that answers late, one of the plots that are
 /// aimed best, a leader that is stalled, an operator, bad weather, what is interrupted late, and replicas
-/// that may not be promoted. Each is drawn apart, so that all other seeds are what they are without it; these numbers leave every kept
-/// seed as it was.
+/// that may not be promoted. Each is drawn apart, so that all other seeds are what they are without it;
+/// these numbers leave every kept seed as it was.
 const STRANGERS: u64 = 70;
 const LATE_ANSWERS: u64 = 125;
 const BY_ONE_RULE: u64 = 36;
